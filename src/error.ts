@@ -1,0 +1,124 @@
+/**
+ * The one family of errors that a file, a disk or a state that does not fit can cause. Misuse by the
+ * caller (a wrong argument) is a TypeError or RangeError instead, as in Node; an aborted call rejects
+ * with its signal's reason, as in the web platform.
+ */
+
+/**
+ * Stable codes. A code says what a program can do about it; `rule` and the other fields say what
+ * exactly was found.
+ */
+export type CheckpointErrorCode =
+  /** The bytes do not begin like a checkpoint: wrong identifier, or too short to have one. */
+  | 'CKPT_NOT_A_CHECKPOINT'
+  /** The file's format version is newer than this library's. */
+  | 'CKPT_VERSION'
+  /** The file is shorter or longer than it says it is: torn, truncated, or appended to. */
+  | 'CKPT_FILE_LENGTH'
+  /** The metadata's checksum does not fit. */
+  | 'CKPT_METADATA_CHECKSUM'
+  /** The metadata is not a sound FlatBuffer of our schema. */
+  | 'CKPT_FLATBUFFER'
+  /** The metadata is sound, but says something that the format does not allow; see `rule`. */
+  | 'CKPT_FORMAT'
+  /** A tensor's bytes do not fit its checksum. */
+  | 'CKPT_TENSOR_CHECKSUM'
+  /** A checkpoint's state has no tensor of that name. */
+  | 'CKPT_NO_SUCH_TENSOR'
+  /** What is in the file and what it is to be restored into do not fit; see `mismatch`. */
+  | 'CKPT_STATE_MISMATCH'
+  /** A `loadStateDict` threw after everything was checked; see `cause` and `restored`. */
+  | 'CKPT_RESTORE_INCOMPLETE'
+  /** A tensor needs a longer array than this JavaScript engine offers. */
+  | 'CKPT_TENSOR_TOO_LARGE'
+  /** The bytes of this source can only be read asynchronously: use `read()`, not `data`. */
+  | 'CKPT_ASYNC_SOURCE'
+  /** The checkpoint was closed. */
+  | 'CKPT_CLOSED'
+  /** A file could not be opened or read; see `cause`. */
+  | 'CKPT_READ'
+  /** The file was changed while it was being read. */
+  | 'CKPT_FILE_CHANGED'
+  /** A tensor was changed, or its memory taken away, while it was being saved; not committed. */
+  | 'CKPT_TENSOR_CHANGED'
+  /** A save failed before its commit: what was at the path before is still there. See `cause`. */
+  | 'CKPT_NOT_COMMITTED'
+  /** The new file is in place, but the folder could not be synced: a power cut may undo it. */
+  | 'CKPT_NOT_DURABLE'
+  /** The machine is big-endian. */
+  | 'CKPT_BIG_ENDIAN'
+
+/** What an error carries beside its message. Absent where it does not apply. */
+export interface CheckpointErrorFields {
+  /** The file, as the caller named it. */
+  readonly path?: string
+  /** The rule of the format that is broken, e.g. `tensor.order`. */
+  readonly rule?: string
+  /** The state: `model`, `optimizer` or the name of an extra. */
+  readonly state?: string
+  /** The name of the tensor. */
+  readonly tensor?: string
+  /** Where in the file, in bytes. */
+  readonly offset?: number
+  readonly expected?: unknown
+  readonly actual?: unknown
+}
+
+export class CheckpointError extends Error {
+  override readonly name: string = 'CheckpointError'
+  readonly code: CheckpointErrorCode
+  declare readonly path?: string
+  declare readonly rule?: string
+  declare readonly state?: string
+  declare readonly tensor?: string
+  declare readonly offset?: number
+  declare readonly expected?: unknown
+  declare readonly actual?: unknown
+
+  constructor(
+    code: CheckpointErrorCode,
+    message: string,
+    fields: CheckpointErrorFields & { readonly cause?: unknown } = {},
+  ) {
+    const { cause, ...rest } = fields
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    Object.assign(this, rest)
+  }
+
+  /** The same error with the file's path in front of the message and in `path`. */
+  withPath(path: string): this {
+    if (this.path !== undefined) return this
+    Object.assign(this, { path })
+    this.message = `${quote(path)}: ${this.message}`
+    return this
+  }
+}
+
+/** Whether a value is a CheckpointError, of this copy of the library or of another one. */
+export function isCheckpointError(value: unknown): value is CheckpointError {
+  return (
+    value instanceof CheckpointError ||
+    (value instanceof Error && value.name === 'CheckpointError' && 'code' in value)
+  )
+}
+
+// Control characters (C0, DEL, C1), the line and paragraph separators, and the characters that turn
+// the direction of text: a name in a file must not be able to steer a terminal or a reader's eye.
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+
+/** Text from a file, made safe to print: control and direction characters become `\u....`. */
+export function printable(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+// Longest text that is quoted whole in a message, in UTF-16 units.
+const QUOTE_LIMIT = 200
+
+/** A name from a file or a caller, quoted, printable, and not longer than a line. */
+export function quote(text: string): string {
+  const shown = text.length > QUOTE_LIMIT ? `${text.slice(0, QUOTE_LIMIT)}…` : text
+  return `"${printable(shown).replace(/"/g, '\\"')}"`
+}

@@ -1,0 +1,57 @@
+/**
+ * What a FlatBuffers schema says about the layout of its tables, as data: the form in which
+ * `npm run gen` writes `generated/description.ts` from flatc's reflection, and which drives the
+ * verifier. Only types here; no list of fields is kept by hand.
+ */
+
+export type ScalarName =
+  | 'bool'
+  | 'int8'
+  | 'uint8'
+  | 'int16'
+  | 'uint16'
+  | 'int32'
+  | 'uint32'
+  | 'int64'
+  | 'uint64'
+  | 'float32'
+  | 'float64'
+
+/** What a field, or an element of a vector, can be. `size` and `align` are in bytes. */
+export type ElementType =
+  | { readonly base: 'scalar'; readonly scalar: ScalarName; readonly size: 1 | 2 | 4 | 8 }
+  | { readonly base: 'struct'; readonly size: number; readonly align: number }
+  | { readonly base: 'string' }
+  | { readonly base: 'table'; readonly table: string }
+  /** The value of a union. Its type, one byte, stands in the slot (or the vector) just before. */
+  | { readonly base: 'union'; readonly union: string }
+
+export type FieldType =
+  | ElementType
+  | { readonly base: 'vector'; readonly element: ElementType; readonly segment: boolean }
+
+export interface FieldDescription {
+  readonly name: string
+  /** Byte offset of the field's entry in the vtable: 4 for the first field, 6 for the second. */
+  readonly slot: number
+  readonly required: boolean
+  readonly type: FieldType
+}
+
+/** A member of a union, by its type number. NONE (0) is not listed. */
+export interface UnionMember {
+  readonly type: number
+  readonly value:
+    | { readonly base: 'table'; readonly table: string }
+    | { readonly base: 'struct'; readonly size: number; readonly align: number }
+    | { readonly base: 'string' }
+}
+
+export interface SchemaDescription {
+  /** Four characters at byte 4 of a buffer. */
+  readonly identifier: string
+  readonly root: string
+  /** Fields by table, in the order of their slots. Names are without the namespace. */
+  readonly tables: { readonly [table: string]: readonly FieldDescription[] }
+  readonly unions: { readonly [union: string]: readonly UnionMember[] }
+}
