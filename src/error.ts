@@ -25,9 +25,9 @@ export type CheckpointErrorCode =
   | 'CKPT_TENSOR_CHECKSUM'
   /** A checkpoint's state has no tensor of that name. */
   | 'CKPT_NO_SUCH_TENSOR'
-  /** What is in the file and what it is to be restored into do not fit; see `mismatch`. */
+  /** What is in the file and what it is to be restored into do not fit: a StateMismatchError. */
   | 'CKPT_STATE_MISMATCH'
-  /** A `loadStateDict` threw after everything was checked; see `cause` and `restored`. */
+  /** A restore failed after everything had been checked; see `cause` and `restored`. */
   | 'CKPT_RESTORE_INCOMPLETE'
   /** A tensor needs a longer array than this JavaScript engine offers. */
   | 'CKPT_TENSOR_TOO_LARGE'
@@ -62,6 +62,8 @@ export interface CheckpointErrorFields {
   readonly offset?: number
   readonly expected?: unknown
   readonly actual?: unknown
+  /** The states that a restore had finished before it failed. */
+  readonly restored?: readonly string[]
 }
 
 export class CheckpointError extends Error {
@@ -74,6 +76,7 @@ export class CheckpointError extends Error {
   declare readonly offset?: number
   declare readonly expected?: unknown
   declare readonly actual?: unknown
+  declare readonly restored?: readonly string[]
 
   constructor(
     code: CheckpointErrorCode,
@@ -103,15 +106,13 @@ export function isCheckpointError(value: unknown): value is CheckpointError {
   )
 }
 
-// Control characters (C0, DEL, C1), the line and paragraph separators, and the characters that turn
-// the direction of text: a name in a file must not be able to steer a terminal or a reader's eye.
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+// Control and format characters (which turn the direction of text, or are not seen), and separators of
+// lines: a name in a file must not be able to steer a terminal or a reader's eye.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
-/** Text from a file, made safe to print: control and direction characters become `\u....`. */
+/** Text from a file, made safe to print: what steers a terminal becomes `\u{...}`. */
 export function printable(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return text.toWellFormed().replace(UNSAFE, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
 }
 
 // Longest text that is quoted whole in a message, in UTF-16 units.

@@ -4,6 +4,8 @@
  * infinities, -0 and bigints as they are.
  */
 
+import { textFault } from './text.js'
+
 /** A value in a tree of attributes. A number is a double; a bigint is an int64 or a uint64. */
 export type Attribute =
   | null
@@ -15,3 +17,116 @@ export type Attribute =
   | { readonly [key: string]: Attribute }
 
 export type Attributes = { readonly [key: string]: Attribute }
+
+/**
+ * How deep lists and maps may be nested. FlatBuffers' verifiers stop at a depth of 64 tables; a map
+ * in a map is two of them, and the outermost stands in an entry of a state of the root.
+ */
+export const MAX_NESTING = 24
+
+export const INT64_MIN = -(2n ** 63n)
+export const INT64_MAX = 2n ** 63n - 1n
+export const UINT64_MAX = 2n ** 64n - 1n
+
+/**
+ * A copy of `value` that nobody else can change, with every part of it checked. Throws a TypeError
+ * that names the path of the first part that a file cannot hold: `optimizer.attributes.groups[0].lr`.
+ */
+export function copyAttributes(value: unknown, path: string): Attributes {
+  if (!isPlainObject(value)) {
+    throw new TypeError(`${path} must be a plain object, not ${describe(value)}`)
+  }
+  return copyMap(value, path, 0)
+}
+
+function copyMap(value: object, path: string, depth: number): Attributes {
+  const copy: { [key: string]: Attribute } = {}
+  for (const key of Object.keys(value)) {
+    const at = `${path}.${key}`
+    const fault = textFault(key)
+    if (fault !== undefined) throw new TypeError(`the key ${JSON.stringify(at)} ${fault}`)
+    setKey(copy, key, copyAttribute((value as Record<string, unknown>)[key], at, depth + 1))
+  }
+  return copy
+}
+
+function copyAttribute(value: unknown, path: string, depth: number): Attribute {
+  switch (typeof value) {
+    case 'boolean':
+    case 'number':
+      return value
+    case 'bigint':
+      if (value < INT64_MIN || value > UINT64_MAX) {
+        throw new RangeError(`${path} is ${value}, which fits neither an int64 nor a uint64`)
+      }
+      return value
+    case 'string': {
+      const fault = textFault(value)
+      if (fault !== undefined) throw new TypeError(`${path} ${fault}`)
+      return value
+    }
+    case 'object':
+      if (value === null) return null
+      if (depth > MAX_NESTING) {
+        throw new TypeError(`${path} is nested more than ${MAX_NESTING} levels deep (or in itself)`)
+      }
+      if (Array.isArray(value)) {
+        // By index, so that a hole is found and not skipped.
+        return Array.from(value, (item, i) => copyAttribute(item, `${path}[${i}]`, depth + 1))
+      }
+      if (isPlainObject(value)) return copyMap(value, path, depth)
+  }
+  const hint = ArrayBuffer.isView(value) ? '; put arrays of numbers into the tensors' : ''
+  throw new TypeError(
+    `${path} is ${describe(value)}, which attributes cannot hold: ` +
+      `null, booleans, numbers, bigints, strings, and lists and plain objects of these${hint}`,
+  )
+}
+
+/** Sets a key of a file's, where `__proto__` is a key like any other. */
+export function setKey<T>(object: { [key: string]: T }, key: string, value: T): void {
+  if (key === '__proto__') {
+    Object.defineProperty(object, key, {
+      value,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
+  } else object[key] = value
+}
+
+/** Whether two trees are the same, bit for bit in their numbers (NaN is NaN, 0 is not -0). */
+export function sameAttributes(a: Attribute, b: Attribute): boolean {
+  if (Object.is(a, b)) return true
+  if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false
+    return a.every((item, i) => sameAttributes(item, b[i] as Attribute))
+  }
+  const left = a as Attributes
+  const right = b as Attributes
+  const keys = Object.keys(left)
+  return (
+    keys.length === Object.keys(right).length &&
+    keys.every((key) => Object.hasOwn(right, key) && sameAttributes(left[key]!, right[key]!))
+  )
+}
+
+/** An object literal (of this realm or another), not an instance of a class. */
+export function isPlainObject(value: unknown): value is { readonly [key: string]: unknown } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** What a value is, in words for a message. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object') {
+    const name = value.constructor?.name
+    return name === undefined || name === 'Object' ? 'an object' : `an instance of ${name}`
+  }
+  if (typeof value === 'undefined') return 'undefined'
+  return `a ${typeof value}`
+}

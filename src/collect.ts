@@ -1,0 +1,203 @@
+/**
+ * Takes a state dict as a trainer offers it, in any of its forms, and makes of it one: a list of
+ * named tensors, each with its dtype, shape and length checked, and a copy of the attributes. No
+ * tensor's bytes are read or copied here.
+ */
+
+import { quote } from './error.js'
+import { type Attributes, copyAttributes, describe } from './format/attributes.js'
+import { MAX_RANK } from './format/decode.js'
+import {
+  arrayType,
+  type DType,
+  dtypeOfArray,
+  dtypes,
+  isDType,
+  tensorByteLength,
+} from './format/dtype.js'
+import { nameFault, textFault } from './format/text.js'
+import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from './state.js'
+
+/** A tensor of a trainer's, checked. */
+export interface CollectedTensor {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** In bytes. */
+  readonly byteLength: number
+  /** The caller's memory, or undefined where it has to be fetched. */
+  readonly bytes: Uint8Array | undefined
+  /**
+   * What makes two tensors the same one: the function that fetches them. Those in memory are the
+   * same where they are over exactly the same bytes.
+   */
+  readonly fetch: (() => TensorData | Promise<TensorData>) | undefined
+}
+
+export interface CollectedState {
+  readonly name: string
+  readonly kind: string | null
+  readonly attributes: Attributes
+  /** In the order in which the trainer gave them. */
+  readonly tensors: ReadonlyMap<string, CollectedTensor>
+}
+
+/**
+ * Collects what `source.stateDict()` returns. `name` is the state's, for messages and for the file.
+ * Throws a TypeError or RangeError, with the tensor's name, for what is no state dict.
+ */
+export async function collectState(source: Stateful, name: string): Promise<CollectedState> {
+  checkStateful(source, name)
+  const dict = await source.stateDict()
+  const { tensors, attributes, kind } = asState(dict, name)
+  if (kind !== undefined) {
+    if (typeof kind !== 'string') {
+      throw new TypeError(`the kind of ${name} must be a string, not ${describe(kind)}`)
+    }
+    const fault = textFault(kind)
+    if (fault !== undefined) throw new TypeError(`the kind of ${name} ${fault}`)
+  }
+  const copied = copyAttributes(attributes ?? {}, `${name}.attributes`)
+  const collected = new Map<string, CollectedTensor>()
+  for await (const [key, tensor] of pairs(tensors, name)) {
+    const fault = typeof key === 'string' ? nameFault(key) : 'is no string'
+    if (fault !== undefined) {
+      throw new TypeError(`the name of a tensor of ${name}, ${quote(String(key))}, ${fault}`)
+    }
+    if (collected.has(key)) {
+      throw new TypeError(`${name} has two tensors that are called ${quote(key)}`)
+    }
+    collected.set(key, collectTensor(key, tensor, `the tensor ${quote(key)} of ${name}`))
+  }
+  return { name, kind: kind ?? null, attributes: copied, tensors: collected }
+}
+
+/** Throws a TypeError unless `source` has the methods of a Stateful. */
+export function checkStateful(source: unknown, name: string): asserts source is Stateful {
+  if (typeof (source as Stateful | undefined)?.stateDict !== 'function') {
+    throw new TypeError(`${name} must have a stateDict() method; this is ${describe(source)}`)
+  }
+}
+
+/** The bytes of what a tensor's `data`, or the function there, gave; checked. */
+export function tensorBytes(
+  data: TensorData,
+  dtype: DType,
+  byteLength: number,
+  what: string,
+): Uint8Array {
+  if (!ArrayBuffer.isView(data) && !isBuffer(data)) {
+    throw new TypeError(
+      `the data of ${what} must be a typed array, an ArrayBuffer, or a function that brings one; ` +
+        `this is ${describe(data)}`,
+    )
+  }
+  const held = dtypeOfArray(data)
+  // Bytes may hold anything; elements have to be the dtype's, or float16's own.
+  const fits =
+    held === undefined || held === dtype || held === 'uint8' || arrayType(dtype) === arrayType(held)
+  if (!fits) throw new TypeError(`${what} is said to be ${dtype}, but its data is ${held}`)
+  if (data.byteLength !== byteLength) {
+    throw new RangeError(
+      `${what} needs ${byteLength} bytes by its dtype and shape, but its data has ${data.byteLength}`,
+    )
+  }
+  return bytesOf(data)
+}
+
+/** The same memory, as bytes. */
+export function bytesOf(data: TensorData): Uint8Array {
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data)
+}
+
+function collectTensor(name: string, tensor: TensorLike, what: string): CollectedTensor {
+  if (typeof tensor !== 'object' || tensor === null) {
+    throw new TypeError(`${what} must be an object with shape and data, not ${describe(tensor)}`)
+  }
+  const { data } = tensor
+  const dtype = tensor.dtype ?? dtypeOfArray(data)
+  if (dtype === undefined) {
+    throw new TypeError(`${what} needs a dtype: its data does not say what its elements are`)
+  }
+  if (!isDType(dtype)) {
+    throw new TypeError(
+      `${what} has the unknown dtype ${quote(String(dtype))}; there are ${dtypes.join(', ')}`,
+    )
+  }
+  const shape = collectShape(tensor.shape, what)
+  const byteLength = tensorByteLength(dtype, shape)
+  if (byteLength === undefined) {
+    throw new RangeError(`${what} has no whole and safe number of bytes: ${dtype} [${shape}]`)
+  }
+  if (typeof data === 'function') {
+    return { name, dtype, shape, byteLength, bytes: undefined, fetch: data }
+  }
+  const bytes = tensorBytes(data, dtype, byteLength, what)
+  return { name, dtype, shape, byteLength, bytes, fetch: undefined }
+}
+
+function collectShape(shape: readonly number[], what: string): readonly number[] {
+  if (typeof shape?.length !== 'number') {
+    throw new TypeError(`${what} needs a shape: an array with the length of each dimension`)
+  }
+  const copy = Array.from(shape)
+  for (const length of copy) {
+    if (!Number.isSafeInteger(length) || length < 0) {
+      throw new RangeError(`${what} has a dimension of ${String(length)}`)
+    }
+  }
+  if (copy.length > MAX_RANK) {
+    throw new RangeError(`${what} has ${copy.length} dimensions; the most is ${MAX_RANK}`)
+  }
+  return copy
+}
+
+/**
+ * Tells the two forms apart. An object with `tensors` is a State, unless that is itself a tensor of
+ * a plain object of tensors, which has a shape.
+ */
+function asState(dict: StateDict, name: string): State {
+  if (typeof dict !== 'object' || dict === null) {
+    throw new TypeError(
+      `${name}.stateDict() must return named tensors, or an object with \`tensors\`; ` +
+        `it returned ${describe(dict)}`,
+    )
+  }
+  const { tensors } = dict as Partial<State>
+  const isTensor = Array.isArray((tensors as TensorLike | undefined)?.shape)
+  return tensors === undefined || isTensor ? { tensors: dict as NamedTensors } : (dict as State)
+}
+
+function pairs(
+  tensors: NamedTensors,
+  name: string,
+): AsyncIterable<readonly [string, TensorLike]> | Iterable<readonly [string, TensorLike]> {
+  if (typeof tensors !== 'object' || tensors === null) {
+    throw new TypeError(`the tensors of ${name} must be named tensors, not ${describe(tensors)}`)
+  }
+  if (Symbol.asyncIterator in tensors || Symbol.iterator in tensors) {
+    return checkedPairs(tensors as Iterable<readonly [string, TensorLike]>, name)
+  }
+  return Object.entries(tensors)
+}
+
+async function* checkedPairs(
+  tensors: Iterable<readonly [string, TensorLike]> | AsyncIterable<readonly [string, TensorLike]>,
+  name: string,
+): AsyncIterable<readonly [string, TensorLike]> {
+  for await (const pair of tensors) {
+    if (!Array.isArray(pair) || pair.length !== 2) {
+      throw new TypeError(`the tensors of ${name} must come as pairs [name, tensor]`)
+    }
+    yield pair as readonly [string, TensorLike]
+  }
+}
+
+function isBuffer(data: unknown): data is ArrayBufferLike {
+  return (
+    data instanceof ArrayBuffer ||
+    (typeof SharedArrayBuffer !== 'undefined' && data instanceof SharedArrayBuffer)
+  )
+}

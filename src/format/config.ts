@@ -1,0 +1,74 @@
+/**
+ * The config of a run: JSON text, kept as given. What JSON cannot hold (NaN, undefined, a bigint, a
+ * Date) is refused with the path to it; JSON.stringify would turn it into null, drop it, or change
+ * its type in silence.
+ */
+
+import { CheckpointError } from '../error.js'
+import { describe, isPlainObject } from './attributes.js'
+import { textFault } from './text.js'
+
+// Deeper than any config; a bound so that an object which contains itself is told apart from one.
+const MAX_DEPTH = 200
+
+/**
+ * The text that a file keeps of `config`: a string as it is (it has to be JSON text), anything else
+ * as JSON. Throws a TypeError that names the path of what JSON cannot hold.
+ */
+export function configText(config: unknown): string {
+  if (typeof config !== 'string') return jsonText(config, 'config', 0)
+  const fault = textFault(config)
+  if (fault !== undefined) throw new TypeError(`config ${fault}`)
+  try {
+    JSON.parse(config)
+  } catch (cause) {
+    throw new TypeError('config is a string, but not JSON text', { cause })
+  }
+  return config
+}
+
+/** The value of a file's config. Throws CKPT_FORMAT, rule `config.json`, where it is not JSON. */
+export function parseConfig(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CheckpointError('CKPT_FORMAT', 'the config is not JSON text', {
+      rule: 'config.json',
+      cause,
+    })
+  }
+}
+
+function jsonText(value: unknown, path: string, depth: number): string {
+  switch (typeof value) {
+    case 'boolean':
+      return String(value)
+    case 'number':
+      if (!Number.isFinite(value)) break
+      return Object.is(value, -0) ? '-0' : JSON.stringify(value)
+    case 'string': {
+      const fault = textFault(value)
+      if (fault !== undefined) throw new TypeError(`${path} ${fault}`)
+      return JSON.stringify(value)
+    }
+    case 'object':
+      if (value === null) return 'null'
+      if (depth > MAX_DEPTH) {
+        throw new TypeError(`${path} is nested more than ${MAX_DEPTH} levels deep (or in itself)`)
+      }
+      if (Array.isArray(value)) {
+        return `[${Array.from(value, (item, i) => jsonText(item, `${path}[${i}]`, depth + 1)).join()}]`
+      }
+      if (isPlainObject(value) && typeof value.toJSON !== 'function') {
+        const members = Object.keys(value).map((key) => {
+          const at = `${path}.${key}`
+          const fault = textFault(key)
+          if (fault !== undefined) throw new TypeError(`the key ${JSON.stringify(at)} ${fault}`)
+          return `${JSON.stringify(key)}:${jsonText(value[key], at, depth + 1)}`
+        })
+        return `{${members.join()}}`
+      }
+  }
+  const what = typeof value === 'number' ? String(value) : describe(value)
+  throw new TypeError(`${path} is ${what}, which JSON cannot hold`)
+}

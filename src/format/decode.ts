@@ -1,0 +1,213 @@
+/**
+ * From the bytes of the metadata to plain values. Runs after the verifier, and is with encode the
+ * only place that touches the generated classes; here a bigint becomes a number, once, and text is
+ * decoded, once. What the values mean for each other is left to the rules.
+ */
+
+import * as flatbuffers from 'flatbuffers'
+import { Checkpoint } from '../../generated/lightwatch/format/checkpoint.js'
+import type { Entry } from '../../generated/lightwatch/format/entry.js'
+import type { State } from '../../generated/lightwatch/format/state.js'
+import { Tensor } from '../../generated/lightwatch/format/tensor.js'
+import type { Value } from '../../generated/lightwatch/format/value.js'
+import { ValueKind } from '../../generated/lightwatch/format/value-kind.js'
+import { CheckpointError, quote } from '../error.js'
+import { type Attribute, setKey } from './attributes.js'
+import { dtypeOfCode } from './dtype.js'
+import type { Metadata, Progress, StateRecord, TensorRecord } from './metadata.js'
+import { fieldOf } from './schema.js'
+import { decodeText } from './text.js'
+
+const UTF8_BYTES = flatbuffers.Encoding.UTF8_BYTES
+const DATA = fieldOf('Tensor', 'data').slot
+
+/** Most dimensions that a tensor may have: NumPy's limit, and PyTorch's. */
+export const MAX_RANK = 64
+
+/**
+ * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT where a value has no meaning by
+ * itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
+ */
+export function decode(bytes: Uint8Array): Metadata {
+  const root = Checkpoint.getRootAsCheckpoint(new flatbuffers.ByteBuffer(bytes))
+  const optimizer = root.optimizer()
+  return {
+    version: root.version(),
+    metadataLength: root.metadataLength(),
+    fileLength: safe(root.fileLength(), 'file_length'),
+    progress: decodeProgress(root),
+    model: decodeState(root.model()!),
+    optimizer: optimizer === null ? null : decodeState(optimizer),
+    extras: Array.from({ length: root.extrasLength() }, (_, i) => decodeState(root.extras(i)!)),
+  }
+}
+
+function decodeProgress(root: Checkpoint): Progress {
+  const metrics: { [name: string]: number } = {}
+  for (let i = 0; i < root.metricsLength(); i++) {
+    const metric = root.metrics(i)!
+    const name = text(metric.name(UTF8_BYTES), 'the name of a metric')
+    const value = metric.value()
+    if (value === null) {
+      throw broken('metric.value', `the metric ${quote(name)} has no value`)
+    }
+    unique(metrics, name, 'metric.unique', 'the metric')
+    setKey(metrics, name, value)
+  }
+  const config = root.config(UTF8_BYTES)
+  return {
+    epoch: safe(root.epoch(), 'epoch'),
+    step: safe(root.step(), 'step'),
+    loss: root.loss(),
+    metrics,
+    config: config === null ? null : text(config, 'the config'),
+  }
+}
+
+function decodeState(state: State): StateRecord {
+  const kind = state.kind(UTF8_BYTES)
+  const name = text(state.name(UTF8_BYTES), 'the name of a state')
+  const attributes: { [key: string]: Attribute } = {}
+  for (let i = 0; i < state.attributesLength(); i++) addEntry(attributes, state.attributes(i)!)
+  const tensors: TensorRecord[] = new Array(state.tensorsLength())
+  const tensor = new Tensor()
+  for (let i = 0; i < tensors.length; i++)
+    tensors[i] = decodeTensor(state.tensors(i, tensor)!, name)
+  return {
+    name,
+    kind: kind === null ? null : text(kind, 'the kind of a state'),
+    attributes,
+    tensors,
+  }
+}
+
+function decodeTensor(tensor: Tensor, state: string): TensorRecord {
+  const name = text(tensor.name(UTF8_BYTES), 'the name of a tensor')
+  const code = tensor.dtype()
+  const dtype = dtypeOfCode(code)
+  if (dtype === undefined) {
+    throw broken('tensor.dtype', `the tensor ${quote(name)} has the unknown dtype ${code}`, {
+      state,
+      tensor: name,
+      actual: code,
+    })
+  }
+  const rank = tensor.shapeLength()
+  if (rank > MAX_RANK) {
+    throw broken('tensor.rank', `the tensor ${quote(name)} has ${rank} dimensions`, {
+      state,
+      tensor: name,
+      expected: MAX_RANK,
+      actual: rank,
+    })
+  }
+  const shape: number[] = new Array(rank)
+  for (let i = 0; i < rank; i++) shape[i] = safe(tensor.shape(i)!, 'a dimension', name)
+  const { bb, bb_pos } = tensor
+  const entry = bb!.__offset(bb_pos, DATA)
+  return {
+    name,
+    dtype,
+    shape,
+    offset: safe(tensor.offset(), 'an offset', name),
+    byteLength: safe(tensor.byteLength(), 'a length', name),
+    crc32: tensor.crc32(),
+    // Unsigned, unlike the runtime's own: an offset backwards is one far ahead, and refused as that.
+    vectorOffset: entry === 0 ? null : bb_pos + entry + (bb!.readUint32(bb_pos + entry) >>> 0),
+  }
+}
+
+function addEntry(map: { [key: string]: Attribute }, entry: Entry): void {
+  const key = text(entry.key(UTF8_BYTES), 'a key')
+  unique(map, key, 'attribute.unique', 'the key')
+  setKey(map, key, decodeValue(entry.value()!))
+}
+
+function decodeValue(value: Value): Attribute {
+  const kind = value.kind()
+  const boolean = value.boolean()
+  const integer = value.integer()
+  const uinteger = value.uinteger()
+  const number = value.number()
+  const string = value.text(UTF8_BYTES)
+  const { bb, bb_pos } = value
+  const list = bb!.__offset(bb_pos, LIST) !== 0
+  const map = bb!.__offset(bb_pos, MAP) !== 0
+  const present =
+    +(boolean !== null) +
+    +(integer !== null) +
+    +(uinteger !== null) +
+    +(number !== null) +
+    +(string !== null) +
+    +list +
+    +map
+  if (present === (kind === ValueKind.Null ? 0 : 1)) {
+    switch (kind) {
+      case ValueKind.Null:
+        return null
+      case ValueKind.Boolean:
+        if (boolean !== null) return boolean
+        break
+      case ValueKind.Integer:
+        if (integer !== null) return safe(integer, 'an integer among the attributes')
+        break
+      case ValueKind.Int64:
+        if (integer !== null) return integer
+        break
+      case ValueKind.Uint64:
+        if (uinteger !== null && uinteger >= 2n ** 63n) return uinteger
+        break
+      case ValueKind.Float64:
+        if (number !== null) return number
+        break
+      case ValueKind.Text:
+        if (string !== null) return text(string, 'a text among the attributes')
+        break
+      case ValueKind.List:
+        if (list) {
+          return Array.from({ length: value.listLength() }, (_, i) => decodeValue(value.list(i)!))
+        }
+        break
+      case ValueKind.Map:
+        if (map) {
+          const entries: { [key: string]: Attribute } = {}
+          for (let i = 0; i < value.mapLength(); i++) addEntry(entries, value.map(i)!)
+          return entries
+        }
+    }
+  }
+  throw broken('value.kind', `an attribute of kind ${kind} does not hold what its kind says`, {
+    actual: kind,
+  })
+}
+
+const LIST = fieldOf('Value', 'list').slot
+const MAP = fieldOf('Value', 'map').slot
+
+function text(bytes: string | Uint8Array | null, what: string): string {
+  return decodeText(bytes as Uint8Array, what)
+}
+
+function unique(object: object, key: string, rule: string, what: string): void {
+  if (Object.hasOwn(object, key)) {
+    throw broken(rule, `${what} ${quote(key)} is there twice`, { actual: key })
+  }
+}
+
+function safe(value: bigint, what: string, tensor?: string): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number)) return number
+  const of = tensor === undefined ? '' : ` of the tensor ${quote(tensor)}`
+  throw broken('integer.safe', `${what}${of} is ${value}, beyond 2^53 - 1`, {
+    ...(tensor === undefined ? {} : { tensor }),
+    actual: value,
+  })
+}
+
+function broken(
+  rule: string,
+  message: string,
+  fields: ConstructorParameters<typeof CheckpointError>[2] = {},
+): CheckpointError {
+  return new CheckpointError('CKPT_FORMAT', message, { ...fields, rule })
+}

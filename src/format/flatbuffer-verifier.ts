@@ -1,0 +1,309 @@
+/**
+ * A verifier for FlatBuffers: whether a buffer that says it is of a schema can be read through
+ * generated accessors without one of them reading outside the buffer, or something that is not what
+ * the schema says. The runtime for TypeScript has none and checks no bounds: it reads zeros past the
+ * end, and follows offsets backwards and in circles.
+ *
+ * The rules are those of the C++ verifier (flatbuffers/verifier.h), and stricter where that one lets
+ * something through that would be misread: fields inside their table, elements aligned, no null
+ * offsets in vectors, a union's type and value together and known, booleans 0 or 1, and a bound on
+ * what sharing can blow up. It never accepts what the C++ verifier refuses.
+ *
+ * The schema comes as data, derived from flatc's reflection. UTF-8 is left to whoever decodes text.
+ */
+
+import { CheckpointError, type CheckpointErrorFields } from '../error.js'
+import type {
+  ElementType,
+  FieldDescription,
+  SchemaDescription,
+  UnionMember,
+} from './description.js'
+
+/** Tables inside tables, at most; the C++ and Rust verifiers' default. */
+export const MAX_DEPTH = 64
+
+/** Longest buffer that offsets reach across, in bytes; FLATBUFFERS_MAX_BUFFER_SIZE. */
+export const MAX_BUFFER_LENGTH = 2 ** 31 - 1
+
+// Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
+// at each level of depth). Every range that is visited is added up, shared or not, and may come to
+// this many times the buffer's length. A buffer without sharing comes to less than 3: a table is
+// counted once as a whole, once by its fields, and once more for its vtable.
+const BUDGET_PER_BYTE = 4
+const BUDGET_BASE = 65_536
+
+// The smallest buffer: root offset, identifier, and a table's offset to its vtable.
+const MIN_BUFFER_LENGTH = 12
+
+// A vtable starts with its own length and that of the table, two bytes each.
+const VTABLE_HEADER = 4
+
+/**
+ * Verifies the buffer `bytes` (all of it, starting at its root offset) against a schema. Throws
+ * CKPT_FLATBUFFER with the rule that is broken and where.
+ */
+export function verifyFlatBuffer(bytes: Uint8Array, schema: SchemaDescription): void {
+  new Verification(bytes, schema).root()
+}
+
+class Verification {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #length: number
+  readonly #schema: SchemaDescription
+  #depth = 0
+  #budget: number
+
+  constructor(bytes: Uint8Array, schema: SchemaDescription) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#length = bytes.byteLength
+    this.#schema = schema
+    this.#budget = BUDGET_PER_BYTE * bytes.byteLength + BUDGET_BASE
+  }
+
+  root(): void {
+    const { identifier, root } = this.#schema
+    if (this.#length < MIN_BUFFER_LENGTH || this.#length >= MAX_BUFFER_LENGTH) {
+      throw fault('length', `it is ${this.#length} bytes long`, 0, {
+        expected: `${MIN_BUFFER_LENGTH} to ${MAX_BUFFER_LENGTH - 1} bytes`,
+        actual: this.#length,
+      })
+    }
+    for (let i = 0; i < identifier.length; i++) {
+      if (this.#bytes[4 + i] !== identifier.charCodeAt(i)) {
+        throw fault('identifier', `its identifier is not ${identifier}`, 4)
+      }
+    }
+    this.#table(this.#offset(0, 'the root'), root)
+  }
+
+  /** `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in C++. */
+  #range(at: number, length: number, what: string): void {
+    if (!(at >= 0 && length < this.#length && at <= this.#length - length)) {
+      throw fault('range', `${what} of ${length} bytes reaches outside of the buffer`, at, {
+        actual: length,
+      })
+    }
+    this.#budget -= length
+    if (this.#budget < 0) {
+      throw fault('budget', `it stands for far more than its ${this.#length} bytes`, at)
+    }
+  }
+
+  /** A number of `size` bytes at `at` lies in the buffer, aligned to `align`. */
+  #inline(at: number, size: number, align: number, what: string): void {
+    if (at % align !== 0) throw fault('alignment', `${what} is not aligned to ${align} bytes`, at)
+    this.#range(at, size, what)
+  }
+
+  /** Where the offset at `at` leads. */
+  #offset(at: number, what: string): number {
+    this.#inline(at, 4, 4, `the offset of ${what}`)
+    const offset = this.#view.getUint32(at, true)
+    if (offset === 0) throw fault('offset', `${what} has a null offset`, at)
+    if (offset > 0x7fffffff || at + offset >= this.#length) {
+      throw fault('offset', `the offset of ${what} leads outside of the buffer`, at, {
+        actual: offset,
+      })
+    }
+    return at + offset
+  }
+
+  #table(at: number, name: string): void {
+    const view = this.#view
+    this.#inline(at, 4, 4, name)
+    if (++this.#depth > MAX_DEPTH) {
+      throw fault('depth', `it has tables nested more than ${MAX_DEPTH} deep`, at)
+    }
+    const vtable = at - view.getInt32(at, true)
+    this.#inline(vtable, VTABLE_HEADER, 2, `the vtable of ${name}`)
+    const vtableLength = view.getUint16(vtable, true)
+    const tableLength = view.getUint16(vtable + 2, true)
+    if (vtableLength < VTABLE_HEADER || vtableLength % 2 !== 0) {
+      throw fault('vtable', `the vtable of ${name} has a length of ${vtableLength}`, vtable)
+    }
+    this.#range(vtable, vtableLength, `the vtable of ${name}`)
+    if (tableLength < 4) throw fault('table', `${name} has a length of ${tableLength}`, vtable + 2)
+    this.#range(at, tableLength, name)
+    const fields = this.#schema.tables[name]!
+    for (let i = 0; i < fields.length; i++) {
+      const field = fields[i]!
+      const entry = field.slot < vtableLength ? view.getUint16(vtable + field.slot, true) : 0
+      if (entry === 0) {
+        if (field.required) {
+          throw fault('required', `${name} lacks its required field ${field.name}`, at)
+        }
+        if (field.type.base === 'union' || isUnionVector(field)) {
+          this.#lonelyUnionType(field, vtable, vtableLength, at, name)
+        }
+      } else this.#field(field, at, entry, tableLength, vtable, vtableLength, name)
+    }
+    this.#depth--
+  }
+
+  #field(
+    field: FieldDescription,
+    table: number,
+    entry: number,
+    tableLength: number,
+    vtable: number,
+    vtableLength: number,
+    name: string,
+  ): void {
+    const { type } = field
+    const size = type.base === 'scalar' || type.base === 'struct' ? type.size : 4
+    if (entry < 4 || entry + size > tableLength) {
+      throw fault('field', `${name}.${field.name} lies outside of its table`, table, {
+        actual: entry,
+      })
+    }
+    const at = table + entry
+    switch (type.base) {
+      case 'scalar':
+        this.#inline(at, size, size, field.name)
+        if (type.scalar === 'bool' && this.#bytes[at]! > 1) {
+          throw fault('bool', `${name}.${field.name} is neither 0 nor 1`, at)
+        }
+        return
+      case 'struct':
+        this.#inline(at, size, type.align, field.name)
+        return
+      case 'string':
+        this.#string(this.#offset(at, field.name), field.name)
+        return
+      case 'table':
+        this.#table(this.#offset(at, field.name), type.table)
+        return
+      case 'union': {
+        const typeEntry = this.#typeEntry(field, vtable, vtableLength)
+        const unionType = typeEntry === 0 ? 0 : this.#bytes[table + typeEntry]!
+        this.#member(type.union, unionType, this.#offset(at, field.name), field.name)
+        return
+      }
+      case 'vector': {
+        if (type.segment) {
+          // Its elements lie beyond the metadata; the format's own rules say where.
+          this.#inline(at, 4, 4, `the offset of ${field.name}`)
+          return
+        }
+        if (type.element.base === 'union') {
+          const typeEntry = this.#typeEntry(field, vtable, vtableLength)
+          if (typeEntry === 0) throw fault('union', `${name}.${field.name} has no types`, at)
+          const types = this.#offset(table + typeEntry, `the types of ${field.name}`)
+          this.#unionVector(type.element.union, types, this.#offset(at, field.name), field.name)
+        } else this.#vector(type.element, this.#offset(at, field.name), field.name)
+      }
+    }
+  }
+
+  #string(at: number, what: string): void {
+    const end = this.#vector(BYTE, at, what)
+    this.#range(end, 1, `the end of ${what}`)
+    if (this.#bytes[end] !== 0) throw fault('string', `${what} does not end with a zero byte`, end)
+  }
+
+  /** Verifies a vector, and returns where it ends. */
+  #vector(element: ElementType, at: number, what: string): number {
+    const inline = element.base === 'scalar' || element.base === 'struct'
+    const size = inline ? element.size : 4
+    const length = this.#vectorLength(at, size, what)
+    const start = at + 4
+    if (inline) {
+      const align = element.base === 'struct' ? element.align : size
+      if (length > 0 && start % align !== 0) {
+        throw fault('alignment', `the elements of ${what} are not aligned to ${align} bytes`, start)
+      }
+      if (element.base === 'scalar' && element.scalar === 'bool') {
+        for (let i = 0; i < length; i++) {
+          if (this.#bytes[start + i]! > 1) {
+            throw fault('bool', `${what}[${i}] is neither 0 nor 1`, start + i)
+          }
+        }
+      }
+    } else {
+      for (let i = 0; i < length; i++) {
+        const target = this.#offset(start + 4 * i, what)
+        if (element.base === 'string') this.#string(target, what)
+        else if (element.base === 'table') this.#table(target, element.table)
+      }
+    }
+    return start + length * size
+  }
+
+  #vectorLength(at: number, size: number, what: string): number {
+    this.#inline(at, 4, 4, `the length of ${what}`)
+    const length = this.#view.getUint32(at, true)
+    // Bounded before it is multiplied: neither the product nor a loop over it can run away.
+    if (length >= MAX_BUFFER_LENGTH / size) {
+      throw fault('length', `${what} has ${length} elements`, at, { actual: length })
+    }
+    this.#range(at, 4 + length * size, what)
+    return length
+  }
+
+  /** The vtable entry of a union's type, in the slot before its value's; 0 where it is absent. */
+  #typeEntry(field: FieldDescription, vtable: number, vtableLength: number): number {
+    const slot = field.slot - 2
+    // In range where it lies inside the table: the type is a field of its own, verified before.
+    return slot < vtableLength ? this.#view.getUint16(vtable + slot, true) : 0
+  }
+
+  /** A union without a value: its type has to be absent or NONE. */
+  #lonelyUnionType(
+    field: FieldDescription,
+    vtable: number,
+    vtableLength: number,
+    table: number,
+    name: string,
+  ): void {
+    const entry = this.#typeEntry(field, vtable, vtableLength)
+    if (entry === 0) return
+    if (field.type.base === 'vector' || this.#bytes[table + entry] !== 0) {
+      throw fault('union', `${name}.${field.name} has a type but no value`, table + entry)
+    }
+  }
+
+  #unionVector(union: string, types: number, values: number, what: string): void {
+    const count = this.#vectorLength(types, 1, `the types of ${what}`)
+    const length = this.#vectorLength(values, 4, what)
+    if (count !== length) {
+      throw fault('union', `${what} has ${count} types for ${length} values`, values)
+    }
+    for (let i = 0; i < length; i++) {
+      const target = this.#offset(values + 4 + 4 * i, what)
+      this.#member(union, this.#bytes[types + 4 + i]!, target, what)
+    }
+  }
+
+  #member(union: string, type: number, at: number, what: string): void {
+    const member: UnionMember | undefined = this.#schema.unions[union]!.find((m) => m.type === type)
+    if (member === undefined) {
+      throw fault('union', `${what} has the unknown type ${type}`, at, { actual: type })
+    }
+    const { value } = member
+    if (value.base === 'table') this.#table(at, value.table)
+    else if (value.base === 'string') this.#string(at, what)
+    else this.#inline(at, value.size, value.align, what)
+  }
+}
+
+const BYTE: ElementType = { base: 'scalar', scalar: 'uint8', size: 1 }
+
+function isUnionVector(field: FieldDescription): boolean {
+  return field.type.base === 'vector' && field.type.element.base === 'union'
+}
+
+function fault(
+  rule: string,
+  message: string,
+  offset: number,
+  fields: CheckpointErrorFields = {},
+): CheckpointError {
+  return new CheckpointError(
+    'CKPT_FLATBUFFER',
+    `the metadata is no sound FlatBuffer: ${message} (at byte ${offset})`,
+    { ...fields, rule: `flatbuffer.${rule}`, offset },
+  )
+}

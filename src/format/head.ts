@@ -1,0 +1,166 @@
+/**
+ * The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only
+ * the first few kilobytes are needed, and nothing in them is believed without a check, so this comes
+ * before everything else: a newer version may mean something else by all the rest.
+ */
+
+import { CheckpointError } from '../error.js'
+import { crc32 } from './checksum.js'
+import { fieldOf, schema } from './schema.js'
+
+/** The newest version of the format that this library reads, and the one that it writes. */
+export const FORMAT_VERSION = 1
+
+/**
+ * The root table and its vtable lie within this many bytes from the start of a file, so that one
+ * small read is enough to learn how long the metadata is. (Builders write the root last, which puts
+ * it first; it takes about a hundred bytes.)
+ */
+export const HEAD_LENGTH = 4096
+
+const VERSION = fieldOf('Checkpoint', 'version').slot
+const METADATA_LENGTH = fieldOf('Checkpoint', 'metadata_length').slot
+const METADATA_CRC32 = fieldOf('Checkpoint', 'metadata_crc32').slot
+const FILE_LENGTH = fieldOf('Checkpoint', 'file_length').slot
+
+// Root offset, identifier, and the root table's offset to its vtable.
+const MIN_LENGTH = 12
+
+export interface Head {
+  readonly version: number
+  /** In bytes. */
+  readonly metadataLength: number
+  /** CRC-32 of the metadata, with its own four bytes taken as zero. */
+  readonly metadataCrc32: number
+  /** Position of that checksum, in bytes. */
+  readonly crcOffset: number
+  /** In bytes. */
+  readonly fileLength: number
+}
+
+/**
+ * Reads the head of a file of `fileLength` bytes from its first HEAD_LENGTH bytes (or all of them,
+ * where it is shorter). Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or CKPT_FORMAT.
+ */
+export function readHead(start: Uint8Array, fileLength: number): Head {
+  checkIdentifier(start, fileLength)
+  if (fileLength < MIN_LENGTH) {
+    throw new CheckpointError(
+      'CKPT_FILE_LENGTH',
+      `the file was cut short: it begins like a checkpoint, but ends after ${fileLength} bytes`,
+      { actual: fileLength },
+    )
+  }
+  const head = start.subarray(0, HEAD_LENGTH)
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
+  const within = (at: number, length: number): boolean => at >= 0 && at + length <= head.length
+
+  // A head that does not hold together is a file cut short where the file is short, else a bad one.
+  const bad = (what: string, offset: number): CheckpointError =>
+    fileLength < HEAD_LENGTH
+      ? new CheckpointError(
+          'CKPT_FILE_LENGTH',
+          `the file was cut short or is damaged: ${what} does not lie within its ${fileLength} bytes`,
+          { rule: 'head', offset, actual: fileLength },
+        )
+      : new CheckpointError(
+          'CKPT_FORMAT',
+          `${what} does not lie within the first ${HEAD_LENGTH} bytes of the file`,
+          { rule: 'head', offset },
+        )
+
+  const root = view.getUint32(0, true)
+  if (root < 8 || root % 4 !== 0 || !within(root, 4)) throw bad('the root table', 0)
+  const vtable = root - view.getInt32(root, true)
+  if (vtable < 8 || vtable % 2 !== 0 || !within(vtable, 4)) throw bad('its vtable', root)
+  const vtableLength = view.getUint16(vtable, true)
+  if (!within(vtable, vtableLength)) throw bad('its vtable', vtable)
+
+  /** Position of a field of the root table. */
+  const position = (slot: number, size: number, name: string): number => {
+    const entry = slot + 2 <= vtableLength ? view.getUint16(vtable + slot, true) : 0
+    const at = root + entry
+    if (entry < 4 || at % size !== 0) {
+      throw new CheckpointError('CKPT_FORMAT', `the root table has no ${name}`, {
+        rule: 'head',
+        offset: root,
+      })
+    }
+    if (!within(at, size)) throw bad(name, vtable + slot)
+    return at
+  }
+
+  const version = view.getUint32(position(VERSION, 4, 'version'), true)
+  if (version > FORMAT_VERSION) {
+    throw new CheckpointError(
+      'CKPT_VERSION',
+      `the file has format version ${version}, and this library reads up to version ` +
+        `${FORMAT_VERSION}: a newer lightwatch-checkpoint is needed`,
+      { expected: FORMAT_VERSION, actual: version },
+    )
+  }
+  if (version === 0) {
+    throw new CheckpointError('CKPT_FORMAT', 'the file has format version 0, which never was', {
+      rule: 'version',
+      actual: version,
+    })
+  }
+
+  const declared = view.getBigUint64(position(FILE_LENGTH, 8, 'file_length'), true)
+  if (declared !== BigInt(fileLength)) {
+    const how = declared > BigInt(fileLength) ? 'was cut short' : 'has something appended to it'
+    throw new CheckpointError(
+      'CKPT_FILE_LENGTH',
+      `the file ${how}: it is ${fileLength} bytes long, and says that it has ${declared}`,
+      { expected: Number(declared), actual: fileLength },
+    )
+  }
+
+  const metadataLength = view.getUint32(position(METADATA_LENGTH, 4, 'metadata_length'), true)
+  if (metadataLength < MIN_LENGTH || metadataLength > fileLength) {
+    throw new CheckpointError(
+      'CKPT_FORMAT',
+      `the metadata is said to be ${metadataLength} bytes long, in a file of ${fileLength}`,
+      { rule: 'metadata_length', expected: fileLength, actual: metadataLength },
+    )
+  }
+  const crcOffset = position(METADATA_CRC32, 4, 'metadata_crc32')
+  const metadataCrc32 = view.getUint32(crcOffset, true)
+  if (crcOffset + 4 > metadataLength) {
+    throw new CheckpointError('CKPT_FORMAT', 'the checksum of the metadata lies behind it', {
+      rule: 'metadata_length',
+      offset: crcOffset,
+    })
+  }
+  return { version, metadataLength, metadataCrc32, crcOffset, fileLength }
+}
+
+/** CRC-32 of metadata, with the four bytes at `crcOffset` taken as zero. */
+export function metadataChecksum(metadata: Uint8Array, crcOffset: number): number {
+  let crc = crc32(metadata.subarray(0, crcOffset))
+  crc = crc32(new Uint8Array(4), crc)
+  return crc32(metadata.subarray(crcOffset + 4), crc)
+}
+
+function checkIdentifier(start: Uint8Array, fileLength: number): void {
+  const identifier = String.fromCharCode(...start.subarray(4, 8))
+  if (identifier === schema.identifier) return
+  throw new CheckpointError('CKPT_NOT_A_CHECKPOINT', `this is no checkpoint: ${looksLike()}`, {
+    offset: 4,
+    expected: schema.identifier,
+    actual: identifier,
+  })
+
+  function looksLike(): string {
+    if (fileLength === 0) return 'the file is empty'
+    if (start[0] === 0x50 && start[1] === 0x4b) {
+      return 'it is a zip archive (PyTorch and NumPy save these)'
+    }
+    if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5)
+      return 'it looks like a Python pickle'
+    if (start[0] === 0x89 && identifier.startsWith('\r\n')) return 'it looks like an HDF5 file'
+    if (start[8] === 0x7b) return 'it looks like a safetensors file'
+    if (start[0] === 0x7b || start[0] === 0x5b) return 'it looks like JSON'
+    return `the bytes 4 to 7 are not ${schema.identifier}`
+  }
+}

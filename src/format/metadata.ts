@@ -1,0 +1,59 @@
+/** What the metadata of a checkpoint says, as plain values: what decode makes and encode takes. */
+
+import type { Attributes } from './attributes.js'
+import type { DType } from './dtype.js'
+
+/** How far a training run has come. */
+export interface Progress {
+  readonly epoch: number
+  /** Optimizer steps taken. */
+  readonly step: number
+  /** Null where there is none yet. */
+  readonly loss: number | null
+  readonly metrics: { readonly [name: string]: number }
+  /** JSON text, or null where none was given. */
+  readonly config: string | null
+}
+
+/** A tensor as the file describes it. Lengths and positions are in bytes. */
+export interface TensorRecord {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** Of its segment, from the start of the file. */
+  readonly offset: number
+  readonly byteLength: number
+  readonly crc32: number
+  /** Position of the `data` vector (of its length), or null where there is none. */
+  readonly vectorOffset: number | null
+}
+
+export interface StateRecord {
+  readonly name: string
+  readonly kind: string | null
+  readonly attributes: Attributes
+  /** In the order of the state dict. */
+  readonly tensors: readonly TensorRecord[]
+}
+
+export interface Metadata {
+  readonly version: number
+  readonly metadataLength: number
+  readonly fileLength: number
+  readonly progress: Progress
+  readonly model: StateRecord
+  readonly optimizer: StateRecord | null
+  readonly extras: readonly StateRecord[]
+}
+
+/** The model's name, and the optimizer's, in the file. */
+export const MODEL = 'model'
+export const OPTIMIZER = 'optimizer'
+
+/** All states of a checkpoint, in the order in which their segments stand in the file. */
+export function allStates(
+  metadata: Pick<Metadata, 'model' | 'optimizer' | 'extras'>,
+): StateRecord[] {
+  const { model, optimizer, extras } = metadata
+  return optimizer === null ? [model, ...extras] : [model, optimizer, ...extras]
+}

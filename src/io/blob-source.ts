@@ -1,0 +1,50 @@
+/** A Blob or File, as browsers have them: read a slice at a time, asynchronously only. */
+
+import { CheckpointError } from '../error.js'
+import { MAX_READ, type Source } from './source.js'
+
+export class BlobSource implements Source {
+  readonly kind = 'blob'
+  readonly size: number
+  readonly #blob: Blob
+
+  constructor(blob: Blob) {
+    this.#blob = blob
+    this.size = blob.size
+  }
+
+  view(): undefined {
+    return undefined
+  }
+
+  peek(): undefined {
+    return undefined
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < target.byteLength; ) {
+      const length = Math.min(MAX_READ, target.byteLength - done)
+      const start = position + done
+      let piece: ArrayBuffer
+      try {
+        piece = await this.#blob.slice(start, start + length).arrayBuffer()
+      } catch (cause) {
+        // A File whose file was changed since it was chosen rejects with NotReadableError.
+        throw new CheckpointError('CKPT_READ', 'the Blob could not be read', { cause })
+      }
+      if (piece.byteLength !== length) {
+        throw new CheckpointError('CKPT_FILE_CHANGED', 'the Blob ended before its size', {
+          offset: start,
+          expected: length,
+          actual: piece.byteLength,
+        })
+      }
+      target.set(new Uint8Array(piece), done)
+      done += length
+    }
+  }
+
+  async checkUnchanged(): Promise<void> {}
+
+  close(): void {}
+}

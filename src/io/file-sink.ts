@@ -1,0 +1,276 @@
+/**
+ * The commit of a file, atomic and durable: whoever opens the path finds the whole old file or the
+ * whole new one, at every instant, and after a power cut at any instant; and once `commit` has
+ * resolved, the new one.
+ *
+ *   1. The destination is resolved: a symbolic link is followed, and the file beside which the
+ *      temporary one goes is the one that the link names. The link stays.
+ *   2. A temporary file is created in the same folder, exclusively and under an unpredictable name;
+ *      it takes the mode and owner of the file that it is to replace.
+ *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked.
+ *   4. The file is synced. A sync that fails is not tried again: after an error the system may have
+ *      dropped the pages and call the next one a success (see "fsyncgate", PostgreSQL, 2018).
+ *   5. The folder is opened (what can fail, fails before the commit), the file renamed over the
+ *      destination, the folder synced.
+ *
+ * A failure up to the rename leaves the destination as it was and removes the temporary file. After a
+ * failure past it the new file is there, and it is uncertain whether a power cut undoes it.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { basename, dirname, join, resolve } from 'node:path'
+import { CheckpointError } from '../error.js'
+import {
+  type Descriptor,
+  errorCode,
+  errorReason,
+  type FileSystem,
+  nodeFileSystem,
+} from './filesystem.js'
+import type { Durability, Sink } from './sink.js'
+
+// Most bytes handed to one write call. Above 2 GiB Node's calls fail or miscount; well below, an
+// abort and a progress report come in time.
+const MAX_WRITE = 64 * 1024 * 1024
+
+// The longest name that ext4, XFS, APFS and NTFS take; bytes of UTF-8, the strictest of these.
+const MAX_NAME_BYTES = 255
+
+// Symbolic links that point to one another, at most; Linux's own limit.
+const MAX_LINKS = 40
+
+// Names are 64 random bits, so one that is taken is somebody's doing; then a few more are tried.
+const NAME_TRIES = 4
+
+export class FileSink implements Sink {
+  readonly path: string
+  readonly #fs: FileSystem
+  #file: Descriptor | undefined
+  #folder: Descriptor | undefined
+  #temporary = ''
+  #destination = ''
+  #length = 0
+  #committed = false
+
+  constructor(path: string, fileSystem: FileSystem = nodeFileSystem) {
+    this.path = path
+    this.#fs = fileSystem
+  }
+
+  async begin(length: number): Promise<void> {
+    this.#length = length
+    await this.#step('prepare the folder of', async () => {
+      await makeFolder(this.#fs, dirname(resolve(this.path)))
+      this.#destination = await resolveLinks(this.#fs, this.path)
+    })
+    const replaced = await this.#step('examine', () => existing(this.#fs, this.#destination))
+    await this.#step('create a temporary file beside', async () => {
+      // Opened before the commit, so that a lack of descriptors or of rights shows in time.
+      this.#folder = await openFolder(this.#fs, dirname(this.#destination))
+      await this.#create(replaced === undefined ? 0o666 : 0o600)
+      if (replaced !== undefined) {
+        const file = this.#file as Descriptor
+        const fresh = await this.#fs.fstat(file)
+        let mode = replaced.mode
+        if (fresh.uid !== replaced.uid || fresh.gid !== replaced.gid) {
+          try {
+            await this.#fs.fchown(file, replaced.uid, replaced.gid)
+          } catch {
+            // Only root may give files away. Then nobody of our own group gets in by the mode that
+            // was meant for the other one.
+            if (fresh.gid !== replaced.gid) mode &= 0o7707
+          }
+        }
+        await this.#fs.fchmod(file, mode)
+      }
+    })
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    const file = this.#open()
+    await this.#step('write', async () => {
+      for (let done = 0; done < bytes.byteLength; ) {
+        const piece = bytes.subarray(done, done + MAX_WRITE)
+        const count = await this.#fs.write(file, piece, position + done)
+        // A full disk shows as a short count first. One of zero would go on for ever.
+        if (count === 0) throw new Error('the system wrote nothing and gave no reason')
+        done += count
+      }
+    })
+  }
+
+  async sync(): Promise<void> {
+    const file = this.#open()
+    await this.#step('write', async () => {
+      const { size } = await this.#fs.fstat(file)
+      if (size !== this.#length) {
+        throw new Error(`${size} bytes arrived of ${this.#length}`)
+      }
+      await this.#fs.fsync(file)
+    })
+  }
+
+  async commit(): Promise<Durability> {
+    const file = this.#open()
+    await this.#step('commit', async () => {
+      this.#file = undefined
+      await this.#fs.close(file)
+      await this.#fs.rename(this.#temporary, this.#destination)
+    })
+    this.#committed = true
+    return this.#syncFolder()
+  }
+
+  async abort(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    if (file !== undefined) await this.#fs.close(file).catch(() => {})
+    await this.#closeFolder()
+    if (this.#temporary !== '' && !this.#committed) {
+      await this.#fs.unlink(this.#temporary).catch(() => {})
+      this.#temporary = ''
+    }
+  }
+
+  async #create(mode: number): Promise<void> {
+    for (let tries = NAME_TRIES; ; tries--) {
+      const path = join(dirname(this.#destination), temporaryName(basename(this.#destination)))
+      try {
+        this.#file = await this.#fs.create(path, mode)
+        this.#temporary = path
+        return
+      } catch (error) {
+        if (errorCode(error) !== 'EEXIST' || tries === 1) throw error
+      }
+    }
+  }
+
+  async #syncFolder(): Promise<Durability> {
+    const folder = this.#folder
+    try {
+      if (folder === undefined) return 'file-only'
+      await this.#fs.fsync(folder)
+      return 'durable'
+    } catch (cause) {
+      // What a file system says that cannot sync folders.
+      if (['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM'].includes(errorCode(cause) ?? '')) {
+        return 'file-only'
+      }
+      throw new CheckpointError(
+        'CKPT_NOT_DURABLE',
+        `the new checkpoint is in place, but its folder could not be synced: ` +
+          `a power cut may bring back what was there before (${errorReason(cause)})`,
+        { cause },
+      ).withPath(this.path)
+    } finally {
+      await this.#closeFolder()
+    }
+  }
+
+  async #closeFolder(): Promise<void> {
+    const folder = this.#folder
+    this.#folder = undefined
+    if (folder !== undefined) await this.#fs.close(folder).catch(() => {})
+  }
+
+  #open(): Descriptor {
+    if (this.#file === undefined) throw new TypeError('this sink is not open')
+    return this.#file
+  }
+
+  /** Runs a step before the commit; what fails there is CKPT_NOT_COMMITTED. */
+  async #step<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (cause) {
+      throw new CheckpointError(
+        'CKPT_NOT_COMMITTED',
+        `nothing was saved, and what was there before is untouched: could not ${what} the file ` +
+          `(${errorReason(cause)})`,
+        { cause },
+      ).withPath(this.path)
+    }
+  }
+}
+
+/**
+ * The name of a temporary file: hidden, telling which file it is for, of which process, and not to
+ * be guessed. Short enough for any file system, however long the name of the file.
+ */
+function temporaryName(name: string): string {
+  const suffix = `.${process.pid}.${randomBytes(8).toString('hex')}.tmp`
+  let kept = name
+  while (Buffer.byteLength(`.${kept}${suffix}`) > MAX_NAME_BYTES) {
+    // By code points, so that no character is cut in two.
+    kept = Array.from(kept).slice(0, -1).join('')
+  }
+  return `.${kept}${suffix}`
+}
+
+/** Follows symbolic links to the file that they name, which need not exist. */
+async function resolveLinks(fs: FileSystem, path: string): Promise<string> {
+  let current = path
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const absolute = resolve(current)
+    const folder = await fs.realpath(dirname(absolute))
+    const real = join(folder, basename(absolute))
+    const status = await lstatIfAny(fs, real)
+    if (status?.kind !== 'link') return real
+    current = resolve(folder, await fs.readlink(real))
+  }
+  throw new Error('the symbolic links go round in a circle')
+}
+
+/** The file that is to be replaced, or undefined where there is none. */
+async function existing(fs: FileSystem, path: string) {
+  const status = await lstatIfAny(fs, path)
+  if (status === undefined || status.kind === 'file') return status
+  throw new Error(status.kind === 'folder' ? 'it is a folder' : 'it is a device, pipe or socket')
+}
+
+async function lstatIfAny(fs: FileSystem, path: string) {
+  try {
+    return await fs.lstat(path)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Creates a folder and those above it, each durably: its name is synced in the one above. */
+async function makeFolder(fs: FileSystem, path: string): Promise<void> {
+  // Through links: a link to a folder is as good as one.
+  const exists = await fs.realpath(path).then(
+    () => true,
+    (error) => {
+      if (errorCode(error) === 'ENOENT') return false
+      throw error
+    },
+  )
+  if (exists) return
+  const parent = dirname(path)
+  await makeFolder(fs, parent)
+  try {
+    await fs.mkdir(path)
+  } catch (error) {
+    // Somebody else may have made it in the meantime.
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
+  const folder = await openFolder(fs, parent)
+  if (folder === undefined) return
+  try {
+    await fs.fsync(folder)
+  } finally {
+    await fs.close(folder)
+  }
+}
+
+/** Opens a folder for syncing, or returns undefined where the system has no such thing (Windows). */
+async function openFolder(fs: FileSystem, path: string): Promise<Descriptor | undefined> {
+  try {
+    return await fs.openFolder(path)
+  } catch (error) {
+    if (['EPERM', 'EISDIR'].includes(errorCode(error) ?? '')) return undefined
+    throw error
+  }
+}

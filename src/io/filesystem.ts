@@ -1,0 +1,98 @@
+/**
+ * The calls that a commit makes of a file system, as an interface: what each does is POSIX's, errors
+ * are Node's (`code: 'ENOSPC'`). A commit runs against this, so that a test can put a model of a file
+ * system, with power cuts and full disks, in its place.
+ */
+
+import * as fs from 'node:fs'
+import { promisify } from 'node:util'
+
+export interface FileStatus {
+  readonly kind: 'file' | 'folder' | 'link' | 'other'
+  readonly size: number
+  /** Permission bits. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+/** A file descriptor. */
+export type Descriptor = number
+
+export interface FileSystem {
+  /** Does not follow a link. */
+  lstat(path: string): Promise<FileStatus>
+  readlink(path: string): Promise<string>
+  /** The path without links, `.` and `..`. */
+  realpath(path: string): Promise<string>
+  /** Creates one folder. */
+  mkdir(path: string): Promise<void>
+  /** Creates a file that is not there yet and opens it for writing: O_WRONLY | O_CREAT | O_EXCL. */
+  create(path: string, mode: number): Promise<Descriptor>
+  openFolder(path: string): Promise<Descriptor>
+  fstat(fd: Descriptor): Promise<FileStatus>
+  fchmod(fd: Descriptor, mode: number): Promise<void>
+  fchown(fd: Descriptor, uid: number, gid: number): Promise<void>
+  /** Writes some of the bytes and returns how many; fewer than asked for is no error. */
+  write(fd: Descriptor, bytes: Uint8Array, position: number): Promise<number>
+  fsync(fd: Descriptor): Promise<void>
+  close(fd: Descriptor): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  unlink(path: string): Promise<void>
+}
+
+const write = promisify(fs.write)
+
+/** The file system of this machine. */
+export const nodeFileSystem: FileSystem = {
+  lstat: async (path) => status(await fs.promises.lstat(path)),
+  readlink: (path) => fs.promises.readlink(path),
+  realpath: (path) => fs.promises.realpath(path),
+  mkdir: (path) => fs.promises.mkdir(path),
+  create: promisify((path: string, mode: number, done: OpenCallback) =>
+    fs.open(path, 'wx', mode, done),
+  ),
+  openFolder: promisify((path: string, done: OpenCallback) =>
+    fs.open(path, fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0), done),
+  ),
+  fstat: async (fd) => status(await promisify(fs.fstat)(fd)),
+  fchmod: promisify(fs.fchmod),
+  fchown: promisify(fs.fchown),
+  write: async (fd, bytes, position) =>
+    (await write(fd, bytes, 0, bytes.byteLength, position)).bytesWritten,
+  fsync: promisify(fs.fsync),
+  close: promisify(fs.close),
+  rename: (from, to) => fs.promises.rename(from, to),
+  unlink: (path) => fs.promises.unlink(path),
+}
+
+type OpenCallback = (error: NodeJS.ErrnoException | null, fd: number) => void
+
+function status(stats: fs.Stats): FileStatus {
+  const kind = stats.isFile()
+    ? 'file'
+    : stats.isDirectory()
+      ? 'folder'
+      : stats.isSymbolicLink()
+        ? 'link'
+        : 'other'
+  return {
+    kind,
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+  }
+}
+
+/** The system's name for an error (`ENOENT`), or undefined for what is none. */
+export function errorCode(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  return typeof code === 'string' ? code : undefined
+}
+
+/** What went wrong, without the call and the path that Node appends: `ENOENT: no such file …`. */
+export function errorReason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return errorCode(error) === undefined ? error.message : error.message.replace(/, \w+.*$/s, '')
+}

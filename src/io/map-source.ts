@@ -1,0 +1,165 @@
+/**
+ * A memory-mapped file: its bytes are read where the system has them, without a copy.
+ *
+ * The map is private and writable (MAP_PRIVATE): whoever writes into a view changes pages of their
+ * own, never the file. It needs koffi, an optional dependency, for mmap and munmap of the C library;
+ * without it, or on Windows, files are read instead.
+ *
+ * A view keeps the map alive: the map goes when it has been closed and the last view that was handed
+ * out has been collected. A file that somebody *truncates* while it is mapped makes a read beyond its
+ * new end fatal to the process (SIGBUS), as for every user of a map. Our own commits never do that:
+ * they rename a new file over the old one.
+ */
+
+import { constants } from 'node:buffer'
+import * as fs from 'node:fs'
+import { CheckpointError } from '../error.js'
+import type { OpenFile } from './file-source.js'
+import type { Source } from './source.js'
+
+interface MapCalls {
+  /** Address of a new private map of the whole file, or undefined where the system refuses. */
+  map(fd: number, length: number): bigint | undefined
+  unmap(address: bigint, length: number): void
+  /** Memory at an address as an ArrayBuffer, which does not own it. */
+  view(address: bigint, length: number): ArrayBuffer
+}
+
+// The same on Linux, macOS and the BSDs.
+const PROT_READ = 1
+const PROT_WRITE = 2
+const MAP_PRIVATE = 2
+const MAP_FAILED = 2n ** 64n - 1n
+
+let calls: Promise<MapCalls | undefined> | undefined
+
+/** The calls for mapping on this machine, or undefined where there are none. Looked up once. */
+async function mapCalls(): Promise<MapCalls | undefined> {
+  calls ??= findCalls().catch(() => undefined)
+  return calls
+}
+
+async function findCalls(): Promise<MapCalls | undefined> {
+  // Electron's engine takes no memory that is not its own.
+  if (process.platform === 'win32' || process.versions.electron !== undefined) return undefined
+  const { default: koffi } = await import('koffi')
+  const libc = koffi.load(null)
+  const mmap = libc.func('void *mmap(void *, size_t, int, int, int, int64_t)')
+  const munmap = libc.func('int munmap(void *, size_t)')
+  return {
+    map(fd, length) {
+      const at = mmap(null, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)
+      const address = koffi.address(at)
+      return address === MAP_FAILED || address === 0n ? undefined : address
+    },
+    unmap(address, length) {
+      munmap(address, length)
+    },
+    view: (address, length) => koffi.view(address, length),
+  }
+}
+
+/**
+ * Maps an open file and closes its descriptor (the map stays), or returns undefined, with the
+ * descriptor open as it was, where mapping is not to be had.
+ */
+export async function mapFile(file: OpenFile): Promise<MapSource | undefined> {
+  const size = Number(file.stat.size)
+  if (size === 0) return undefined
+  const found = await mapCalls()
+  const address = found?.map(file.fd, size)
+  if (found === undefined || address === undefined) return undefined
+  fs.closeSync(file.fd)
+  return new MapSource(new Mapping(found, address, size))
+}
+
+/** The mapped memory, and who still needs it. */
+class Mapping {
+  readonly length: number
+  readonly #calls: MapCalls
+  readonly #address: bigint
+  #views = 0
+  #closed = false
+
+  constructor(mapCalls: MapCalls, address: bigint, length: number) {
+    this.#calls = mapCalls
+    this.#address = address
+    this.length = length
+  }
+
+  view(position: number, length: number): ArrayBuffer {
+    if (this.#closed) throw new CheckpointError('CKPT_CLOSED', 'the file is closed')
+    return this.#calls.view(this.#address + BigInt(position), length)
+  }
+
+  /** Keeps the map for as long as `buffer` can be reached. */
+  keepFor(buffer: ArrayBuffer): void {
+    this.#views++
+    views.register(buffer, this)
+  }
+
+  /** A buffer of `keepFor` is gone. */
+  viewCollected(): void {
+    this.#views--
+    this.#unmapIfUnused()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#unmapIfUnused()
+  }
+
+  #unmapIfUnused(): void {
+    if (this.#closed && this.#views === 0) this.#calls.unmap(this.#address, this.length)
+  }
+}
+
+const views = new FinalizationRegistry<Mapping>((mapping) => mapping.viewCollected())
+
+// A source that was dropped without being closed.
+const dropped = new FinalizationRegistry<Mapping>((mapping) => mapping.close())
+
+class MapSource implements Source {
+  readonly kind = 'map'
+  readonly size: number
+  readonly #mapping: Mapping
+
+  constructor(mapping: Mapping) {
+    this.#mapping = mapping
+    this.size = mapping.length
+    dropped.register(this, mapping)
+  }
+
+  view(position: number, length: number): Uint8Array | undefined {
+    if (length > constants.MAX_LENGTH) return undefined
+    // No memory to view, and none to keep.
+    if (length === 0) return new Uint8Array(0)
+    const buffer = this.#mapping.view(position, length)
+    this.#mapping.keepFor(buffer)
+    return new Uint8Array(buffer)
+  }
+
+  peek(position: number, length: number): Uint8Array | undefined {
+    if (length > constants.MAX_LENGTH) return undefined
+    return length === 0 ? new Uint8Array(0) : new Uint8Array(this.#mapping.view(position, length))
+  }
+
+  readSync(target: Uint8Array, position: number): void {
+    const piece = this.peek(position, target.byteLength)
+    if (piece === undefined) throw new RangeError('longer than this engine can view at once')
+    target.set(piece)
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    this.readSync(target, position)
+  }
+
+  async checkUnchanged(): Promise<void> {}
+
+  close(): void {
+    this.#mapping.close()
+  }
+}
+
+export type { MapSource }

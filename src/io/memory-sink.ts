@@ -1,0 +1,34 @@
+/** A sink in memory, for trainers that put a checkpoint somewhere themselves. */
+
+import type { Durability, Sink } from './sink.js'
+
+export class MemorySink implements Sink {
+  readonly path = undefined
+  #draft = new Uint8Array(0)
+  #bytes: Uint8Array | undefined
+
+  /** The checkpoint, once one has been committed; the caller's to keep. */
+  get bytes(): Uint8Array {
+    if (this.#bytes === undefined) throw new TypeError('nothing has been committed to this sink')
+    return this.#bytes
+  }
+
+  async begin(length: number): Promise<void> {
+    this.#draft = new Uint8Array(length)
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    this.#draft.set(bytes, position)
+  }
+
+  async sync(): Promise<void> {}
+
+  async commit(): Promise<Durability> {
+    this.#bytes = this.#draft
+    return 'none'
+  }
+
+  async abort(): Promise<void> {
+    this.#draft = new Uint8Array(0)
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Where a checkpoint goes: a file, memory, a browser's file handle. A sink knows nothing of tensors;
+ * what it promises is the commit: until `commit` resolves, what was there before is there still.
+ */
+
+export interface Sink {
+  /** How the destination is called in messages. */
+  readonly path: string | undefined
+  /** Makes ready for a checkpoint of `length` bytes, touching nothing of what is there. */
+  begin(length: number): Promise<void>
+  /** Writes all of `bytes` at `position`, in bytes from the start. The memory stays the caller's. */
+  write(bytes: Uint8Array, position: number): Promise<void>
+  /** Every byte has been written: makes them survive what the sink can survive. */
+  sync(): Promise<void>
+  /** Puts what was written in the place of what was there, in one step. */
+  commit(): Promise<Durability>
+  /** Drops what was written. Never throws; has no effect after `commit`. */
+  abort(): Promise<void>
+}
+
+/**
+ * What a commit reached: `durable`, the new bytes and their name survive a power cut; `file-only`,
+ * the bytes do, but the folder could not be synced on this system (some network file systems,
+ * Windows), so that a power cut may bring back what was there before; `none`, the sink is memory.
+ */
+export type Durability = 'durable' | 'file-only' | 'none'

@@ -1,0 +1,154 @@
+/**
+ * Writes a checkpoint to a sink: the segments first, each straight from the memory that the trainer
+ * gave and with its checksum made on the way; the metadata, which holds the checksums, last; then the
+ * commit. What a save holds of its own is the metadata and a buffer for small tensors.
+ */
+
+import { tensorBytes } from './collect.js'
+import { type CheckpointProgress, type Contents, collectContents } from './contents.js'
+import { CheckpointError, quote } from './error.js'
+import { crc32 } from './format/checksum.js'
+import { encode } from './format/encode.js'
+import { gapBytes } from './format/layout.js'
+import { SequentialWriter } from './io/sequential-writer.js'
+import type { Durability, Sink } from './io/sink.js'
+import { assertLittleEndian } from './open-checkpoint.js'
+import type { OnProgress } from './progress.js'
+import { nextTurn } from './segment-reader.js'
+import type { Module, Optimizer } from './state.js'
+
+export interface SaveOptions extends CheckpointProgress {
+  readonly onProgress?: OnProgress
+  /** Ends the save: it rejects with the signal's reason, and what was there before is untouched. */
+  readonly signal?: AbortSignal
+}
+
+export interface SaveReport {
+  /** Length of the file in bytes. */
+  readonly byteLength: number
+  /** Number of tensors. */
+  readonly tensors: number
+  /** What the commit reached. */
+  readonly durability: Durability
+}
+
+// Bytes that are checksummed and handed to the sink at once: while the sink writes one piece, the
+// checksum of the same piece is made, and both are about as long in the processor's cache.
+const PIECE = 8 * 1024 * 1024
+
+/** Whether a value is a sink, by its methods. */
+export function isSink(value: unknown): value is Sink {
+  return typeof (value as Partial<Sink> | null)?.commit === 'function'
+}
+
+/** Collects the states, writes them and commits. Aborts the sink where anything fails. */
+export async function writeCheckpoint(
+  sink: Sink,
+  model: Module,
+  optimizer: Optimizer | null | undefined,
+  options: SaveOptions,
+): Promise<SaveReport> {
+  const { signal } = options
+  assertLittleEndian()
+  signal?.throwIfAborted()
+  const contents = await collectContents(model, optimizer, options)
+  signal?.throwIfAborted()
+  const metadata = encode(contents.content)
+  const { fileLength } = metadata.layout
+  try {
+    await sink.begin(fileLength)
+    const checksums = await writeSegments(sink, contents, metadata, options)
+    await sink.write(metadata.seal(checksums), 0)
+    signal?.throwIfAborted()
+    // The disk is slow and the processor idle: a good time to look whether a tensor was changed.
+    // Both are waited for: a sink must not be aborted under a sync that is still running.
+    const outcomes = await Promise.allSettled([
+      sink.sync(),
+      checkUnchanged(contents, checksums, signal),
+    ])
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    signal?.throwIfAborted()
+    const durability = await sink.commit()
+    options.onProgress?.({ done: fileLength, total: fileLength })
+    return { byteLength: fileLength, tensors: contents.tensors, durability }
+  } catch (error) {
+    await sink.abort()
+    throw error
+  }
+}
+
+/** Writes gaps and segments and returns the segments' checksums. */
+async function writeSegments(
+  sink: Sink,
+  { sources }: Contents,
+  metadata: ReturnType<typeof encode>,
+  { signal, onProgress }: SaveOptions,
+): Promise<number[]> {
+  const { layout, plain } = metadata
+  const writer = new SequentialWriter(sink, metadata.length)
+  const checksums: number[] = []
+  let end = metadata.length
+  for (const [i, { state, tensor }] of sources.entries()) {
+    const what = `the tensor ${quote(tensor.name)} of ${state}`
+    const offset = layout.offsets[i]!
+    await writer.append(gapBytes(offset - end, tensor.byteLength, plain))
+    const bytes =
+      tensor.bytes ?? tensorBytes(await tensor.fetch!(), tensor.dtype, tensor.byteLength, what)
+    if (bytes.byteLength !== tensor.byteLength) throw changed(state, tensor.name)
+    let crc = 0
+    for (let done = 0; done < bytes.byteLength; done += PIECE) {
+      const piece = bytes.subarray(done, done + PIECE)
+      const writing = writer.append(piece)
+      crc = crc32(piece, crc)
+      if (writing !== undefined) {
+        await writing
+        signal?.throwIfAborted()
+        onProgress?.({ done: offset + done + piece.byteLength, total: layout.fileLength })
+      }
+    }
+    checksums.push(crc)
+    end = offset + tensor.byteLength
+  }
+  await writer.flush()
+  signal?.throwIfAborted()
+  return checksums
+}
+
+/**
+ * Checks that the trainer's memory still holds what was written. Training that goes on during a save
+ * would else leave a file of some old and some new weights, with checksums that fit. (What was
+ * fetched for the save alone is gone by now, and nobody else's.)
+ */
+async function checkUnchanged(
+  { sources }: Contents,
+  checksums: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let sinceTurn = 0
+  for (const [i, { state, tensor }] of sources.entries()) {
+    const { bytes } = tensor
+    if (bytes === undefined) continue
+    if (bytes.byteLength !== tensor.byteLength) throw changed(state, tensor.name)
+    let crc = 0
+    for (let done = 0; done < bytes.byteLength; done += PIECE) {
+      const piece = bytes.subarray(done, done + PIECE)
+      crc = crc32(piece, crc)
+      sinceTurn += piece.byteLength
+      if (sinceTurn >= PIECE) {
+        await nextTurn()
+        signal?.throwIfAborted()
+        sinceTurn = 0
+      }
+    }
+    if (crc !== checksums[i]) throw changed(state, tensor.name)
+  }
+}
+
+function changed(state: string, tensor: string): CheckpointError {
+  return new CheckpointError(
+    'CKPT_TENSOR_CHANGED',
+    `nothing was saved: ${quote(tensor)} (${state}) was changed, or its memory taken away, while ` +
+      'the save was running; await the save before the next training step',
+    { state, tensor },
+  )
+}
