@@ -10,6 +10,7 @@ export {
 } from './error.js'
 export type { Attribute, Attributes } from './format/attributes.js'
 export { type DType, dtypes } from './format/dtype.js'
+export { FileHandleSink, type WritableFileHandle } from './io/file-handle-sink.js'
 export { MemorySink } from './io/memory-sink.js'
 export type { Durability, Sink } from './io/sink.js'
 export type { CheckpointState, CheckpointTensor } from './loaded-state.js'

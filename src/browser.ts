@@ -1,0 +1,38 @@
+/**
+ * The library where there are no paths: browsers, and workers in them. The same functions as the
+ * entry for Node, and the same types; a path is a TypeError here that says what to pass instead.
+ */
+
+import type { Checkpoint } from './checkpoint.js'
+import { describe } from './format/attributes.js'
+import type { Sink } from './io/sink.js'
+import { openBytes } from './load-bytes.js'
+import type { OpenOptions } from './open-checkpoint.js'
+import type { Module, Optimizer } from './state.js'
+import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './write-checkpoint.js'
+
+export * from './public.js'
+
+/** Opens a checkpoint from its bytes, or a Blob (a File, a fetched one, `handle.getFile()`). */
+export async function loadCheckpoint(
+  from: Uint8Array | ArrayBuffer | Blob,
+  options: OpenOptions = {},
+): Promise<Checkpoint> {
+  return openBytes(from, options, 'bytes or a Blob where there are no paths')
+}
+
+/** Saves to a sink: a FileHandleSink, or a MemorySink for bytes to put anywhere. */
+export async function saveCheckpoint(
+  to: Sink,
+  model: Module,
+  optimizer?: Optimizer | null,
+  options: SaveOptions = {},
+): Promise<SaveReport> {
+  if (!isSink(to)) {
+    throw new TypeError(
+      'where there are no paths, a checkpoint is saved to a sink (new FileHandleSink(handle), ' +
+        `new MemorySink()), not to ${describe(to)}`,
+    )
+  }
+  return writeCheckpoint(to, model, optimizer, options)
+}
