@@ -1,0 +1,32 @@
+/**
+ * `npm run build`: makes dist/ anew, the library as it is published. Exits with the compiler's own
+ * code where that fails.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const folder = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(folder, 'dist')
+
+// What package.json lists in `bin`. npm makes it executable where it installs it; git and `npx .`
+// do not.
+const main = join(dist, 'src', 'cli', 'main.js')
+
+// By its manifest rather than node_modules/.bin, where it is a shell script on Windows.
+const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
+const compiler = join(dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.tsc)
+
+rmSync(dist, { recursive: true, force: true })
+const { status, error } = spawnSync(
+  process.execPath,
+  [compiler, '--project', join(folder, 'tsconfig.build.json')],
+  { cwd: folder, stdio: 'inherit' },
+)
+if (error !== undefined) throw error
+// No status: killed by a signal.
+process.exitCode = status ?? 1
+if (status === 0 && existsSync(main)) chmodSync(main, 0o755)

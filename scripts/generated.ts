@@ -1,0 +1,155 @@
+/**
+ * What is in generated/, made from schema/checkpoint.fbs: flatc's classes for the tables and enums,
+ * and the description that drives the verifier. Making is apart from writing, so that a mistake in
+ * the schema leaves the folder as it was, and a test can compare without writing.
+ */
+
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, posix, relative, sep } from 'node:path'
+import type { SchemaDescription } from '../src/format/description.js'
+import { describeSchema } from './describe-schema.js'
+import { flatc, flatcVersion } from './flatc.js'
+import { type Reflection, reflect } from './reflection.js'
+import { checkConformity, readReleased, SCHEMA } from './released.js'
+
+/** The folder of generated files in a project's folder. */
+export const GENERATED = 'generated'
+
+// The generated classes are only sure to go with the runtime of their own version.
+const MANIFEST = new URL('../package.json', import.meta.url)
+
+const NOTE = `// Generated from ${SCHEMA}; do not edit: npm run gen`
+
+/**
+ * Makes the generated files of the project in `folder`: their text by their path in generated/, with
+ * forward slashes. Writes nothing. Throws where the schema is wrong or does not conform to a release,
+ * and where flatc makes something that we could not use.
+ */
+export async function generate(folder: string): Promise<Map<string, string>> {
+  await checkVersion()
+  const schema = await readFile(join(folder, SCHEMA), 'utf8')
+  const reflection = await reflect(schema, SCHEMA)
+  const description = descriptionModule(describeSchema(reflection))
+  const classes = await generateClasses(schema, reflection)
+  await checkConformity(schema, await readReleased(folder))
+  return new Map([...classes, ['description.ts', description]])
+}
+
+/**
+ * Makes `files` the files in generated/ of the project in `folder`, and removes all others there.
+ * Files that have not changed are not touched.
+ */
+export async function writeGenerated(
+  folder: string,
+  files: ReadonlyMap<string, string>,
+): Promise<void> {
+  const generated = join(folder, GENERATED)
+  const before = await readGenerated(folder)
+  for (const [path, text] of files) {
+    if (before.get(path) === text) continue
+    await mkdir(dirname(join(generated, path)), { recursive: true })
+    await writeFile(join(generated, path), text)
+  }
+  for (const path of before.keys()) {
+    if (!files.has(path)) await rm(join(generated, path))
+  }
+}
+
+/** The files in generated/ of the project in `folder`, in the form in which `generate` gives them. */
+export async function readGenerated(folder: string): Promise<Map<string, string>> {
+  const generated = join(folder, GENERATED)
+  const files = new Map<string, string>()
+  if (!existsSync(generated)) return files
+  for (const entry of await readdir(generated, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue
+    const path = join(entry.parentPath, entry.name)
+    files.set(relative(generated, path).split(sep).join('/'), await readFile(path, 'utf8'))
+  }
+  return files
+}
+
+async function checkVersion(): Promise<void> {
+  const manifest = JSON.parse(await readFile(MANIFEST, 'utf8'))
+  const expected: string = manifest.dependencies.flatbuffers
+  const actual = await flatcVersion()
+  if (actual !== expected) {
+    throw new Error(`expected the flatc of the runtime in use, ${expected}, got ${actual}`)
+  }
+}
+
+/** flatc's TypeScript: a module for each table, struct and enum, in folders by namespace. */
+async function generateClasses(
+  schema: string,
+  reflection: Reflection,
+): Promise<Map<string, string>> {
+  // No entry points: we import each module where it is used.
+  const args = ['--ts', '--ts-omit-entrypoint', '-o', 'out', SCHEMA]
+  const { files } = await flatc(args, { [SCHEMA]: schema })
+  const modules = new Map<string, string>()
+  for (const path of [...files.keys()].sort()) {
+    // What flatc says of itself at the top of a file gives way to our note.
+    const text = new TextDecoder()
+      .decode(files.get(path))
+      .replace(/^(?:\/\/.*\n|\/\* eslint.*\n|\n)+/, '')
+    modules.set(path.replace(/^out\//, ''), `${NOTE}\n// @ts-nocheck\n\n${text}`)
+  }
+  for (const { name } of [...reflection.objects, ...reflection.enums]) checkModule(name, modules)
+  for (const [path, text] of modules) checkImports(path, text, modules)
+  return modules
+}
+
+/** There is a module that exports the table, struct or enum, and where it is to be imported from. */
+function checkModule(fullName: string, modules: ReadonlyMap<string, string>): void {
+  const names = fullName.split('.')
+  const exported = new RegExp(`^export (class|enum) ${names.pop()} `, 'm')
+  const folder = names.join('/') || '.'
+  for (const [path, text] of modules) {
+    if (posix.dirname(path) === folder && exported.test(text)) return
+  }
+  const made = [...modules.keys()].join(', ') || 'nothing'
+  throw new Error(`flatc was to make a module of ${fullName}, and made ${made}`)
+}
+
+/** Modules import each other with their extension, and the runtime in the one way that is shared. */
+function checkImports(path: string, text: string, modules: ReadonlyMap<string, string>): void {
+  for (const [line, what, from = ''] of text.matchAll(/^import (.*) from '(.*)';?$/gm)) {
+    const runtime = from === 'flatbuffers' && what === '* as flatbuffers'
+    const target = posix.join(posix.dirname(path), from.replace(/\.js$/, '.ts'))
+    const module = from.endsWith('.js') && modules.has(target)
+    if (!runtime && !module) throw new Error(`flatc made a ${path} that has ${line}`)
+  }
+}
+
+function descriptionModule(description: SchemaDescription): string {
+  const { identifier, root, tables, unions } = description
+  return `${NOTE}
+
+import type { SchemaDescription } from '../src/format/description.js'
+
+export const description: SchemaDescription = {
+  identifier: ${literal(identifier)},
+  root: ${literal(root)},
+  tables: ${lists(tables)},
+  unions: ${lists(unions)},
+}
+`
+}
+
+/** Lists by name, one element a line. */
+function lists(byName: { readonly [name: string]: readonly object[] }): string {
+  const entries = Object.entries(byName).map(([name, list]) => {
+    const lines = list.map((element) => `      ${literal(element)},\n`)
+    return `    ${name}: [\n${lines.join('')}    ],\n`
+  })
+  return entries.length === 0 ? '{}' : `{\n${entries.join('')}  }`
+}
+
+function literal(value: unknown): string {
+  if (typeof value === 'string') {
+    return `'${JSON.stringify(value).slice(1, -1).replaceAll("'", "\\'")}'`
+  }
+  if (typeof value !== 'object' || value === null) return String(value)
+  const entries = Object.entries(value).map(([key, entry]) => `${key}: ${literal(entry)}`)
+  return `{ ${entries.join(', ')} }`
+}
