@@ -1,0 +1,88 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What a source file imports: paths from the root for our own files, names for packages. */
+async function importsOf(file: string): Promise<string[]> {
+  const source = await readFile(join(root, file), 'utf8')
+  const found = source.matchAll(/(?:from|import) ?\(?'([^']+)'/g)
+  return [...found].map(([, name]) =>
+    name!.startsWith('.') ? join(dirname(file), name!).replace(/\.js$/, '.ts') : name!,
+  )
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+}
+
+/** Every file that is loaded with `file`, itself included, and the packages among the imports. */
+async function closure(file: string): Promise<{ files: Set<string>; packages: Set<string> }> {
+  const files = new Set<string>()
+  const packages = new Set<string>()
+  const visit = async (path: string): Promise<void> => {
+    if (files.has(path)) return
+    files.add(path)
+    for (const name of await importsOf(path)) {
+      if (name.endsWith('.ts')) await visit(name)
+      else packages.add(name)
+    }
+  }
+  await visit(file)
+  return { files, packages }
+}
+
+test('the format imports nothing but itself, its generated code, errors and flatbuffers', async (t) => {
+  for (const file of await filesIn('src/format')) {
+    for (const name of await importsOf(file)) {
+      t.true(
+        /^src\/format\/|^generated\/|^src\/error\.ts$|^flatbuffers$/.test(name),
+        `${file} imports ${name}`,
+      )
+    }
+  }
+})
+
+test('bytes in and out know nothing of tensors: they import nothing but themselves and errors', async (t) => {
+  for (const file of await filesIn('src/io')) {
+    for (const name of await importsOf(file)) {
+      t.true(/^src\/io\/|^src\/error\.ts$|^node:|^koffi$/.test(name), `${file} imports ${name}`)
+    }
+  }
+})
+
+test('generated classes are touched in encode and decode alone', async (t) => {
+  for (const file of await filesIn('src')) {
+    const touched = (await importsOf(file)).filter((name) =>
+      name.startsWith('generated/lightwatch/'),
+    )
+    // The numbers of dtypes are an enum, not a class.
+    const classes = touched.filter((name) => !name.endsWith('/dtype.ts'))
+    if (classes.length > 0) t.regex(file, /src\/format\/(en|de)code\.ts/)
+  }
+  t.pass()
+})
+
+test('no module of Node is loaded by the entry for browsers or by an adapter', async (t) => {
+  const entries = ['src/browser.ts', ...(await filesIn('src/adapters'))]
+  for (const entry of entries) {
+    const { packages } = await closure(entry)
+    t.deepEqual(
+      [...packages].filter((name) => name !== 'flatbuffers'),
+      [],
+      entry,
+    )
+  }
+})
+
+test('adapters import no framework', async (t) => {
+  for (const file of await filesIn('src/adapters')) {
+    for (const name of await importsOf(file)) t.true(name.startsWith('src/'), `${file}: ${name}`)
+  }
+  t.pass()
+})
