@@ -5,10 +5,15 @@
  */
 
 import { tensorBytes } from './collect.js'
-import { type CheckpointProgress, type Contents, collectContents } from './contents.js'
+import {
+  type CheckpointProgress,
+  type Contents,
+  collectContents,
+  type SegmentSource,
+} from './contents.js'
 import { CheckpointError, quote } from './error.js'
 import { crc32 } from './format/checksum.js'
-import { encode } from './format/encode.js'
+import { encode, type UnsealedMetadata } from './format/encode.js'
 import { gapBytes } from './format/layout.js'
 import { SequentialWriter } from './io/sequential-writer.js'
 import type { Durability, Sink } from './io/sink.js'
@@ -81,37 +86,53 @@ export async function writeCheckpoint(
 async function writeSegments(
   sink: Sink,
   { sources }: Contents,
-  metadata: ReturnType<typeof encode>,
+  metadata: UnsealedMetadata,
   { signal, onProgress }: SaveOptions,
 ): Promise<number[]> {
   const { layout, plain } = metadata
   const writer = new SequentialWriter(sink, metadata.length)
   const checksums: number[] = []
   let end = metadata.length
-  for (const [i, { state, tensor }] of sources.entries()) {
-    const what = `the tensor ${quote(tensor.name)} of ${state}`
+  for (const [i, source] of sources.entries()) {
     const offset = layout.offsets[i]!
-    await writer.append(gapBytes(offset - end, tensor.byteLength, plain))
-    const bytes =
-      tensor.bytes ?? tensorBytes(await tensor.fetch!(), tensor.dtype, tensor.byteLength, what)
-    if (bytes.byteLength !== tensor.byteLength) throw changed(state, tensor.name)
-    let crc = 0
-    for (let done = 0; done < bytes.byteLength; done += PIECE) {
-      const piece = bytes.subarray(done, done + PIECE)
-      const writing = writer.append(piece)
-      crc = crc32(piece, crc)
-      if (writing !== undefined) {
-        await writing
-        signal?.throwIfAborted()
-        onProgress?.({ done: offset + done + piece.byteLength, total: layout.fileLength })
-      }
-    }
+    const { byteLength } = source.tensor
+    await writer.append(gapBytes(offset - end, byteLength, plain))
+    const crc = await writeSegment(writer, source, (written) => {
+      signal?.throwIfAborted()
+      onProgress?.({ done: offset + written, total: layout.fileLength })
+    })
     checksums.push(crc)
-    end = offset + tensor.byteLength
+    end = offset + byteLength
   }
   await writer.flush()
   signal?.throwIfAborted()
   return checksums
+}
+
+/**
+ * Writes one segment and returns its checksum. A function of its own, so that a tensor that was
+ * fetched can be collected before the next one is: a loop would hold on to it for a turn too long.
+ */
+async function writeSegment(
+  writer: SequentialWriter,
+  { state, tensor }: SegmentSource,
+  onWritten: (written: number) => void,
+): Promise<number> {
+  const what = `the tensor ${quote(tensor.name)} of ${state}`
+  const bytes =
+    tensor.bytes ?? tensorBytes(await tensor.fetch!(), tensor.dtype, tensor.byteLength, what)
+  if (bytes.byteLength !== tensor.byteLength) throw changed(state, tensor.name)
+  let crc = 0
+  for (let done = 0; done < bytes.byteLength; done += PIECE) {
+    const piece = bytes.subarray(done, done + PIECE)
+    const writing = writer.append(piece)
+    crc = crc32(piece, crc)
+    if (writing !== undefined) {
+      await writing
+      onWritten(done + piece.byteLength)
+    }
+  }
+  return crc
 }
 
 /**
