@@ -165,7 +165,7 @@ async function load(
     throw error
   }
   Object.assign(fields, config, { iterations_: iterations })
-  sortAtFirstStep(optimizer, lists)
+  if (started.length + kept.length > 1 && lists.length > 0) sortAtFirstStep(optimizer, lists)
 }
 
 function setScalar(

@@ -6,7 +6,8 @@
  *   1. The destination is resolved: a symbolic link is followed, and the file beside which the
  *      temporary one goes is the one that the link names. The link stays.
  *   2. A temporary file is created in the same folder, exclusively and under an unpredictable name;
- *      it takes the mode and owner of the file that it is to replace.
+ *      it takes the mode and owner of the file that it is to replace. Those that killed processes
+ *      have left there are removed.
  *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked.
  *   4. The file is synced. A sync that fails is not tried again: after an error the system may have
  *      dropped the pages and call the next one a success (see "fsyncgate", PostgreSQL, 2018).
@@ -17,7 +18,6 @@
  * failure past it the new file is there, and it is uncertain whether a power cut undoes it.
  */
 
-import { randomBytes } from 'node:crypto'
 import { basename, dirname, join, resolve } from 'node:path'
 import { CheckpointError } from '../error.js'
 import {
@@ -28,13 +28,11 @@ import {
   nodeFileSystem,
 } from './filesystem.js'
 import type { Durability, Sink } from './sink.js'
+import { sweepTemporaryFiles, temporaryName } from './temporary-file.js'
 
 // Most bytes handed to one write call. Above 2 GiB Node's calls fail or miscount; well below, an
 // abort and a progress report come in time.
 const MAX_WRITE = 64 * 1024 * 1024
-
-// The longest name that ext4, XFS, APFS and NTFS take; bytes of UTF-8, the strictest of these.
-const MAX_NAME_BYTES = 255
 
 // Symbolic links that point to one another, at most; Linux's own limit.
 const MAX_LINKS = 40
@@ -66,7 +64,10 @@ export class FileSink implements Sink {
     const replaced = await this.#step('examine', () => existing(this.#fs, this.#destination))
     await this.#step('create a temporary file beside', async () => {
       // Opened before the commit, so that a lack of descriptors or of rights shows in time.
-      this.#folder = await openFolder(this.#fs, dirname(this.#destination))
+      const folder = dirname(this.#destination)
+      this.#folder = await openFolder(this.#fs, folder)
+      // First: on a full disk it may be what makes room.
+      await sweepTemporaryFiles(this.#fs, folder)
       await this.#create(replaced === undefined ? 0o666 : 0o600)
       if (replaced !== undefined) {
         const file = this.#file as Descriptor
@@ -191,20 +192,6 @@ export class FileSink implements Sink {
       ).withPath(this.path)
     }
   }
-}
-
-/**
- * The name of a temporary file: hidden, telling which file it is for, of which process, and not to
- * be guessed. Short enough for any file system, however long the name of the file.
- */
-function temporaryName(name: string): string {
-  const suffix = `.${process.pid}.${randomBytes(8).toString('hex')}.tmp`
-  let kept = name
-  while (Buffer.byteLength(`.${kept}${suffix}`) > MAX_NAME_BYTES) {
-    // By code points, so that no character is cut in two.
-    kept = Array.from(kept).slice(0, -1).join('')
-  }
-  return `.${kept}${suffix}`
 }
 
 /** Follows symbolic links to the file that they name, which need not exist. */

@@ -14,6 +14,8 @@ export interface FileStatus {
   readonly mode: number
   readonly uid: number
   readonly gid: number
+  /** When it was last written to, in milliseconds since 1970. */
+  readonly modified: number
 }
 
 /** A file descriptor. */
@@ -25,6 +27,8 @@ export interface FileSystem {
   readlink(path: string): Promise<string>
   /** The path without links, `.` and `..`. */
   realpath(path: string): Promise<string>
+  /** The names in a folder. */
+  readdir(path: string): Promise<string[]>
   /** Creates one folder. */
   mkdir(path: string): Promise<void>
   /** Creates a file that is not there yet and opens it for writing: O_WRONLY | O_CREAT | O_EXCL. */
@@ -48,6 +52,7 @@ export const nodeFileSystem: FileSystem = {
   lstat: async (path) => status(await fs.promises.lstat(path)),
   readlink: (path) => fs.promises.readlink(path),
   realpath: (path) => fs.promises.realpath(path),
+  readdir: (path) => fs.promises.readdir(path),
   mkdir: (path) => fs.promises.mkdir(path),
   create: promisify((path: string, mode: number, done: OpenCallback) =>
     fs.open(path, 'wx', mode, done),
@@ -82,6 +87,7 @@ function status(stats: fs.Stats): FileStatus {
     mode: stats.mode & 0o7777,
     uid: stats.uid,
     gid: stats.gid,
+    modified: stats.mtimeMs,
   }
 }
 
