@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** An open checkpoint: its progress, its states, and the source that their tensors are read from. */
 
 import { CheckpointError } from './error.js'
@@ -108,27 +109,28 @@ export class Checkpoint implements Disposable, AsyncDisposable {
    * could not be read on is thrown.
    */
   async *faults({ onProgress, signal }: VerifyOptions = {}): AsyncGenerator<CheckpointError> {
-    const total = this.byteLength - this.metadataLength
-    let done = 0
-    const checked = new Set<SegmentReader>()
-    for (const state of this.states) {
-      for (const [, tensor] of state) {
-        const reader = tensor.segment()
-        if (checked.has(reader)) continue
-        checked.add(reader)
-        try {
-          await reader.check((bytes) => {
-            signal?.throwIfAborted()
-            done += bytes
-            onProgress?.({ done, total })
-          })
-        } catch (error) {
-          if (!(error instanceof CheckpointError) || !DAMAGE.has(error.code)) throw error
-          yield error
-        }
+    const readers = new Set<SegmentReader>()
+    for (const state of this.states) for (const [, tensor] of state) readers.add(tensor.segment())
+    let total = 0
+    for (const reader of readers) total += reader.byteLength
+    let start = 0
+    for (const reader of readers) {
+      let done = start
+      // What is damaged before its first byte counts as well.
+      start += reader.byteLength
+      try {
+        await reader.check((bytes) => {
+          signal?.throwIfAborted()
+          done += bytes
+          if (done < total) onProgress?.({ done, total })
+        })
+      } catch (error) {
+        if (!(error instanceof CheckpointError) || !DAMAGE.has(error.code)) throw error
+        yield error
       }
     }
     await this.checkUnchanged()
+    onProgress?.({ done: total, total })
   }
 
   /**
