@@ -165,7 +165,7 @@ async function load(
     throw error
   }
   Object.assign(fields, config, { iterations_: iterations })
-  if (started.length + kept.length > 1 && lists.length > 0) sortAtFirstStep(optimizer, lists)
+  if (lists.length > 0 && started.length + kept.length > 0) sortAtFirstStep(optimizer, lists)
 }
 
 function setScalar(

@@ -1,0 +1,188 @@
+/**
+ * `npm start`: shows exact resume on a real training. Trains the example's classifier of handwritten
+ * digits once without a break; then once more, killed twice on the way (SIGKILL, at moments that
+ * nobody chose) and resumed each time; and compares the two, bit for bit. Exits with 1 where they
+ * differ.
+ */
+
+import { type ChildProcess, fork, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, rm } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type CheckpointState, loadCheckpoint } from '../src/index.js'
+import { digits, installExample } from './install-example.js'
+
+const EPOCHS = 8
+const SEED = 1
+
+/** What the example tells the program that has started it; see its progress.js. */
+type Message =
+  | { readonly event: 'step'; readonly step: number; readonly steps: number }
+  | { readonly event: 'saving' | 'saved'; readonly step: number }
+
+/** Decides with each message whether to kill, and how many milliseconds later. */
+type Killer = (message: Message) => number | undefined
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const runs = join(digits, 'runs')
+const started = performance.now()
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+}
+
+async function main(): Promise<number> {
+  title('Building the library')
+  build()
+  title('Installing the example (TensorFlow.js, and 10,000 digits of MNIST)')
+  await installExample()
+
+  const whole = join(runs, 'uninterrupted')
+  const killed = join(runs, 'killed')
+  for (const run of [whole, killed]) await rm(run, { recursive: true, force: true })
+
+  title('Training without a break')
+  await train(whole)
+
+  title('Training again, from the same seed, with kills')
+  let kills = 0
+  for (const killer of [atAnyMoment(0.1, 0.45), inASave(0.5, 0.9)]) {
+    const killedAt = await train(killed, killer)
+    if (killedAt === undefined) throw new Error('the training ended before it could be killed')
+    kills++
+    console.log(`kill ${kills}: SIGKILL ${killedAt}`)
+  }
+  await train(killed)
+
+  title('Comparing')
+  return compare(await lastCheckpoint(whole), await lastCheckpoint(killed), kills)
+}
+
+function title(text: string): void {
+  const seconds = ((performance.now() - started) / 1000).toFixed(0).padStart(3)
+  console.log(`\n${seconds} s  ${text}`)
+}
+
+function build(): void {
+  const args = ['--import=tsx', join('scripts', 'build.ts')]
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+  if (status !== 0) throw new Error('the library does not build; see above')
+}
+
+/**
+ * Trains in a process of its own, until the end or the kill. Returns at what moment it was killed, in
+ * words, or undefined where it came to its end.
+ */
+async function train(run: string, killer?: Killer): Promise<string | undefined> {
+  const args = ['--run', run, '--epochs', String(EPOCHS), '--seed', String(SEED)]
+  const child = fork(join(digits, 'train.js'), args, { cwd: digits, execArgv: [] })
+  const last: { step: number; saving: boolean } = { step: 0, saving: false }
+  let kill: Promise<void> | undefined
+  child.on('message', (message: Message) => {
+    last.step = message.step
+    last.saving = message.event === 'saving'
+    const delay = kill === undefined ? killer?.(message) : undefined
+    if (delay !== undefined) kill = killLater(child, delay)
+  })
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
+  await kill
+  if (killer !== undefined && signal === 'SIGKILL') {
+    // Over the progress bar, where there is one.
+    if (process.stdout.isTTY) process.stdout.write('\n')
+    return last.saving ? `in the save of step ${last.step}` : `after step ${last.step}`
+  }
+  if (code !== 0) throw new Error(`the training failed (${signal ?? `exit code ${code}`})`)
+  return undefined
+}
+
+async function killLater(child: ChildProcess, milliseconds: number): Promise<void> {
+  await sleep(milliseconds)
+  child.kill('SIGKILL')
+}
+
+/** Some time after a random step of the given part of the run: in a step, or in a save. */
+function atAnyMoment(from: number, to: number): Killer {
+  const part = between(from, to)
+  return (message) =>
+    message.event === 'step' && message.step >= part * message.steps ? between(0, 30) : undefined
+}
+
+/** In a save of the given part of the run, as likely as not: while it writes, syncs or renames. */
+function inASave(from: number, to: number): Killer {
+  const part = between(from, to)
+  let steps = Number.POSITIVE_INFINITY
+  let began = 0
+  // How long the last save took; the next one will take about as long.
+  let duration = 0
+  return (message) => {
+    if (message.event === 'step') steps = message.steps
+    else if (message.event === 'saved') duration = performance.now() - began
+    else {
+      began = performance.now()
+      if (duration > 0 && message.step >= part * steps) return between(0, duration)
+    }
+    return undefined
+  }
+}
+
+function between(from: number, to: number): number {
+  return from + Math.random() * (to - from)
+}
+
+async function lastCheckpoint(run: string): Promise<string> {
+  const names = (await readdir(run)).filter((name) => name.endsWith('.ckpt')).sort()
+  const last = names.at(-1)
+  if (last === undefined) throw new Error(`${run} has no checkpoint`)
+  return join(run, last)
+}
+
+/** Compares two checkpoints and prints the outcome; returns the exit code. */
+async function compare(expected: string, actual: string, kills: number): Promise<number> {
+  await using a = await loadCheckpoint(expected)
+  await using b = await loadCheckpoint(actual)
+  const differences = [
+    ...(a.step === b.step ? [] : [`step ${a.step} and step ${b.step}`]),
+    ...different(a.model, b.model),
+    ...different(a.optimizer!, b.optimizer!),
+  ]
+  let bytes = 0
+  for (const state of [a.model, a.optimizer!]) {
+    for (const [, tensor] of state) bytes += tensor.byteLength
+  }
+  const file = relative(process.cwd(), actual)
+  console.log(`accuracy: ${(100 * a.metrics.accuracy!).toFixed(2)} % without a break,`)
+  console.log(`          ${(100 * b.metrics.accuracy!).toFixed(2)} % with ${kills} kills`)
+  console.log('\nThe checkpoint is there to be looked at:')
+  console.log(`  npx ckpt inspect ${file}`)
+  console.log(`  npx ckpt verify ${file}\n`)
+  if (differences.length > 0) {
+    console.log(`DIFFERENT after ${kills} kills:\n  ${differences.join('\n  ')}`)
+    return 1
+  }
+  console.log(
+    `identical: ${a.model.size} weights and ${a.optimizer!.size} optimizer buffers, ` +
+      `${bytes.toLocaleString('en')} bytes, after ${kills} kills`,
+  )
+  return 0
+}
+
+/** The names of the tensors that the two states do not have alike to the last bit. */
+function different(a: CheckpointState, b: CheckpointState): string[] {
+  const names = new Set([...a.keys(), ...b.keys()])
+  return [...names]
+    .filter((name) => !a.has(name) || !b.has(name) || !sameBits(a.get(name).data, b.get(name).data))
+    .map((name) => `${a.name}: ${name}`)
+}
+
+function sameBits(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  return bytesOf(a).equals(bytesOf(b))
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
