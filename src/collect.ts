@@ -16,6 +16,7 @@ import {
   tensorByteLength,
 } from './format/dtype.js'
 import { nameFault, textFault } from './format/text.js'
+import { CheckpointTensor } from './loaded-state.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from './state.js'
 
 /** A tensor of a trainer's, checked. */
@@ -27,11 +28,13 @@ export interface CollectedTensor {
   readonly byteLength: number
   /** The caller's memory, or undefined where it has to be fetched. */
   readonly bytes: Uint8Array | undefined
-  /**
-   * What makes two tensors the same one: the function that fetches them. Those in memory are the
-   * same where they are over exactly the same bytes.
-   */
   readonly fetch: (() => TensorData | Promise<TensorData>) | undefined
+  /**
+   * Where the bytes come from: tensors with the same origin (and, in memory, over exactly the same
+   * part of it) are the same one. The buffer, or the function that fetches; where that is a method of
+   * its class, which others call as well, the tensor itself; of a checkpoint's tensor, its segment.
+   */
+  readonly origin: object
 }
 
 export interface CollectedState {
@@ -50,7 +53,8 @@ export async function collectState(source: Stateful, name: string): Promise<Coll
   checkStateful(source, name)
   const dict = await source.stateDict()
   const { tensors, attributes, kind } = asState(dict, name)
-  if (kind !== undefined) {
+  // A checkpoint's own state has null where it has none.
+  if (kind !== undefined && kind !== null) {
     if (typeof kind !== 'string') {
       throw new TypeError(`the kind of ${name} must be a string, not ${describe(kind)}`)
     }
@@ -116,7 +120,9 @@ function collectTensor(name: string, tensor: TensorLike, what: string): Collecte
   if (typeof tensor !== 'object' || tensor === null) {
     throw new TypeError(`${what} must be an object with shape and data, not ${describe(tensor)}`)
   }
-  const { data } = tensor
+  // Brought when its turn comes, as from a device: its source may be one that is only read.
+  const saved = tensor instanceof CheckpointTensor
+  const data = saved ? () => tensor.read() : tensor.data
   const dtype = tensor.dtype ?? dtypeOfArray(data)
   if (dtype === undefined) {
     throw new TypeError(`${what} needs a dtype: its data does not say what its elements are`)
@@ -132,10 +138,12 @@ function collectTensor(name: string, tensor: TensorLike, what: string): Collecte
     throw new RangeError(`${what} has no whole and safe number of bytes: ${dtype} [${shape}]`)
   }
   if (typeof data === 'function') {
-    return { name, dtype, shape, byteLength, bytes: undefined, fetch: data }
+    const origin = saved ? tensor.segment() : Object.hasOwn(tensor, 'data') ? data : tensor
+    const fetch = () => data.call(tensor)
+    return { name, dtype, shape, byteLength, bytes: undefined, fetch, origin }
   }
   const bytes = tensorBytes(data, dtype, byteLength, what)
-  return { name, dtype, shape, byteLength, bytes, fetch: undefined }
+  return { name, dtype, shape, byteLength, bytes, fetch: undefined, origin: bytes.buffer }
 }
 
 function collectShape(shape: readonly number[], what: string): readonly number[] {

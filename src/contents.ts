@@ -55,7 +55,7 @@ export async function collectContents(
   for (const [name, extra] of extras) extraStates.push(await collectState(extra, name))
 
   const sources: SegmentSource[] = []
-  const known = new Map<unknown, Map<string, number>>()
+  const known = new Map<object, Map<string, number>>()
   let tensors = 0
   const place = (state: CollectedState): StateContent => ({
     name: state.name,
@@ -63,11 +63,10 @@ export async function collectContents(
     attributes: state.attributes,
     tensors: Array.from(state.tensors.values(), (tensor) => {
       tensors++
-      const { name, dtype, shape, bytes, fetch, byteLength } = tensor
-      const memory = bytes === undefined ? fetch : bytes.buffer
+      const { name, dtype, shape, bytes, origin, byteLength } = tensor
       const range = `${bytes?.byteOffset ?? 0}+${byteLength}`
-      const ranges = known.get(memory) ?? new Map<string, number>()
-      known.set(memory, ranges)
+      const ranges = known.get(origin) ?? new Map<string, number>()
+      known.set(origin, ranges)
       let segment = ranges.get(range)
       if (segment === undefined) {
         segment = sources.length

@@ -45,6 +45,8 @@ export type CheckpointErrorCode =
   | 'CKPT_NOT_COMMITTED'
   /** The new file is in place, but the folder could not be synced: a power cut may undo it. */
   | 'CKPT_NOT_DURABLE'
+  /** A save while another is under way, where that was to be an error. */
+  | 'CKPT_BUSY'
   /** The machine is big-endian. */
   | 'CKPT_BIG_ENDIAN'
 

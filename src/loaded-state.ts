@@ -67,6 +67,7 @@ export class CheckpointTensor implements LoadedTensor {
     const reader = this.#reader()
     await reader.check()
     await reader.copyTo(bytesOf(target))
+    await reader.checkUnchanged()
   }
 
   /** @internal */

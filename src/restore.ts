@@ -130,7 +130,7 @@ export async function restoreCheckpoint(
   if (verify) for (const reader of readers) total += reader.byteLength
   const tick = (bytes: number): void => {
     done += bytes
-    onProgress?.({ done, total })
+    if (done < total) onProgress?.({ done, total })
   }
   if (verify) {
     for (const reader of readers) {
@@ -145,7 +145,7 @@ export async function restoreCheckpoint(
 
   // 3. Those who take over a state themselves may still refuse, so they come first; memory does not.
   await takeOver(pairs)
-  await copyTensors(checkpoint, pairs, tick)
+  await copyTensors(checkpoint, pairs, tick, () => onProgress?.({ done: total, total }))
   const { epoch, step, loss } = checkpoint
   const { missing, unexpected, missingStates } = comparison
   return { epoch, step, loss, tensors, byteLength, missing, unexpected, missingStates }
@@ -161,12 +161,14 @@ async function takeOver(pairs: readonly Pair[]): Promise<void> {
     ({ target }) => target.loadStateDict === undefined && target.loadAttributes !== undefined,
   )
   const states = pairs.filter(({ target }) => target.loadStateDict !== undefined)
+  const handedOver: Pair[] = []
   const restored: string[] = []
   let current = ''
   try {
-    for (const { target, saved } of attributes) {
-      current = `loadAttributes() of ${saved.name}`
-      target.loadAttributes?.(saved.attributes)
+    for (const pair of attributes) {
+      current = `loadAttributes() of ${pair.saved.name}`
+      handedOver.push(pair)
+      pair.target.loadAttributes?.(pair.saved.attributes)
     }
     for (const { target, saved } of states) {
       current = `loadStateDict() of ${saved.name}`
@@ -174,7 +176,13 @@ async function takeOver(pairs: readonly Pair[]): Promise<void> {
       restored.push(saved.name)
     }
   } catch (cause) {
-    for (const { target, collected } of attributes) target.loadAttributes?.(collected.attributes)
+    for (const { target, collected } of handedOver) {
+      try {
+        target.loadAttributes?.(collected.attributes)
+      } catch {
+        // The one that threw before, most likely; the others are to be put back all the same.
+      }
+    }
     throw incomplete(`the ${current} failed`, restored, cause)
   }
 }
@@ -184,6 +192,7 @@ async function copyTensors(
   checkpoint: Checkpoint,
   pairs: readonly Pair[],
   tick: Tick,
+  finished: () => void,
 ): Promise<void> {
   const restored = pairs
     .filter(({ target }) => target.loadStateDict !== undefined)
@@ -197,6 +206,7 @@ async function copyTensors(
       restored.push(saved.name)
     }
     await checkpoint.checkUnchanged()
+    finished()
   } catch (cause) {
     throw incomplete('a copy into memory failed', restored, cause)
   }

@@ -6,6 +6,7 @@
 import { CheckpointError, quote } from './error.js'
 import { crc32 } from './format/checksum.js'
 import { gapBytes } from './format/layout.js'
+import { MODEL, OPTIMIZER } from './format/metadata.js'
 import type { Segment } from './format/rules.js'
 import { MAX_READ, type Source } from './io/source.js'
 
@@ -81,7 +82,7 @@ export class SegmentReader {
 
   /** Like `bytesSync`, from any source. */
   async bytes(): Promise<Uint8Array> {
-    if (this.#source.readSync !== undefined) return this.bytesSync()
+    if (this.#sharedView() !== undefined) return this.bytesSync()
     const bytes = this.#allocate()
     await this.#source.read(bytes, this.#segment.offset)
     if (this.#verify) {
@@ -103,11 +104,19 @@ export class SegmentReader {
     this.#viewChecked = true
   }
 
+  /** Throws CKPT_FILE_CHANGED where the bytes may not be those that were checked. */
+  checkUnchanged(): Promise<void> {
+    return this.#source.checkUnchanged()
+  }
+
   /** Copies the bytes, unchecked, over `target`, which is as long as the segment. */
   async copyTo(target: Uint8Array, tick?: Tick): Promise<void> {
     const { offset, byteLength } = this.#segment
     for (let done = 0; done < byteLength; ) {
       const length = Math.min(SLICE, byteLength - done)
+      if (target.byteLength !== byteLength) {
+        throw new TypeError(`the memory for ${quote(this.#tensor)} was taken away or resized`)
+      }
       const piece = target.subarray(done, done + length)
       const view = this.#source.peek(offset + done, length)
       if (view !== undefined) piece.set(view)
@@ -204,8 +213,8 @@ export class SegmentReader {
     if (actual === expected) return
     throw new CheckpointError(
       'CKPT_TENSOR_CHECKSUM',
-      `the bytes of ${quote(this.#tensor)} (${this.#state}) are damaged: their checksum is ` +
-        `${hex(actual)}, and should be ${hex(expected)}`,
+      `the bytes of ${quote(this.#tensor)} (${stateName(this.#state)}) are damaged: their checksum ` +
+        `is ${hex(actual)}, and should be ${hex(expected)}`,
       { ...this.#at(), expected, actual },
     )
   }
@@ -213,6 +222,11 @@ export class SegmentReader {
   #at() {
     return { state: this.#state, tensor: this.#tensor, offset: this.#segment.offset }
   }
+}
+
+/** A state's name in a message: an extra's comes from the file. */
+function stateName(name: string): string {
+  return name === MODEL || name === OPTIMIZER ? name : quote(name)
 }
 
 function hex(crc: number): string {

@@ -17,8 +17,8 @@ import { encode, type UnsealedMetadata } from './format/encode.js'
 import { gapBytes } from './format/layout.js'
 import { SequentialWriter } from './io/sequential-writer.js'
 import type { Durability, Sink } from './io/sink.js'
-import { assertLittleEndian } from './open-checkpoint.js'
 import type { OnProgress } from './progress.js'
+import { assertLittleEndian } from './read-metadata.js'
 import { nextTurn } from './segment-reader.js'
 import type { Module, Optimizer } from './state.js'
 
@@ -72,9 +72,10 @@ export async function writeCheckpoint(
       checkUnchanged(contents, checksums, signal),
     ])
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    // Before the commit: what it throws ends the save, which nothing can do afterwards.
+    options.onProgress?.({ done: fileLength, total: fileLength })
     signal?.throwIfAborted()
     const durability = await sink.commit()
-    options.onProgress?.({ done: fileLength, total: fileLength })
     return { byteLength: fileLength, tensors: contents.tensors, durability }
   } catch (error) {
     await sink.abort()
@@ -99,7 +100,9 @@ async function writeSegments(
     await writer.append(gapBytes(offset - end, byteLength, plain))
     const crc = await writeSegment(writer, source, (written) => {
       signal?.throwIfAborted()
-      onProgress?.({ done: offset + written, total: layout.fileLength })
+      const done = offset + written
+      // The end is reported when all of it is on the disk.
+      if (done < layout.fileLength) onProgress?.({ done, total: layout.fileLength })
     })
     checksums.push(crc)
     end = offset + byteLength
@@ -123,14 +126,27 @@ async function writeSegment(
     tensor.bytes ?? tensorBytes(await tensor.fetch!(), tensor.dtype, tensor.byteLength, what)
   if (bytes.byteLength !== tensor.byteLength) throw changed(state, tensor.name)
   let crc = 0
-  for (let done = 0; done < bytes.byteLength; done += PIECE) {
+  let waited = false
+  for (let done = 0; done < tensor.byteLength; done += PIECE) {
     const piece = bytes.subarray(done, done + PIECE)
     const writing = writer.append(piece)
     crc = crc32(piece, crc)
     if (writing !== undefined) {
+      waited = true
       await writing
-      onWritten(done + piece.byteLength)
+      if (bytes.byteLength !== tensor.byteLength) throw changed(state, tensor.name)
+      onWritten(Math.min(done + PIECE, tensor.byteLength))
     }
+  }
+  // Memory of the trainer's is looked at again when all is written. What was fetched is gone by then,
+  // and should be nobody else's; but a function may bring the trainer's own memory all the same.
+  if (waited && tensor.bytes === undefined) {
+    let again = 0
+    for (let done = 0; done < bytes.byteLength; done += PIECE) {
+      again = crc32(bytes.subarray(done, done + PIECE), again)
+      await nextTurn()
+    }
+    if (again !== crc) throw changed(state, tensor.name)
   }
   return crc
 }
@@ -138,7 +154,7 @@ async function writeSegment(
 /**
  * Checks that the trainer's memory still holds what was written. Training that goes on during a save
  * would else leave a file of some old and some new weights, with checksums that fit. (What was
- * fetched for the save alone is gone by now, and nobody else's.)
+ * fetched is gone by now; it was looked at when it was written.)
  */
 async function checkUnchanged(
   { sources }: Contents,

@@ -4,7 +4,7 @@
  * its type in silence.
  */
 
-import { CheckpointError } from '../error.js'
+import { CheckpointError, printable } from '../error.js'
 import { describe, isPlainObject } from './attributes.js'
 import { textFault } from './text.js'
 
@@ -31,7 +31,9 @@ export function configText(config: unknown): string {
 export function parseConfig(text: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (cause) {
+  } catch (error) {
+    // The engine's message quotes the text as it is, and whoever prints an error prints its cause.
+    const cause = new SyntaxError(printable((error as SyntaxError).message))
     throw new CheckpointError('CKPT_FORMAT', 'the config is not JSON text', {
       rule: 'config.json',
       cause,

@@ -29,20 +29,29 @@ export const MAX_RANK = 64
  * itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
  */
 export function decode(bytes: Uint8Array): Metadata {
-  const root = Checkpoint.getRootAsCheckpoint(new flatbuffers.ByteBuffer(bytes))
+  const root = rootOf(bytes)
   const optimizer = root.optimizer()
   return {
     version: root.version(),
     metadataLength: root.metadataLength(),
     fileLength: safe(root.fileLength(), 'file_length'),
-    progress: decodeProgress(root),
+    progress: progressOf(root),
     model: decodeState(root.model()!),
     optimizer: optimizer === null ? null : decodeState(optimizer),
     extras: Array.from({ length: root.extrasLength() }, (_, i) => decodeState(root.extras(i)!)),
   }
 }
 
-function decodeProgress(root: Checkpoint): Progress {
+/** The progress alone. Throws like `decode`. */
+export function decodeProgress(bytes: Uint8Array): Progress {
+  return progressOf(rootOf(bytes))
+}
+
+function rootOf(bytes: Uint8Array): Checkpoint {
+  return Checkpoint.getRootAsCheckpoint(new flatbuffers.ByteBuffer(bytes))
+}
+
+function progressOf(root: Checkpoint): Progress {
   const metrics: { [name: string]: number } = {}
   for (let i = 0; i < root.metricsLength(); i++) {
     const metric = root.metrics(i)!

@@ -6,6 +6,7 @@
 
 import { CheckpointError } from '../error.js'
 import { crc32 } from './checksum.js'
+import { FLATBUFFER_LIMIT } from './layout.js'
 import { fieldOf, schema } from './schema.js'
 
 /** The newest version of the format that this library reads, and the one that it writes. */
@@ -117,11 +118,13 @@ export function readHead(start: Uint8Array, fileLength: number): Head {
   }
 
   const metadataLength = view.getUint32(position(METADATA_LENGTH, 4, 'metadata_length'), true)
-  if (metadataLength < MIN_LENGTH || metadataLength > fileLength) {
+  // Longer metadata would be refused by the verifier, but only after it had all been read.
+  const longest = Math.min(fileLength, FLATBUFFER_LIMIT - 1)
+  if (metadataLength < MIN_LENGTH || metadataLength > longest) {
     throw new CheckpointError(
       'CKPT_FORMAT',
       `the metadata is said to be ${metadataLength} bytes long, in a file of ${fileLength}`,
-      { rule: 'metadata_length', expected: fileLength, actual: metadataLength },
+      { rule: 'metadata_length', expected: longest, actual: metadataLength },
     )
   }
   const crcOffset = position(METADATA_CRC32, 4, 'metadata_crc32')
@@ -153,13 +156,18 @@ function checkIdentifier(start: Uint8Array, fileLength: number): void {
 
   function looksLike(): string {
     if (fileLength === 0) return 'the file is empty'
+    // First, since the length of its header can begin like any of the others; its upper bytes are 0.
+    if (start[8] === 0x7b && start[6] === 0 && start[7] === 0) {
+      return 'it looks like a safetensors file'
+    }
     if (start[0] === 0x50 && start[1] === 0x4b) {
       return 'it is a zip archive (PyTorch and NumPy save these)'
     }
     if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5)
       return 'it looks like a Python pickle'
-    if (start[0] === 0x89 && identifier.startsWith('\r\n')) return 'it looks like an HDF5 file'
-    if (start[8] === 0x7b) return 'it looks like a safetensors file'
+    if (start[0] === 0x89 && start[1] === 0x48 && identifier.startsWith('\r\n')) {
+      return 'it looks like an HDF5 file'
+    }
     if (start[0] === 0x7b || start[0] === 0x5b) return 'it looks like JSON'
     return `the bytes 4 to 7 are not ${schema.identifier}`
   }

@@ -34,6 +34,9 @@ import { sweepTemporaryFiles, temporaryName } from './temporary-file.js'
 // abort and a progress report come in time.
 const MAX_WRITE = 64 * 1024 * 1024
 
+// What a file system answers that cannot sync folders.
+const CANNOT_SYNC = ['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM']
+
 // Symbolic links that point to one another, at most; Linux's own limit.
 const MAX_LINKS = 40
 
@@ -153,10 +156,7 @@ export class FileSink implements Sink {
       await this.#fs.fsync(folder)
       return 'durable'
     } catch (cause) {
-      // What a file system says that cannot sync folders.
-      if (['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM'].includes(errorCode(cause) ?? '')) {
-        return 'file-only'
-      }
+      if (CANNOT_SYNC.includes(errorCode(cause) ?? '')) return 'file-only'
       throw new CheckpointError(
         'CKPT_NOT_DURABLE',
         `the new checkpoint is in place, but its folder could not be synced: ` +
@@ -224,17 +224,19 @@ async function lstatIfAny(fs: FileSystem, path: string) {
   }
 }
 
-/** Creates a folder and those above it, each durably: its name is synced in the one above. */
+/** Makes sure of a folder and those above it, each durably: its name is synced in the one above. */
 async function makeFolder(fs: FileSystem, path: string): Promise<void> {
   // Through links: a link to a folder is as good as one.
-  const exists = await fs.realpath(path).then(
-    () => true,
-    (error) => {
-      if (errorCode(error) === 'ENOENT') return false
-      throw error
-    },
-  )
-  if (exists) return
+  const real = await fs.realpath(path).catch((error) => {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  })
+  if (real !== undefined) {
+    // Whoever made it may be about to sync its name, may have failed to, or been killed before. (Only
+    // the lowest folder that is there can be such a one: none is made in another before that is safe.)
+    await syncNames(fs, dirname(real), ['EACCES'])
+    return
+  }
   const parent = dirname(path)
   await makeFolder(fs, parent)
   try {
@@ -243,21 +245,36 @@ async function makeFolder(fs: FileSystem, path: string): Promise<void> {
     // Somebody else may have made it in the meantime.
     if (errorCode(error) !== 'EEXIST') throw error
   }
-  const folder = await openFolder(fs, parent)
+  await syncNames(fs, parent)
+}
+
+/** Syncs a folder, where the system can, and where opening it does not fail for such a reason. */
+async function syncNames(fs: FileSystem, path: string, unless: string[] = []): Promise<void> {
+  const folder = await openFolder(fs, path, unless)
   if (folder === undefined) return
   try {
     await fs.fsync(folder)
+  } catch (error) {
+    // Then the commit finds the same, and says so in its durability.
+    if (!CANNOT_SYNC.includes(errorCode(error) ?? '')) throw error
   } finally {
     await fs.close(folder)
   }
 }
 
-/** Opens a folder for syncing, or returns undefined where the system has no such thing (Windows). */
-async function openFolder(fs: FileSystem, path: string): Promise<Descriptor | undefined> {
+/**
+ * Opens a folder for syncing, or returns undefined where the system has no such thing (Windows), or
+ * where it fails with one of the errors in `unless`.
+ */
+async function openFolder(
+  fs: FileSystem,
+  path: string,
+  unless: string[] = [],
+): Promise<Descriptor | undefined> {
   try {
     return await fs.openFolder(path)
   } catch (error) {
-    if (['EPERM', 'EISDIR'].includes(errorCode(error) ?? '')) return undefined
+    if (['EPERM', 'EISDIR', ...unless].includes(errorCode(error) ?? '')) return undefined
     throw error
   }
 }

@@ -55,6 +55,8 @@ export class FileSource implements Source {
   readonly size: number
   readonly #file: OpenFile
   #closed = false
+  // Calls that the system has not answered yet.
+  #pending = 0
 
   /** Takes over the descriptor, and closes it. */
   constructor(file: OpenFile) {
@@ -88,20 +90,16 @@ export class FileSource implements Source {
   async read(target: Uint8Array, position: number): Promise<void> {
     for (let done = 0; done < target.byteLength; ) {
       const length = Math.min(MAX_READ, target.byteLength - done)
-      let count: number
-      try {
-        count = (await fsRead(this.#fd(), target, done, length, position + done)).bytesRead
-      } catch (cause) {
-        throw readError(cause, 'could not be read')
-      }
-      if (count === 0) throw ended(position + done)
-      done += count
+      const at = position + done
+      const { bytesRead } = await this.#call((fd) => fsRead(fd, target, done, length, at))
+      if (bytesRead === 0) throw ended(at)
+      done += bytesRead
     }
   }
 
   async checkUnchanged(): Promise<void> {
     const before = this.#file.stat
-    const now = await fsStat(this.#fd(), { bigint: true })
+    const now = await this.#call((fd) => fsStat(fd, { bigint: true }))
     if (now.size !== before.size || now.mtimeNs !== before.mtimeNs) {
       throw new CheckpointError('CKPT_FILE_CHANGED', 'the file was changed while it was being read')
     }
@@ -111,7 +109,25 @@ export class FileSource implements Source {
     if (this.#closed) return
     this.#closed = true
     dropped.unregister(this)
-    fs.closeSync(this.#file.fd)
+    this.#closeIfUnused()
+  }
+
+  async #call<T>(call: (fd: number) => Promise<T>): Promise<T> {
+    const fd = this.#fd()
+    this.#pending++
+    try {
+      return await call(fd)
+    } catch (cause) {
+      throw readError(cause, 'could not be read')
+    } finally {
+      this.#pending--
+      this.#closeIfUnused()
+    }
+  }
+
+  /** Not under a call that waits for its turn: it would go to whatever gets the number next. */
+  #closeIfUnused(): void {
+    if (this.#closed && this.#pending === 0) fs.closeSync(this.#file.fd)
   }
 
   #fd(): number {

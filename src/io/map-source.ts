@@ -29,6 +29,9 @@ interface MapCalls {
 const PROT_READ = 1
 const PROT_WRITE = 2
 const MAP_PRIVATE = 2
+// Without it Linux refuses a writable map of more than the machine's memory, though nobody is going to
+// write to all of it. Elsewhere nothing is reserved.
+const MAP_NORESERVE = process.platform === 'linux' ? 0x4000 : 0
 const MAP_FAILED = 2n ** 64n - 1n
 
 let calls: Promise<MapCalls | undefined> | undefined
@@ -48,7 +51,7 @@ async function findCalls(): Promise<MapCalls | undefined> {
   const munmap = libc.func('int munmap(void *, size_t)')
   return {
     map(fd, length) {
-      const at = mmap(null, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)
+      const at = mmap(null, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0)
       const address = koffi.address(at)
       return address === MAP_FAILED || address === 0n ? undefined : address
     },
@@ -89,6 +92,10 @@ class Mapping {
 
   view(position: number, length: number): ArrayBuffer {
     if (this.#closed) throw new CheckpointError('CKPT_CLOSED', 'the file is closed')
+    // What is asked for has been checked against the file's length; here it would be other memory.
+    if (!(position >= 0 && length >= 0 && position + length <= this.length)) {
+      throw new RangeError(`${length} bytes at ${position} reach beyond a map of ${this.length}`)
+    }
     return this.#calls.view(this.#address + BigInt(position), length)
   }
 

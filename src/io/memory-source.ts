@@ -1,5 +1,6 @@
 /** Bytes in memory that the caller gave, and keeps: they are read in place. */
 
+import { CheckpointError } from '../error.js'
 import type { Source } from './source.js'
 
 export class MemorySource implements Source {
@@ -13,6 +14,7 @@ export class MemorySource implements Source {
   }
 
   view(position: number, length: number): Uint8Array {
+    if (this.#bytes.byteLength !== this.size) throw changed(this.size, this.#bytes.byteLength)
     return this.#bytes.subarray(position, position + length)
   }
 
@@ -28,7 +30,17 @@ export class MemorySource implements Source {
     this.readSync(target, position)
   }
 
-  async checkUnchanged(): Promise<void> {}
+  async checkUnchanged(): Promise<void> {
+    this.view(0, 0)
+  }
 
   close(): void {}
+}
+
+function changed(expected: number, actual: number): CheckpointError {
+  return new CheckpointError(
+    'CKPT_FILE_CHANGED',
+    `the checkpoint's memory was taken away or resized: it had ${expected} bytes, and has ${actual}`,
+    { expected, actual },
+  )
 }

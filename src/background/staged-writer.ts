@@ -1,0 +1,90 @@
+/**
+ * Copies bytes into a staging area, one after the other, and has another thread write them and make
+ * the checksums of those that belong to segments.
+ */
+
+import type { ChecksumPart } from './sink-protocol.js'
+import type { SinkThread } from './sink-thread.js'
+import type { StagingArea } from './staging-area.js'
+
+export class StagedWriter {
+  readonly #thread: SinkThread
+  readonly #staging: StagingArea
+  readonly #writes: Promise<void>[] = []
+  #failure: { readonly error: unknown } | undefined
+  #piece: Uint8Array | undefined
+  #filled = 0
+  #parts: ChecksumPart[] = []
+  /** Where the current piece goes, in bytes from the start of the file. */
+  #position: number
+
+  constructor(thread: SinkThread, staging: StagingArea, position: number) {
+    this.#thread = thread
+    this.#staging = staging
+    this.#position = position
+  }
+
+  /**
+   * Copies `bytes`; those of a segment go on with its checksum. At once, where there is room: then
+   * nothing is returned, and nobody else has had a turn. Else when there is.
+   */
+  append(bytes: Uint8Array, segment?: number): Promise<void> | undefined {
+    for (let done = 0; done < bytes.byteLength; ) {
+      if (this.#piece === undefined) {
+        const taken = this.#staging.take()
+        if (!(taken instanceof Uint8Array)) return this.#appendWhen(taken, bytes, done, segment)
+        this.#piece = taken
+      }
+      const start = this.#filled
+      const length = Math.min(this.#piece.byteLength - start, bytes.byteLength - done)
+      this.#piece.set(bytes.subarray(done, done + length), start)
+      this.#filled += length
+      done += length
+      if (segment !== undefined) this.#parts.push({ segment, start, end: this.#filled })
+      if (this.#filled === this.#piece.byteLength) this.#post()
+    }
+    return undefined
+  }
+
+  /** Hands over what has been copied. */
+  flush(): void {
+    if (this.#filled > 0) this.#post()
+  }
+
+  /** Resolves when all of it has been written, or throws what the sink threw first. */
+  async written(): Promise<void> {
+    await Promise.all(this.#writes)
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  async #appendWhen(
+    taken: Promise<Uint8Array>,
+    bytes: Uint8Array,
+    done: number,
+    segment: number | undefined,
+  ): Promise<void> {
+    this.#piece = await taken
+    // No use in copying on for a save that has failed.
+    if (this.#failure !== undefined) throw this.#failure.error
+    await this.append(bytes.subarray(done), segment)
+  }
+
+  #post(): void {
+    const piece = this.#piece!
+    const bytes = piece.subarray(0, this.#filled)
+    const written = this.#thread
+      .call({ call: 'write', bytes, position: this.#position, parts: this.#parts })
+      .then(
+        () => {},
+        (error: unknown) => {
+          this.#failure ??= { error }
+        },
+      )
+      .finally(() => this.#staging.give(piece))
+    this.#writes.push(written)
+    this.#position += this.#filled
+    this.#piece = undefined
+    this.#filled = 0
+    this.#parts = []
+  }
+}

@@ -1,0 +1,136 @@
+/** What `ckpt` says about itself. */
+
+/** How each command is called, in one line. */
+export const USAGE = {
+  inspect: 'ckpt inspect FILE [--json]',
+  verify: 'ckpt verify FILE... [--json]',
+  help: 'ckpt help [COMMAND]',
+} as const
+
+export type Command = keyof typeof USAGE
+
+export function isCommand(name: string): name is Command {
+  return Object.hasOwn(USAGE, name)
+}
+
+/** The lines that follow the message of a wrong call. */
+export function usageText(command: string | undefined): string {
+  if (command !== undefined && isCommand(command)) {
+    return `usage: ${USAGE[command]}\ntry:   ckpt help ${command}\n`
+  }
+  const [first, ...others] = Object.values(USAGE)
+  const rest = others.map((usage) => `       ${usage}\n`).join('')
+  return `usage: ${first}\n${rest}`
+}
+
+export function helpText(command: Command | undefined): string {
+  return command === undefined ? OVERVIEW : HELP[command]
+}
+
+const OVERVIEW = `Looks into checkpoints of lightwatch-checkpoint (.ckpt files).
+
+usage: ckpt COMMAND [OPTIONS] FILE...
+
+commands:
+  inspect FILE      what is in a checkpoint: progress, config, and every tensor
+  verify FILE...    whether every byte is as it was saved
+  help [COMMAND]    more about a command
+
+options:
+  -h, --help        this text
+  --version         the version of this program, and of the file format
+
+exit codes:
+  0  all is well
+  1  a file is damaged, is no checkpoint, or cannot be read
+  2  wrong usage
+
+environment:
+  CKPT_DEBUG        if set, an error is printed with its stack
+`
+
+const HELP: { readonly [command in Command]: string } = {
+  inspect: `Prints what is in a checkpoint: how far the run had come, its config, the
+sizes, and for each state (the model, the optimizer, and whatever else was
+saved) its attributes and its tensors. Reads the metadata only, however large
+the file is: "ckpt verify" reads the tensors.
+
+usage: ${USAGE.inspect}
+
+options:
+  --json      everything as one JSON object, described below
+  -h, --help  this text
+
+A tensor marked "= other" is tied: it has no bytes of its own, but those of the
+other one. Elements and bytes of a state count them once. "overhead" is what is
+not bytes of tensors: the metadata and the alignment. A long list of attributes
+is cut short. A name that is too long for a terminal loses its middle; without
+a terminal names are printed whole. What could steer a terminal is escaped.
+
+With --json (lengths and offsets are in bytes):
+  file            the path as it was given
+  version         version of the file format
+  byteLength      length of the file
+  metadataLength  length of the metadata
+  epoch, step     integers
+  loss            a number, or null where there is none yet
+  metrics         numbers by name
+  config          the config; null where there is none, or it is no JSON
+  configText      the text of it that is in the file, which keeps every digit
+  model           a state
+  optimizer       a state, or null
+  extras          states, in the order in which they were saved
+A state:
+  name, kind      kind is null where the trainer did not say
+  attributes      values by name
+  elements        of its tensors, tied ones counted once
+  byteLength      likewise
+  tensors         in order: name, dtype, shape, elements, byteLength, offset
+                  (from the start of the file), crc32 (a number), and sameAs:
+                  null, or {state, tensor} of the first tensor over its bytes
+
+What JSON cannot hold:
+  in loss and metrics, the strings "NaN", "Infinity", "-Infinity" and "-0"
+  stand for these numbers;
+  in attributes they are {"$number": "NaN"} and so on, and a bigint is
+  {"$bigint": "9007199254740993"}; a map whose only key begins with "$" is
+  {"$map": {...}}, so that nothing else looks like one of these.
+Fields may be added in later versions; none changes its meaning.
+`,
+  verify: `Reads every byte of each file and compares it with the checksums. Prints one
+line for a file that is sound, and every tensor that is damaged for one that is
+not. A long check shows how far it is if stderr is a terminal.
+
+usage: ${USAGE.verify}
+
+options:
+  --json      the result as one JSON object, described below
+  -h, --help  this text
+
+exit codes:
+  0  all files are sound
+  1  a file is damaged, is no checkpoint, or cannot be read
+     (or the reader of the output went away before the end)
+  2  wrong usage
+
+With --json:
+  sound         whether all files are
+  files         in the order in which they were given; each has
+    file        the path as it was given
+    verdict     "ok"; "damaged"; "not a checkpoint"; "unsupported", by this
+                version or machine; "unreadable", by an error of the system
+    byteLength  length of the file in bytes; null where it could not be opened
+                as a checkpoint
+    tensors     number of tensors; null likewise
+    seconds     that the check took
+    faults      empty for a sound file; each has code (null for an error that
+                is not the file's), message, and where they apply state, tensor,
+                byteLength (of the tensor), sameAs (each other {state, tensor}
+                over the same bytes), offset (in the file), expected and actual
+Fields may be added in later versions; none changes its meaning.
+`,
+  help: `Prints what a command does and which options it has.
+
+usage: ${USAGE.help}
+`,
+}

@@ -1,0 +1,159 @@
+/**
+ * Which checkpoints of a folder stay. Pure: from what is known of each file to the names of those
+ * that may go. A checkpoint stays if any of the rules keeps it; the newest always does, because it is
+ * what a run resumes from.
+ */
+
+import { describe, isPlainObject } from '../format/attributes.js'
+
+/** What the rules look at. */
+export interface KeepCandidate {
+  readonly path: string
+  readonly epoch: number
+  readonly step: number
+  readonly loss: number | null
+  readonly metrics: { readonly [name: string]: number }
+  /** When it was saved, in milliseconds since 1970. */
+  readonly savedAt: number
+}
+
+/** The best `count` checkpoints by a metric. */
+export interface KeepBest {
+  readonly count: number
+  /** The name of a metric, or `loss` for the loss. */
+  readonly metric: string
+  /** Whether the largest value is the best (`max`), or the smallest (`min`). */
+  readonly mode: 'min' | 'max'
+}
+
+/** Rules about what stays; a checkpoint stays if one of them keeps it. */
+export interface KeepRules {
+  /** The newest so many. */
+  readonly newest?: number
+  /** The best so many by a metric. Those without it, or with NaN, are the worst. */
+  readonly best?: KeepBest
+  /** Those whose step is a multiple of this, for good. */
+  readonly everySteps?: number
+  /** The first one saved, and then one for every so many seconds, for good. */
+  readonly everySeconds?: number
+  /** Those saved within the last so many seconds. */
+  readonly newerThanSeconds?: number
+  /** Those of these steps, for good. */
+  readonly steps?: readonly number[]
+  /** Those that this says yes to. */
+  readonly custom?: (candidate: KeepCandidate) => boolean
+}
+
+/** `all`, or rules. */
+export type KeepPolicy = 'all' | KeepRules
+
+/**
+ * Those of `candidates` that no rule keeps, oldest first. `now` is in milliseconds since 1970.
+ * Candidates come in any order; the newest is the one with the highest step.
+ */
+export function discardable<T extends KeepCandidate>(
+  candidates: readonly T[],
+  policy: KeepPolicy,
+  now: number,
+): T[] {
+  if (policy === 'all') return []
+  const byStep = [...candidates].sort((a, b) => a.step - b.step)
+  const kept = new Set<T>(byStep.slice(-1))
+  const { newest, best, everySteps, everySeconds, newerThanSeconds, steps, custom } = policy
+  if (newest !== undefined) for (const c of byStep.slice(-newest)) kept.add(c)
+  if (best !== undefined) for (const c of bestOf(byStep, best)) kept.add(c)
+  if (everySeconds !== undefined) for (const c of spaced(byStep, everySeconds)) kept.add(c)
+  for (const c of byStep) {
+    if (everySteps !== undefined && c.step % everySteps === 0) kept.add(c)
+    if (newerThanSeconds !== undefined && now - c.savedAt <= newerThanSeconds * 1000) kept.add(c)
+    if (steps?.includes(c.step)) kept.add(c)
+    if (custom?.(c)) kept.add(c)
+  }
+  return byStep.filter((c) => !kept.has(c))
+}
+
+/** The best first. Where two are as good, the newer one is the better. */
+export function bestOf<T extends KeepCandidate>(candidates: readonly T[], best: KeepBest): T[] {
+  const { metric, mode, count } = best
+  const value = (c: T): number | undefined => {
+    const found = metric === 'loss' ? c.loss : Object.hasOwn(c.metrics, metric) && c.metrics[metric]
+    return typeof found === 'number' && !Number.isNaN(found) ? found : undefined
+  }
+  return [...candidates]
+    .sort((a, b) => {
+      const left = value(a)
+      const right = value(b)
+      if (left === right) return b.step - a.step
+      if (left === undefined) return 1
+      if (right === undefined) return -1
+      return left < right === (mode === 'min') ? -1 : 1
+    })
+    .slice(0, count)
+}
+
+/** Throws a TypeError or RangeError, with the name of the rule, for what is no policy. */
+export function checkKeepPolicy(policy: unknown): asserts policy is KeepPolicy {
+  if (policy === 'all') return
+  if (!isPlainObject(policy)) {
+    throw new TypeError(`keep must be 'all' or an object of rules, not ${describe(policy)}`)
+  }
+  const rules = policy as KeepRules
+  const known = [
+    'newest',
+    'best',
+    'everySteps',
+    'everySeconds',
+    'newerThanSeconds',
+    'steps',
+    'custom',
+  ]
+  for (const name of Object.keys(rules)) {
+    if (!known.includes(name)) throw new TypeError(`keep has no rule ${JSON.stringify(name)}`)
+  }
+  count(rules.newest, 'keep.newest')
+  count(rules.everySteps, 'keep.everySteps')
+  duration(rules.everySeconds, 'keep.everySeconds')
+  duration(rules.newerThanSeconds, 'keep.newerThanSeconds')
+  if (rules.best !== undefined) {
+    if (!isPlainObject(rules.best)) throw new TypeError('keep.best must be an object')
+    count(rules.best.count, 'keep.best.count')
+    if (typeof rules.best.metric !== 'string' || rules.best.metric === '') {
+      throw new TypeError('keep.best.metric must be the name of a metric, or `loss`')
+    }
+    if (rules.best.mode !== 'min' && rules.best.mode !== 'max') {
+      throw new TypeError("keep.best.mode must be 'min' or 'max'")
+    }
+  }
+  if (rules.steps !== undefined && !Array.isArray(rules.steps)) {
+    throw new TypeError('keep.steps must be an array of steps')
+  }
+  if (rules.custom !== undefined && typeof rules.custom !== 'function') {
+    throw new TypeError('keep.custom must be a function')
+  }
+}
+
+/** Checkpoints at least so many seconds apart, from the first one on. */
+function spaced<T extends KeepCandidate>(byStep: readonly T[], seconds: number): T[] {
+  const kept: T[] = []
+  let last = Number.NEGATIVE_INFINITY
+  for (const c of byStep) {
+    if (c.savedAt - last < seconds * 1000) continue
+    kept.push(c)
+    last = c.savedAt
+  }
+  return kept
+}
+
+function count(value: unknown, name: string): void {
+  if (value === undefined) return
+  if (!Number.isSafeInteger(value) || (value as number) < 1) {
+    throw new RangeError(`${name} must be an integer of at least 1, not ${String(value)}`)
+  }
+}
+
+function duration(value: unknown, name: string): void {
+  if (value === undefined) return
+  if (typeof value !== 'number' || !(value > 0)) {
+    throw new RangeError(`${name} must be a number of seconds above 0, not ${String(value)}`)
+  }
+}

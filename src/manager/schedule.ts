@@ -1,0 +1,75 @@
+/**
+ * When a checkpoint is due: every so many steps, every so many seconds, at certain steps, at the
+ * first one. Pure but for the clock, which is passed in.
+ */
+
+import { describe, isPlainObject } from '../format/attributes.js'
+
+/** Rules about when to save; a save is due if one of them says so. */
+export interface SaveRules {
+  /** When the step is a multiple of this. */
+  readonly everySteps?: number
+  /** When so many seconds have passed since the last save (or since the manager was made). */
+  readonly everySeconds?: number
+  /** At these steps. */
+  readonly steps?: readonly number[]
+  /** At the first step that the manager is asked about. */
+  readonly firstStep?: boolean
+}
+
+export class SaveSchedule {
+  readonly #rules: SaveRules
+  /** In milliseconds. */
+  #last: number
+  #asked = false
+  #savedStep: number | undefined
+
+  /** `now` in milliseconds. */
+  constructor(rules: SaveRules, now: number) {
+    this.#rules = rules
+    this.#last = now
+  }
+
+  /** Whether a checkpoint is due after `step`. A step that has been saved is not due again. */
+  isDue(step: number, now: number): boolean {
+    const { everySteps, everySeconds, steps, firstStep } = this.#rules
+    const first = !this.#asked
+    this.#asked = true
+    if (step === this.#savedStep) return false
+    return (
+      (everySteps !== undefined && step % everySteps === 0) ||
+      (everySeconds !== undefined && now - this.#last >= everySeconds * 1000) ||
+      (steps?.includes(step) ?? false) ||
+      (firstStep === true && first)
+    )
+  }
+
+  /** A save of `step` has begun. */
+  saved(step: number, now: number): void {
+    this.#savedStep = step
+    this.#last = now
+  }
+}
+
+/** Throws a TypeError or RangeError, with the name of the rule, for what are no rules. */
+export function checkSaveRules(rules: unknown): asserts rules is SaveRules {
+  if (!isPlainObject(rules)) {
+    throw new TypeError(`save must be an object of rules, not ${describe(rules)}`)
+  }
+  const { everySteps, everySeconds, steps, firstStep, ...unknown } = rules as SaveRules
+  for (const name of Object.keys(unknown)) {
+    throw new TypeError(`save has no rule ${JSON.stringify(name)}`)
+  }
+  if (everySteps !== undefined && !(Number.isSafeInteger(everySteps) && everySteps > 0)) {
+    throw new RangeError(`save.everySteps must be an integer of at least 1, not ${everySteps}`)
+  }
+  if (everySeconds !== undefined && !(typeof everySeconds === 'number' && everySeconds > 0)) {
+    throw new RangeError(`save.everySeconds must be a number above 0, not ${everySeconds}`)
+  }
+  if (steps !== undefined && !Array.isArray(steps)) {
+    throw new TypeError('save.steps must be an array of steps')
+  }
+  if (firstStep !== undefined && typeof firstStep !== 'boolean') {
+    throw new TypeError('save.firstStep must be true or false')
+  }
+}

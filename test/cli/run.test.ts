@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { errorText } from '../../src/cli/error-text.js'
+import { scratchFolder } from '../scratch.js'
+import { runFake } from './fake-terminal.js'
+
+const USAGE = `usage: ckpt inspect FILE [--json]
+       ckpt verify FILE... [--json]
+       ckpt help [COMMAND]
+`
+
+test('--help tells what there is', async (t) => {
+  const { code, out, err } = await runFake(['--help'])
+  t.is(code, 0)
+  t.is(err, '')
+  t.true(out.startsWith('Looks into checkpoints'))
+  for (const command of ['inspect', 'verify', 'help'])
+    t.regex(out, new RegExp(`^  ${command} `, 'm'))
+  t.deepEqual(await runFake(['-h']), { code, out, err })
+  t.deepEqual(await runFake(['help']), { code, out, err })
+})
+
+test('each command has a help of its own', async (t) => {
+  for (const command of ['inspect', 'verify', 'help']) {
+    const help = await runFake(['help', command])
+    t.is(help.code, 0)
+    t.true(help.out.includes(`\nusage: ckpt ${command} `))
+    t.true(help.out.split('\n').every((line) => line.length <= 80))
+    if (command === 'help') continue
+    t.deepEqual(await runFake([command, '--help']), help)
+    t.deepEqual(await runFake([command, 'no-such-file', '-h']), help)
+  }
+})
+
+test('--version names the package and the format', async (t) => {
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+  t.deepEqual(await runFake(['--version']), {
+    code: 0,
+    out: `lightwatch-checkpoint ${version}, format 1\n`,
+    err: '',
+  })
+})
+
+test('a wrong call says what is wrong and how it is done, and exits with 2', async (t) => {
+  const inspect = 'usage: ckpt inspect FILE [--json]\ntry:   ckpt help inspect\n'
+  const verify = 'usage: ckpt verify FILE... [--json]\ntry:   ckpt help verify\n'
+  for (const [argv, message, usage] of [
+    [[], 'a command is missing', USAGE],
+    [['view'], 'there is no command "view"', USAGE],
+    [['a\u001b[2J'], 'there is no command "a\\u{1b}[2J"', USAGE],
+    [['--verbose'], 'there is no option "--verbose"', USAGE],
+    [['__proto__'], 'there is no command "__proto__"', USAGE],
+    [['help', 'toString'], 'there is no command "toString"', USAGE],
+    [
+      ['help', 'verify', 'me'],
+      'help takes one command',
+      'usage: ckpt help [COMMAND]\ntry:   ckpt help help\n',
+    ],
+    [['inspect'], 'inspect needs a file', inspect],
+    [['inspect', ''], 'the name of a file is empty', inspect],
+    [['inspect', 'a', 'b', 'c'], 'inspect takes one file, not 3', inspect],
+    [['inspect', 'a', '--yaml'], 'inspect has no option "--yaml"', inspect],
+    [['inspect', 'a', '-j'], 'inspect has no option "-j"', inspect],
+    [['inspect', 'a', '--json=yes'], 'the option "--json" takes no value', inspect],
+    [['inspect', 'a', '--no-json'], 'inspect has no option "--no-json"', inspect],
+    [['verify'], 'verify needs a file', verify],
+    [['verify', '--jsn', 'a'], 'verify has no option "--jsn"', verify],
+  ] as const) {
+    t.deepEqual(await runFake(argv), { code: 2, out: '', err: `ckpt: ${message}\n${usage}` })
+  }
+})
+
+test('what follows -- is a file, whatever it looks like', async (t) => {
+  const { code, err } = await runFake(['inspect', '--', '--json'])
+  t.is(code, 1)
+  t.is(err, 'ckpt: --json: the file could not be opened: ENOENT: no such file or directory\n')
+})
+
+test('CKPT_DEBUG adds the stack and the causes', async (t) => {
+  const file = join(await scratchFolder(t), 'missing')
+  const plain = await runFake(['inspect', file])
+  t.is(plain.err.split('\n').length, 2)
+  const { code, err } = await runFake(['inspect', file], { env: { CKPT_DEBUG: '1' } })
+  t.is(code, 1)
+  t.true(err.startsWith(plain.err))
+  t.regex(err, /^CheckpointError: .*\n {4}at /m)
+  t.regex(err, /^Error: ENOENT/m)
+
+  const verify = await runFake(['verify', file], { env: { CKPT_DEBUG: '1' } })
+  t.regex(verify.err, /^CheckpointError: .*\n {4}at /m)
+})
+
+test('no message can steer a terminal, whatever it quotes', (t) => {
+  t.is(errorText(new Error('bad \u001b[2J\nname')), 'bad \\u{1b}[2J\\u{a}name')
+  t.is(errorText('\u202e'), '\\u{202e}')
+  t.is(errorText(new RangeError()), 'RangeError')
+})
