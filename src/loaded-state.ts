@@ -1,7 +1,7 @@
 /** A saved state as its reader sees it: named tensors, attributes, a kind. */
 
 import { bytesOf } from './collect.js'
-import { CheckpointError, quote } from './error.js'
+import { CheckpointError, printable, quote } from './error.js'
 import type { Attributes } from './format/attributes.js'
 import { arrayType, type DType, elementCount } from './format/dtype.js'
 import type { StateRecord, TensorRecord } from './format/metadata.js'
@@ -128,7 +128,7 @@ export class CheckpointState implements LoadedState {
       const some = names.slice(0, 5).map(quote).join(', ')
       throw new CheckpointError(
         'CKPT_NO_SUCH_TENSOR',
-        `${this.name} has no tensor ${quote(name)}; it has ${names.length}` +
+        `${printable(this.name)} has no tensor ${quote(name)}; it has ${names.length}` +
           (names.length === 0 ? '' : `: ${some}${names.length > 5 ? ', …' : ''}`),
         { state: this.name, tensor: name },
       )

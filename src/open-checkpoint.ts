@@ -1,6 +1,7 @@
 /** From a source of bytes to an open checkpoint. */
 
 import { Checkpoint } from './checkpoint.js'
+import { ReadAheadSource } from './io/read-ahead-source.js'
 import type { Source } from './io/source.js'
 import { readMetadata } from './read-metadata.js'
 
@@ -22,7 +23,10 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   try {
     const { metadata, segments } = await readMetadata(source)
-    return new Checkpoint(source, metadata, segments, options.verify ?? true)
+    // A source that has its bytes at hand needs none of them in advance.
+    const inPlace = source.peek(0, 0) !== undefined
+    const read = inPlace ? source : new ReadAheadSource(source)
+    return new Checkpoint(read, metadata, segments, options.verify ?? true)
   } catch (error) {
     source.close()
     throw error

@@ -34,6 +34,9 @@ const MAP_PRIVATE = 2
 const MAP_NORESERVE = process.platform === 'linux' ? 0x4000 : 0
 const MAP_FAILED = 2n ** 64n - 1n
 
+// Bytes of a view that serves many small looks: making one costs as much as reading a few kilobytes.
+const WINDOW = 64 * 1024 * 1024
+
 let calls: Promise<MapCalls | undefined> | undefined
 
 /** The calls for mapping on this machine, or undefined where there are none. Looked up once. */
@@ -99,6 +102,11 @@ class Mapping {
     return this.#calls.view(this.#address + BigInt(position), length)
   }
 
+  /** Throws CKPT_CLOSED where the memory may be gone. */
+  checkOpen(): void {
+    if (this.#closed) throw new CheckpointError('CKPT_CLOSED', 'the file is closed')
+  }
+
   /** Keeps the map for as long as `buffer` can be reached. */
   keepFor(buffer: ArrayBuffer): void {
     this.#views++
@@ -131,6 +139,9 @@ class MapSource implements Source {
   readonly kind = 'map'
   readonly size: number
   readonly #mapping: Mapping
+  /** What was peeked at last, and some more of the file behind it. */
+  #window = new Uint8Array(0)
+  #windowStart = 0
 
   constructor(mapping: Mapping) {
     this.#mapping = mapping
@@ -149,7 +160,16 @@ class MapSource implements Source {
 
   peek(position: number, length: number): Uint8Array | undefined {
     if (length > constants.MAX_LENGTH) return undefined
-    return length === 0 ? new Uint8Array(0) : new Uint8Array(this.#mapping.view(position, length))
+    this.#mapping.checkOpen()
+    if (length > WINDOW) return new Uint8Array(this.#mapping.view(position, length))
+    let start = position - this.#windowStart
+    if (start < 0 || start + length > this.#window.byteLength) {
+      const windowLength = Math.min(WINDOW, this.size - position)
+      this.#window = new Uint8Array(this.#mapping.view(position, windowLength))
+      this.#windowStart = position
+      start = 0
+    }
+    return this.#window.subarray(start, start + length)
   }
 
   readSync(target: Uint8Array, position: number): void {

@@ -1,0 +1,57 @@
+/**
+ * A source that reads a little more than it is asked for, and answers the next small reads from that:
+ * a checkpoint of a hundred thousand small tensors is read in order, and need not cost as many calls.
+ */
+
+import type { Source } from './source.js'
+
+// Bytes that are read at once for a small read; a read of this length or more goes straight through.
+const WINDOW = 1024 * 1024
+
+export class ReadAheadSource implements Source {
+  readonly kind: Source['kind']
+  readonly size: number
+  readonly readSync?: (target: Uint8Array, position: number) => void
+  readonly #source: Source
+  #window = new Uint8Array(0)
+  #position = 0
+
+  /** Takes over `source`, and closes it. */
+  constructor(source: Source) {
+    this.#source = source
+    this.kind = source.kind
+    this.size = source.size
+    if (source.readSync !== undefined) this.readSync = source.readSync.bind(source)
+  }
+
+  view(position: number, length: number): Uint8Array | undefined {
+    return this.#source.view(position, length)
+  }
+
+  peek(position: number, length: number): Uint8Array | undefined {
+    return this.#source.peek(position, length)
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    const { byteLength } = target
+    if (byteLength >= WINDOW) return this.#source.read(target, position)
+    let start = position - this.#position
+    if (start < 0 || start + byteLength > this.#window.byteLength) {
+      const window = new Uint8Array(Math.min(WINDOW, this.size - position))
+      await this.#source.read(window, position)
+      this.#window = window
+      this.#position = position
+      start = 0
+    }
+    target.set(this.#window.subarray(start, start + byteLength))
+  }
+
+  checkUnchanged(): Promise<void> {
+    return this.#source.checkUnchanged()
+  }
+
+  close(): void {
+    this.#window = new Uint8Array(0)
+    this.#source.close()
+  }
+}
