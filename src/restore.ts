@@ -21,12 +21,14 @@ import {
   StateMismatchError,
   type TensorKey,
 } from './state-comparison.js'
+import { warn } from './warning.js'
 
 export interface RestoreOptions {
   /**
    * True (the default): one error lists every key that is missing, unexpected or mismatched, and
-   * nothing is restored. False: missing and unexpected keys are skipped, with a warning for all of
-   * them; a mismatch of dtype or shape is an error all the same.
+   * nothing is restored; so it is where the kinds differ (SGD, AdamW). False: missing and unexpected
+   * keys are skipped, and another kind is passed over, with a warning for all of them; a mismatch of
+   * dtype or shape is an error all the same.
    */
   readonly strict?: boolean
   /** What else to restore, by the name under which it was saved. */
@@ -111,8 +113,7 @@ export async function restoreCheckpoint(
     pairs.push({ target, collected, saved: wanted })
   }
   const comparison = mergeComparisons(comparisons)
-  const unkept = pairs.filter(losesAttributes).map(({ saved }) => saved.name)
-  refuseOrWarn(comparison, unkept, strict, options.onWarning)
+  refuseOrWarn(comparison, pairs, strict, options.onWarning ?? warn)
 
   // 2. The bytes, each segment once, before any of them is written.
   const readers = new Set<SegmentReader>()
@@ -254,16 +255,23 @@ function copiedBytes(pairs: readonly Pair[]): number {
 
 function refuseOrWarn(
   comparison: StateComparison,
-  unkept: readonly string[],
+  pairs: readonly Pair[],
   strict: boolean,
-  onWarning: ((message: string) => void) | undefined,
+  onWarning: (message: string) => void,
 ): void {
-  const lines = [
-    ...comparisonLines(comparison),
-    ...unkept.map(
-      (state) => `${quote(state)} has other attributes, and no loadAttributes() to restore them`,
-    ),
-  ]
+  const lines = comparisonLines(comparison)
+  for (const pair of pairs) {
+    const { saved, collected } = pair
+    const name = quote(saved.name)
+    if (saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind) {
+      lines.push(
+        `${name} is ${quote(collected.kind)} here and ${quote(saved.kind)} in the checkpoint`,
+      )
+    }
+    if (losesAttributes(pair)) {
+      lines.push(`${name} has other attributes, and no loadAttributes() to restore them`)
+    }
+  }
   if (lines.length === 0) return
   if (strict || comparison.mismatched.length > 0) {
     throw new StateMismatchError(
@@ -271,13 +279,5 @@ function refuseOrWarn(
       comparison,
     )
   }
-  const message = `not everything was restored from the checkpoint:\n  ${lines.join('\n  ')}`
-  if (onWarning !== undefined) onWarning(message)
-  else warn(message)
-}
-
-function warn(message: string): void {
-  const emitWarning = globalThis.process?.emitWarning
-  if (typeof emitWarning === 'function') emitWarning(message, { type: 'CheckpointWarning' })
-  else console.warn(message)
+  onWarning(`not everything was restored from the checkpoint:\n  ${lines.join('\n  ')}`)
 }

@@ -3,7 +3,9 @@
  * whole new one, at every instant, and after a power cut at any instant; and once `commit` has
  * resolved, the new one.
  *
- *   1. The destination is resolved: a symbolic link is followed, and the file beside which the
+ *   1. Missing folders are created, and each one's name synced in the folder above; so is that of the
+ *      lowest one that was there, as whoever made it may not have come to it.
+ *      The destination is resolved: a symbolic link is followed, and the file beside which the
  *      temporary one goes is the one that the link names. The link stays.
  *   2. A temporary file is created in the same folder, exclusively and under an unpredictable name;
  *      it takes the mode and owner of the file that it is to replace. Those that killed processes
@@ -119,7 +121,12 @@ export class FileSink implements Sink {
     await this.#step('commit', async () => {
       this.#file = undefined
       await this.#fs.close(file)
-      await this.#fs.rename(this.#temporary, this.#destination)
+      try {
+        await this.#fs.rename(this.#temporary, this.#destination)
+      } catch (cause) {
+        await this.#checkNotRenamed(cause)
+        throw cause
+      }
     })
     this.#committed = true
     return this.#syncFolder()
@@ -134,6 +141,23 @@ export class FileSink implements Sink {
       await this.#fs.unlink(this.#temporary).catch(() => {})
       this.#temporary = ''
     }
+  }
+
+  /**
+   * A rename that failed may have taken place: over a network the answer can be lost. Then nobody may
+   * be told that the old file is untouched.
+   */
+  async #checkNotRenamed(cause: unknown): Promise<void> {
+    // Where it cannot be looked at, nothing speaks against the error.
+    const there = await lstatIfAny(this.#fs, this.#temporary).catch(() => true)
+    if (there !== undefined) return
+    this.#committed = true
+    throw new CheckpointError(
+      'CKPT_NOT_DURABLE',
+      'the new checkpoint is in place, though the system reported an error for that: a power cut ' +
+        `may bring back what was there before (${errorReason(cause)})`,
+      { cause },
+    ).withPath(this.path)
   }
 
   async #create(mode: number): Promise<void> {
@@ -184,6 +208,7 @@ export class FileSink implements Sink {
     try {
       return await run()
     } catch (cause) {
+      if (cause instanceof CheckpointError) throw cause
       throw new CheckpointError(
         'CKPT_NOT_COMMITTED',
         `nothing was saved, and what was there before is untouched: could not ${what} the file ` +
@@ -255,11 +280,13 @@ async function syncNames(fs: FileSystem, path: string, unless: string[] = []): P
   try {
     await fs.fsync(folder)
   } catch (error) {
-    // Then the commit finds the same, and says so in its durability.
-    if (!CANNOT_SYNC.includes(errorCode(error) ?? '')) throw error
-  } finally {
-    await fs.close(folder)
+    // The first error is the one that is told.
+    await fs.close(folder).catch(() => {})
+    // Where the system cannot, the commit finds the same, and says so in its durability.
+    if (CANNOT_SYNC.includes(errorCode(error) ?? '')) return
+    throw error
   }
+  await fs.close(folder)
 }
 
 /**

@@ -9,7 +9,8 @@ export class MemorySource implements Source {
   readonly #bytes: Uint8Array
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    // A view of our own: a Buffer is a Uint8Array whose `slice` makes no copy.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.size = bytes.byteLength
   }
 

@@ -1,0 +1,13 @@
+import test from 'ava'
+import { INTERRUPTED } from './scenarios.js'
+import { libraryCommit } from './stage.js'
+
+for (const { name, run } of INTERRUPTED) {
+  test(`${name}: the next save succeeds, tidies up, and is as safe as any`, async (t) => {
+    const { violations, faults, examples, runs, sampled } = await run(libraryCommit)
+    t.deepEqual(examples, [])
+    t.is(violations + faults, 0)
+    t.false(sampled)
+    t.true(runs > 100, `only ${runs} runs`)
+  })
+}

@@ -1,0 +1,33 @@
+import test from 'ava'
+import { overwrite, PLOTS, symbolicLink, threeSaves } from './plots.js'
+import { PLAIN } from './scenarios.js'
+import { judgeSound, libraryCommit, play } from './stage.js'
+import { NOTHING } from './versions.js'
+
+for (const { name, run } of PLAIN) {
+  test(`${name}: after a power cut at any moment there is the whole old or the whole new one`, async (t) => {
+    const { violations, faults, examples, states, cuts, sampled } = await run(libraryCommit)
+    t.deepEqual(examples, [])
+    t.is(violations + faults, 0)
+    t.false(sampled, 'not every crash state was made')
+    t.true(states > cuts, `only ${states} crash states at ${cuts} moments`)
+  })
+}
+
+test('nor is anything lost where a rename reaches the disk as two steps', async (t) => {
+  for (const plot of PLOTS) {
+    const one = await judgeSound(await play(plot, libraryCommit), plot, 1)
+    const two = await judgeSound(await play(plot, libraryCommit), plot, 2)
+    t.deepEqual(two.examples, [])
+    t.true(two.states > one.states)
+  }
+})
+
+test('what is taken for granted is that a name is replaced in one step', async (t) => {
+  for (const plot of PLOTS) {
+    const tally = await judgeSound(await play(plot, libraryCommit), plot, 3)
+    // Where a name is replaced at all.
+    t.is(tally.violations > 0, [overwrite, threeSaves, symbolicLink].includes(plot), plot.name)
+    for (const { text } of tally.examples) t.regex(text, new RegExp(`: ${NOTHING} where`))
+  }
+})

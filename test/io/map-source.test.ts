@@ -1,0 +1,192 @@
+import * as fs from 'node:fs'
+import { totalmem } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { openFile } from '../../src/io/file-source.js'
+import { mapFile } from '../../src/io/map-source.js'
+import { loadCheckpoint } from '../../src/load.js'
+import { saveCheckpoint } from '../../src/save.js'
+import { runChild } from '../child.js'
+import { memoryState } from '../memory-state.js'
+import { scratchFolder } from '../scratch.js'
+import { canMap } from '../ways-to-load.js'
+
+const BYTES = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 7) % 256)
+
+const withMaps = canMap ? test : test.skip
+const onLinux = canMap && process.platform === 'linux' ? test : test.skip
+
+async function map(path: string) {
+  const source = await mapFile(await openFile(path))
+  if (source === undefined) throw new Error('the file could not be mapped')
+  return source
+}
+
+withMaps('any part of a file is viewed in place, also where no page begins', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, BYTES)
+  const source = await map(path)
+  t.teardown(() => source.close())
+  t.is(source.size, 10_000)
+  for (const [position, length] of [
+    [0, 10_000],
+    [0, 0],
+    [10_000, 0],
+    [9_999, 1],
+    [64, 5_000],
+    [4_095, 3],
+  ] as const) {
+    const expected = BYTES.slice(position, position + length)
+    for (const view of [source.view(position, length), source.peek(position, length)]) {
+      t.deepEqual(view, expected)
+      // Of this part alone: whoever is given a view cannot look at what is beside it.
+      t.is(view?.buffer.byteLength, length)
+    }
+    const target = new Uint8Array(length)
+    source.readSync(target, position)
+    t.deepEqual(target, expected)
+    await source.read(target.fill(0), position)
+    t.deepEqual(target, expected)
+  }
+  await source.checkUnchanged()
+})
+
+withMaps(
+  'a view may be written to, and neither the file nor its other readers see it',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'file')
+    fs.writeFileSync(path, BYTES)
+    const [mine, other] = [await map(path), await map(path)]
+    t.teardown(() => {
+      mine.close()
+      other.close()
+    })
+    mine.view(100, 200)!.fill(1)
+    t.deepEqual(fs.readFileSync(path), Buffer.from(BYTES))
+    t.deepEqual(other.view(100, 200), BYTES.slice(100, 300))
+    // Those of the same map do.
+    t.is(mine.view(150, 1)![0], 1)
+    t.is(mine.view(99, 1)![0], BYTES[99])
+  },
+)
+
+withMaps(
+  'a file that is renamed over a mapped one, or removed, takes nothing from the map',
+  async (t) => {
+    const folder = await scratchFolder(t)
+    const path = join(folder, 'file')
+    fs.writeFileSync(path, BYTES)
+    const source = await map(path)
+    t.teardown(() => source.close())
+    fs.writeFileSync(join(folder, 'new'), '')
+    fs.renameSync(join(folder, 'new'), path)
+    t.deepEqual(source.view(5_000, 100), BYTES.slice(5_000, 5_100))
+    fs.rmSync(path)
+    t.deepEqual(source.view(9_000, 1_000), BYTES.slice(9_000))
+  },
+)
+
+withMaps(
+  'a map that is closed gives no more views, and those that it gave stay good',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'file')
+    fs.writeFileSync(path, BYTES)
+    const source = await map(path)
+    const views = [source.view(0, 5_000)!, source.view(5_000, 5_000)!]
+    source.close()
+    source.close()
+    t.deepEqual(Buffer.concat(views), Buffer.from(BYTES))
+    const closed = { code: 'CKPT_CLOSED' }
+    t.throws(() => source.view(0, 1), closed)
+    t.throws(() => source.peek(0, 1), closed)
+    t.throws(() => source.readSync(new Uint8Array(1), 0), closed)
+    await t.throwsAsync(source.read(new Uint8Array(1), 0), closed)
+  },
+)
+
+withMaps('an empty file is not mapped, and stays open for whoever reads it', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, '')
+  const file = await openFile(path)
+  t.is(await mapFile(file), undefined)
+  t.is(fs.fstatSync(file.fd).size, 0)
+  fs.closeSync(file.fd)
+})
+
+onLinux('a map takes no descriptor once it is there', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, BYTES)
+  const file = await openFile(path)
+  const source = await mapFile(file)
+  t.teardown(() => source?.close())
+  const open = fs.readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`)
+    } catch {
+      return ''
+    }
+  })
+  t.false(open.includes(fs.realpathSync(path)))
+})
+
+onLinux(
+  'a file of more than 4 GiB, and of more than the memory there is, is viewed in parts',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'file')
+    fs.writeFileSync(path, '')
+    // Without a byte on the disk, except for those that are written here.
+    const length = Math.max(2 ** 33, 2 * totalmem())
+    fs.truncateSync(path, length)
+    const marks = [0, 2 ** 31 - 1, 2 ** 32 - 1, 2 ** 32 + 1, length - 1]
+    const fd = fs.openSync(path, 'r+')
+    for (const [i, at] of marks.entries()) fs.writeSync(fd, Uint8Array.of(i + 1), 0, 1, at)
+    fs.closeSync(fd)
+    const source = await map(path)
+    t.teardown(() => source.close())
+    t.is(source.size, length)
+    for (const [i, at] of marks.entries()) t.is(source.view(at, 1)![0], i + 1)
+    // Two parts that together are longer than any array of the oldest Node.
+    const parts = [source.view(0, 3 * 2 ** 30)!, source.view(2 ** 32, 3 * 2 ** 30)!]
+    t.deepEqual([parts[0]![2 ** 31 - 1], parts[1]![1]], [2, 4])
+    // One that is too long for an array is not had, instead of ending the process.
+    t.is(source.view(0, Number.MAX_SAFE_INTEGER), undefined)
+    t.is(source.peek(0, Number.MAX_SAFE_INTEGER), undefined)
+  },
+)
+
+onLinux('a map goes when it is closed and the last view of it has been collected', async (t) => {
+  const path = fs.realpathSync(await scratchFolder(t)).concat('/a.ckpt')
+  const w = Float32Array.from({ length: 50_000 }, (_, i) => i + 1)
+  await saveCheckpoint(path, memoryState({ w }), memoryState({ w: w.map((x) => -x) }))
+  const [line] = await runChild(t, 'map-lifetime', [path], { nodeArguments: ['--expose-gc'] })
+  t.deepEqual(JSON.parse(line!), {
+    before: 0,
+    open: 1,
+    source: 'map',
+    'closed without views': 0,
+    'closed with two views': 1,
+    values: [
+      [1, 50_000],
+      [-1, -50_000],
+    ],
+    'closed with one view': 1,
+    'last of its values': 50_000,
+    'closed with a part of a view': 1,
+    'value of the part': 3,
+    'closed and nothing left': 0,
+    'dropped, before': 1,
+    dropped: 0,
+  })
+})
+
+withMaps('the views that a checkpoint hands out stay good after it is closed', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  const w = Float32Array.from({ length: 50_000 }, (_, i) => i)
+  await saveCheckpoint(path, memoryState({ w }))
+  const checkpoint = await loadCheckpoint(path)
+  t.is(checkpoint.source, 'map')
+  const { data } = checkpoint.model.get('w')
+  checkpoint.close()
+  fs.rmSync(path)
+  t.deepEqual(data, w)
+})
