@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   title('Building the library')
   build()
   title('Installing the example (TensorFlow.js, and 10,000 digits of MNIST)')
-  await installExample()
+  await installExample(digits)
 
   const whole = join(runs, 'uninterrupted')
   const killed = join(runs, 'killed')

@@ -12,6 +12,7 @@ export {
   CheckpointManager,
   type ManagedSaveOptions,
   type ManagerOptions,
+  type ResumeOptions,
   type ResumeReport,
 } from './manager/checkpoint-manager.js'
 export type { KeepBest, KeepCandidate, KeepPolicy, KeepRules } from './manager/retention.js'

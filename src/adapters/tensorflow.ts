@@ -15,6 +15,13 @@ import {
   type TensorFlowVariables,
 } from './tensorflow-parameters.js'
 
+export {
+  type FitCallback,
+  type FitCallbackOptions,
+  type FitLogs,
+  type FitManager,
+  tensorflowCallback,
+} from './tensorflow-callback.js'
 export type { TensorFlowOptimizer } from './tensorflow-fields.js'
 export { tensorflowOptimizer } from './tensorflow-optimizer.js'
 export type {

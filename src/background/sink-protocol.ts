@@ -11,6 +11,7 @@ export interface ChecksumPart {
 
 /** A call for the thread that writes. `bytes` is shared memory, and not copied. */
 export type SinkRequest =
+  /** Answered with the path of the temporary file. */
   | { readonly call: 'begin'; readonly path: string; readonly length: number }
   | {
       readonly call: 'write'
@@ -18,12 +19,14 @@ export type SinkRequest =
       readonly position: number
       readonly parts: readonly ChecksumPart[]
     }
-  /** Answered with the CRC-32 of each segment so far. */
+  /** Answered with the CRC-32 of each segment so far, by its index. */
   | { readonly call: 'checksums' }
   | { readonly call: 'sync' }
+  /** Answered with the durability. */
   | { readonly call: 'commit' }
   | { readonly call: 'abort' }
 
+/** An answer; `id` is that of the request. */
 export interface SinkReply {
   readonly id: number
   readonly value?: unknown

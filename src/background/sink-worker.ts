@@ -6,21 +6,39 @@
 import { parentPort } from 'node:worker_threads'
 import { crc32 } from '../format/checksum.js'
 import { FileSink } from '../io/file-sink.js'
+import { type FileSystem, nodeFileSystem } from '../io/filesystem.js'
 import { type SinkReply, type SinkRequest, toPlainError } from './sink-protocol.js'
 
 let sink: FileSink | undefined
+let temporary: string | undefined
 let checksums: number[] = []
+/** What went wrong first. The calls that were on their way by then fail with the same. */
+let failure: { readonly error: unknown } | undefined
+
+// Takes down what the temporary file is called: if this thread dies, somebody else has to remove it.
+const fileSystem: FileSystem = {
+  ...nodeFileSystem,
+  create(path, mode) {
+    temporary = path
+    return nodeFileSystem.create(path, mode)
+  },
+}
 
 async function run(request: SinkRequest): Promise<unknown> {
   if (request.call === 'begin') {
-    sink = new FileSink(request.path)
+    failure = undefined
     checksums = []
-    return sink.begin(request.length)
+    sink = new FileSink(request.path, fileSystem)
+    await sink.begin(request.length)
+    return temporary
   }
   if (sink === undefined) throw new Error('begin comes first')
+  if (request.call === 'abort') return sink.abort()
+  if (failure !== undefined) throw failure.error
   switch (request.call) {
     case 'write': {
       const { bytes, position, parts } = request
+      // While the system writes, the checksums of the same bytes are made.
       const writing = sink.write(bytes, position)
       for (const { segment, start, end } of parts) {
         checksums[segment] = crc32(bytes.subarray(start, end), checksums[segment])
@@ -33,8 +51,6 @@ async function run(request: SinkRequest): Promise<unknown> {
       return sink.sync()
     case 'commit':
       return sink.commit()
-    case 'abort':
-      return sink.abort()
   }
 }
 
@@ -47,6 +63,7 @@ parentPort?.on('message', ({ id, request }: { id: number; request: SinkRequest }
     try {
       reply = { id, value: await run(request) }
     } catch (error) {
+      failure ??= { error }
       reply = { id, error: toPlainError(error) }
     }
     parentPort?.postMessage(reply)

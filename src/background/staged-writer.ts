@@ -8,8 +8,9 @@ import type { SinkThread } from './sink-thread.js'
 import type { StagingArea } from './staging-area.js'
 
 export class StagedWriter {
-  readonly #thread: SinkThread
+  readonly #thread: Pick<SinkThread, 'call'>
   readonly #staging: StagingArea
+  readonly #onWritten: (position: number) => void
   readonly #writes: Promise<void>[] = []
   #failure: { readonly error: unknown } | undefined
   #piece: Uint8Array | undefined
@@ -18,9 +19,19 @@ export class StagedWriter {
   /** Where the current piece goes, in bytes from the start of the file. */
   #position: number
 
-  constructor(thread: SinkThread, staging: StagingArea, position: number) {
+  /**
+   * Writes from `position` on, in bytes from the start of the file; `onWritten` is called with how far
+   * it has come, and what it throws is a failure to write.
+   */
+  constructor(
+    thread: Pick<SinkThread, 'call'>,
+    staging: StagingArea,
+    position: number,
+    onWritten: (position: number) => void = () => {},
+  ) {
     this.#thread = thread
     this.#staging = staging
+    this.#onWritten = onWritten
     this.#position = position
   }
 
@@ -51,6 +62,13 @@ export class StagedWriter {
     if (this.#filled > 0) this.#post()
   }
 
+  /** Hands back the memory of what was not handed over: of no use where the save has failed. */
+  release(): void {
+    if (this.#piece !== undefined) this.#staging.give(this.#piece)
+    this.#piece = undefined
+    this.#filled = 0
+  }
+
   /** Resolves when all of it has been written, or throws what the sink threw first. */
   async written(): Promise<void> {
     await Promise.all(this.#writes)
@@ -72,17 +90,16 @@ export class StagedWriter {
   #post(): void {
     const piece = this.#piece!
     const bytes = piece.subarray(0, this.#filled)
+    const end = this.#position + this.#filled
     const written = this.#thread
       .call({ call: 'write', bytes, position: this.#position, parts: this.#parts })
-      .then(
-        () => {},
-        (error: unknown) => {
-          this.#failure ??= { error }
-        },
-      )
+      .then(() => this.#onWritten(end))
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
       .finally(() => this.#staging.give(piece))
     this.#writes.push(written)
-    this.#position += this.#filled
+    this.#position = end
     this.#piece = undefined
     this.#filled = 0
     this.#parts = []

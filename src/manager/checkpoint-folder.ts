@@ -4,12 +4,14 @@
  * else is in the file's own metadata.
  */
 
+import type { BigIntStats } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
 import { CheckpointError } from '../error.js'
 import { FileSource, openFile } from '../io/file-source.js'
 import { errorCode } from '../io/filesystem.js'
 import { readProgress } from '../read-metadata.js'
+import { isDamage, isGone } from './damage.js'
 
 /** A checkpoint of a folder, as far as its metadata tells. */
 export interface CheckpointInfo {
@@ -39,12 +41,15 @@ const NAME = /^step-(\d{12})\.ckpt$/
 /** Appended to the name of a file that is damaged, so that nobody takes it for a checkpoint. */
 const DAMAGED = '.damaged'
 
+// Names that are tried for a damaged file: it is not to replace one that was set aside before.
+const NAME_TRIES = 100
+
 // Files whose metadata is read at the same time.
 const READERS = 16
 
 export class CheckpointFolder {
   readonly path: string
-  /** What was read of a file, by its name; good for as long as the file is the same. */
+  /** What was read of a file, by its path; good for as long as the file is the same. */
   readonly #known = new Map<string, { readonly identity: string; readonly info: CheckpointInfo }>()
 
   constructor(path: string) {
@@ -59,22 +64,27 @@ export class CheckpointFolder {
     return join(this.path, `step-${String(step).padStart(DIGITS, '0')}.ckpt`)
   }
 
-  /** The paths that are called like checkpoints, newest first. Empty where there is no folder. */
+  /**
+   * The paths of files that are called like checkpoints, newest first. Empty where there is no
+   * folder. Links and folders are not of this library's making, whatever they are called.
+   */
   async newestFirst(): Promise<string[]> {
-    const names = await fs.readdir(this.path).catch((error) => {
+    const entries = await fs.readdir(this.path, { withFileTypes: true }).catch((error) => {
       if (errorCode(error) === 'ENOENT') return []
       throw error
     })
-    return names
-      .filter((name) => NAME.test(name))
+    return entries
+      .filter((entry) => entry.isFile() && NAME.test(entry.name))
+      .map(({ name }) => join(this.path, name))
       .sort()
       .reverse()
-      .map((name) => join(this.path, name))
   }
 
   /**
-   * The checkpoints, oldest first, by their metadata alone. What is called like one and is none (or
-   * is one of another step, and so not of this folder's making) is left out, and left alone.
+   * The checkpoints, oldest first, by their metadata alone. What is called like one and is none, or
+   * is one of another step (and so not of this library's making), is left out, and left alone.
+   *
+   * @throws CheckpointError where a file may not be read, and the system's error where the folder
    */
   async list(): Promise<CheckpointInfo[]> {
     const paths = (await this.newestFirst()).reverse()
@@ -84,8 +94,28 @@ export class CheckpointFolder {
       for (let i = next++; i < paths.length; i = next++) infos[i] = await this.#info(paths[i]!)
     }
     await Promise.all(Array.from({ length: READERS }, read))
-    for (const path of this.#known.keys()) if (!paths.includes(path)) this.#known.delete(path)
+    const present = new Set(paths)
+    for (const path of this.#known.keys()) if (!present.has(path)) this.#known.delete(path)
     return infos.filter((info) => info !== undefined)
+  }
+
+  /** The newest of `list`, or null. Reads no more files than it has to. */
+  async latest(): Promise<CheckpointInfo | null> {
+    for (const path of await this.newestFirst()) {
+      const info = await this.#info(path)
+      if (info !== undefined) return info
+    }
+    return null
+  }
+
+  /** What tells a file from one that was put in its place; undefined where there is none. */
+  async identify(path: string): Promise<string | undefined> {
+    try {
+      return identityOf(await fs.lstat(path, { bigint: true }))
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined
+      throw error
+    }
   }
 
   /** Removes a checkpoint. One that is gone already is as good as removed. */
@@ -93,43 +123,71 @@ export class CheckpointFolder {
     await fs.rm(path, { force: true })
   }
 
-  /** Renames a damaged file, so that it is not taken for a checkpoint, and nothing of it is lost. */
-  async setAside(path: string, error: CheckpointError): Promise<SetAside> {
-    for (let n = 0; n < 100; n++) {
-      const target = `${path}${DAMAGED}${n === 0 ? '' : `-${n}`}`
+  /**
+   * Renames a damaged file, so that it is not taken for a checkpoint, and nothing of it is lost.
+   * `identity` is that of the file that was found damaged: one that another process has put in its
+   * place in the meantime is left there.
+   */
+  async setAside(path: string, identity: string, error: CheckpointError): Promise<SetAside> {
+    const notMoved: SetAside = { path, movedTo: null, error }
+    const target = await this.#reserve(`${path}${DAMAGED}`)
+    if (target === undefined) return notMoved
+    try {
+      // Over the empty file that holds the name: no link is needed, and no other file is replaced.
+      await fs.rename(path, target)
+    } catch {
+      await fs.rm(target, { force: true }).catch(() => {})
+      return notMoved
+    }
+    if ((await this.identify(target).catch(() => undefined)) === identity) {
+      return { path, movedTo: target, error }
+    }
+    // A good one came between. Back with it, unless there is a newer one still; none is removed.
+    const isFree = (await this.identify(path).catch(() => path)) === undefined
+    if (isFree) await fs.rename(target, path).catch(() => {})
+    return notMoved
+  }
+
+  /** Creates an empty file of a name that is free, and returns its path. */
+  async #reserve(path: string): Promise<string | undefined> {
+    for (let n = 1; n <= NAME_TRIES; n++) {
+      const target = n === 1 ? path : `${path}-${n}`
       try {
-        // A link first: unlike a rename it replaces nothing.
-        await fs.link(path, target)
-        await fs.unlink(path)
-        return { path, movedTo: target, error }
+        await (await fs.open(target, 'wx')).close()
+        return target
       } catch (cause) {
-        if (errorCode(cause) !== 'EEXIST') break
+        if (errorCode(cause) !== 'EEXIST') return undefined
       }
     }
-    return { path, movedTo: null, error }
+    return undefined
   }
 
   async #info(path: string): Promise<CheckpointInfo | undefined> {
+    const known = this.#known.get(path)
+    if (known !== undefined && (await this.identify(path)) === known.identity) return known.info
     try {
       const file = await openFile(path)
       const source = new FileSource(file)
       try {
-        const { size, mtimeNs, ino } = file.stat
-        const identity = `${ino}:${size}:${mtimeNs}`
-        const known = this.#known.get(path)
-        if (known?.identity === identity) return known.info
         const { epoch, step, loss, metrics } = await readProgress(source)
         if (path !== this.pathOf(step)) return undefined
-        const savedAt = Number(mtimeNs / 1_000_000n)
-        const info = { path, epoch, step, loss, metrics, byteLength: Number(size), savedAt }
-        this.#known.set(path, { identity, info })
+        const byteLength = Number(file.stat.size)
+        const savedAt = Number(file.stat.mtimeNs / 1_000_000n)
+        const info = { path, epoch, step, loss, metrics, byteLength, savedAt }
+        this.#known.set(path, { identity: identityOf(file.stat), info })
         return info
       } finally {
         source.close()
       }
     } catch (error) {
-      if (error instanceof CheckpointError || error instanceof RangeError) return undefined
-      throw error
+      // A step that no name has; a file that went since the folder was read, is damaged, or newer.
+      if (error instanceof RangeError || isGone(error) || isDamage(error)) return undefined
+      if (error instanceof CheckpointError && error.code === 'CKPT_VERSION') return undefined
+      throw error instanceof CheckpointError ? error.withPath(path) : error
     }
   }
+}
+
+function identityOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}`
 }

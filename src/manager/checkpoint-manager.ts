@@ -3,17 +3,22 @@
  * that no rule keeps, once a newer one is durable; and finds the newest good one to go on from.
  */
 
-import { BackgroundSaver, type WhenBusy } from '../background/background-saver.js'
-import { CheckpointError, quote } from '../error.js'
+import {
+  type BackgroundSave,
+  BackgroundSaver,
+  type WhenBusy,
+} from '../background/background-saver.js'
+import { quote } from '../error.js'
 import { describe } from '../format/attributes.js'
-import { loadCheckpoint, pathOf } from '../load.js'
-import { type RestoreOptions, type RestoreReport, restoreCheckpoint } from '../restore.js'
+import type { Durability } from '../io/sink.js'
+import { pathOf } from '../load.js'
 import { nextTurn } from '../segment-reader.js'
 import type { Module, Optimizer } from '../state.js'
 import { warn } from '../warning.js'
 import type { SaveOptions } from '../write-checkpoint.js'
-import { CheckpointFolder, type CheckpointInfo, type SetAside } from './checkpoint-folder.js'
+import { CheckpointFolder, type CheckpointInfo } from './checkpoint-folder.js'
 import { Preemption } from './preemption.js'
+import { type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'
 import {
   bestOf,
   checkKeepPolicy,
@@ -23,20 +28,26 @@ import {
 } from './retention.js'
 import { checkSaveRules, type SaveRules, SaveSchedule } from './schedule.js'
 
+export type { ResumeOptions, ResumeReport } from './resume.js'
+
 export interface ManagerOptions {
   /** When `save` saves. Without rules it does every time. */
   readonly save?: SaveRules
-  /** What stays: `all` (the default), or rules. The newest always stays. */
+  /** What stays: `all` (the default), or rules. The one that was saved last always stays. */
   readonly keep?: KeepPolicy
-  /** What becomes of a save while the one before is under way; `wait` (the default) for its turn. */
+  /**
+   * What becomes of a save that is due while the one before is under way: it waits for its turn
+   * (`wait`, the default), does not take place (`skip`), or throws CKPT_BUSY (`error`). With `skip`
+   * and no rules, the next save begins as soon as the one before is durable.
+   */
   readonly whenBusy?: WhenBusy
   /** Memory for saves that are under way, in bytes; see BackgroundSaver. */
   readonly stagingBytes?: number
   /**
    * Signals after which the running step is finished, a checkpoint saved, and the process left to the
-   * signal. True is SIGTERM and SIGINT; false (the default), none.
+   * signal. True is SIGTERM and SIGINT; false (the default), none; a list names others (`SIGUSR2`).
    */
-  readonly preemption?: boolean | readonly NodeJS.Signals[]
+  readonly preemption?: boolean | readonly string[]
   /** Called with each warning. Without it, warnings go to `process.emitWarning`. */
   readonly onWarning?: (message: string) => void
 }
@@ -44,30 +55,12 @@ export interface ManagerOptions {
 export interface ManagedSaveOptions extends SaveOptions {
   /** The step that has been taken; the file is named after it. */
   readonly step: number
-  /** Saves now, due or not. */
+  /** Saves now, due or not, and waits for its turn whatever `whenBusy` says. */
   readonly force?: boolean
 }
 
-export interface ResumeReport extends RestoreReport {
-  /** The checkpoint that was restored. */
-  readonly path: string
-  /** Newer ones that were damaged, newest first: set aside, not deleted. */
-  readonly skipped: readonly SetAside[]
-}
-
-// Damage, of which an older checkpoint is free. Anything else (a model that does not fit, a file of a
-// newer version, one that may not be read) an older one would share, or hide.
-const DAMAGE: ReadonlySet<string> = new Set([
-  'CKPT_NOT_A_CHECKPOINT',
-  'CKPT_FILE_LENGTH',
-  'CKPT_METADATA_CHECKSUM',
-  'CKPT_FLATBUFFER',
-  'CKPT_FORMAT',
-  'CKPT_TENSOR_CHECKSUM',
-])
-
-// Signals reach a process when its event loop turns. A trainer that never waits for anything gives it
-// no turn, so `save` does, this often, in milliseconds.
+// Signals, and what the thread that writes has to say, come when the event loop turns. A trainer that
+// never waits for anything gives it no turn, so `save` does, this often, in milliseconds.
 const TURN_INTERVAL = 50
 
 export class CheckpointManager implements AsyncDisposable {
@@ -75,13 +68,17 @@ export class CheckpointManager implements AsyncDisposable {
   readonly #schedule: SaveSchedule
   readonly #always: boolean
   readonly #keep: KeepPolicy
+  readonly #whenBusy: WhenBusy
   readonly #saver: BackgroundSaver
   readonly #preemption: Preemption
   readonly #warn: (message: string) => void
+  /** The paths that were there when the first step came; what this manager has saved is added. */
+  #mine: Promise<Set<string>> | undefined
+  #isEmpty = false
   #failure: { readonly error: unknown } | undefined
   #finishing: Promise<void> = Promise.resolve()
   #lastTurn = performance.now()
-  #closed = false
+  #closing: Promise<void> | undefined
 
   /** The folder is made by the first save. Throws a TypeError or RangeError for wrong options. */
   constructor(folder: string | URL, options: ManagerOptions = {}) {
@@ -95,13 +92,14 @@ export class CheckpointManager implements AsyncDisposable {
     this.#always = save === undefined
     this.#schedule = new SaveSchedule(save ?? {}, performance.now())
     this.#keep = keep
+    this.#whenBusy = whenBusy
     this.#saver = new BackgroundSaver({
       whenBusy,
       ...(stagingBytes === undefined ? {} : { stagingBytes }),
     })
+    this.#warn = options.onWarning ?? warn
     const signals = preemption === true ? (['SIGTERM', 'SIGINT'] as const) : preemption || []
     this.#preemption = new Preemption(signals)
-    this.#warn = options.onWarning ?? warn
   }
 
   /** The folder, as it was given. */
@@ -115,70 +113,64 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /**
-   * To be called after every step: saves where a checkpoint is due (or `force` is set, or a signal has
-   * come), and resolves to whether it does. When it has resolved, the weights may change again; the
-   * file is written in the background. A save that failed there is thrown by the next call of `save`
-   * or `flush`, and reported as a warning at once.
+   * To be called after every step, and awaited: saves where a checkpoint is due (or `force` is set,
+   * or a signal has come), and resolves to whether it does. When it has resolved, the weights may
+   * change again; the file is written in the background. A save that failed there is reported as a
+   * warning at once, and thrown by the next call of `save`, `flush` or `close`.
    *
    * After a signal it resolves only when the checkpoint is durable, and the signal then has its effect.
+   *
+   * @throws CheckpointError CKPT_BUSY, or as `saveCheckpoint` does
    */
   async save(
     model: Module,
     optimizer: Optimizer | null | undefined,
     options: ManagedSaveOptions,
   ): Promise<boolean> {
-    if (this.#closed) throw new TypeError('this CheckpointManager has been closed')
-    this.#throwFailure()
+    if (this.#closing !== undefined) throw new TypeError('this CheckpointManager has been closed')
+    const { force = false, ...saveOptions } = options
+    const path = this.#folder.pathOf(options.step)
     const now = performance.now()
-    if (now - this.#lastTurn > TURN_INTERVAL) {
+    if (this.#saver.busy || now - this.#lastTurn > TURN_INTERVAL) {
       await nextTurn()
       this.#lastTurn = performance.now()
     }
-    const { force = false, ...saveOptions } = options
-    const path = this.#folder.pathOf(options.step)
-    const due = this.#schedule.isDue(options.step, now)
-    if (!(force || due || this.#always || this.preempted)) return false
+    this.#mine ??= this.#lookAtFolder(options.step)
+    const mine = await this.#mine
+    const due = this.#schedule.isDue(options.step, now, this.#isEmpty)
+    const preempted = this.#preemption.pending
+    // A failure of before has been reported. It is not to cost the last checkpoint that there can be.
+    if (!preempted) this.#throwFailure()
+    if (!(force || due || this.#always || preempted)) return false
+    if (this.#whenBusy !== 'wait' && (force || preempted)) await this.#saver.flush()
     const save = this.#saver.save(path, model, optimizer, saveOptions)
     if (save === null) return false
-    this.#schedule.saved(options.step, now)
-    this.#finishing = this.#finish(path, save.durable)
+    mine.add(path)
+    const isDurable = this.#finish(path, save)
     await save.staged
-    if (this.preempted) {
-      await this.flush()
-      this.#preemption.yieldToSignal()
-    }
+    this.#schedule.saved(options.step, now)
+    // The process lives on where this one fails; it is thrown then.
+    if (preempted && (await isDurable)) this.#preemption.yieldToSignal()
+    if (preempted) this.#throwFailure()
     return true
   }
 
   /**
-   * Restores the newest checkpoint that verifies, in full. Those that do not are set aside (renamed to
-   * `….damaged`), with a warning that says why, and the one before is tried. Null where there is none.
+   * Restores the newest checkpoint that verifies, what of it is asked for: pass `extras` as you pass
+   * them to `save`. Those that do not verify are set aside (renamed to `….damaged`), with a warning
+   * that says why, and the one before is tried. Null where there is none. Waits for saves that are
+   * under way.
    *
    * @throws CheckpointError where one cannot be read, is of a newer version, or does not fit the model
    */
   async restoreLatest(
     model: Module,
     optimizer?: Optimizer | null,
-    options: RestoreOptions = {},
+    options: ResumeOptions = {},
   ): Promise<ResumeReport | null> {
-    const skipped: SetAside[] = []
-    for (const path of await this.#folder.newestFirst()) {
-      try {
-        await using checkpoint = await loadCheckpoint(path)
-        const report = await restoreCheckpoint(checkpoint, model, optimizer, options)
-        return { ...report, path, skipped }
-      } catch (error) {
-        if (!(error instanceof CheckpointError)) throw error
-        // Removed by another process since the folder was listed.
-        if ((error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') continue
-        if (!DAMAGE.has(error.code)) throw error
-        const aside = await this.#folder.setAside(path, error)
-        skipped.push(aside)
-        const where = aside.movedTo === null ? 'left where it is' : `now ${quote(aside.movedTo)}`
-        this.#warn(`a damaged checkpoint was skipped (${where}): ${error.message}`)
-      }
-    }
-    return null
+    await this.#finishing
+    const withWarnings = { onWarning: this.#warn, ...options }
+    return resumeFrom(this.#folder, model, optimizer, withWarnings, withWarnings.onWarning)
   }
 
   /** The sound checkpoints of the folder, oldest first, by their metadata alone. */
@@ -187,17 +179,17 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /** The newest of `list`, or null. */
-  async latest(): Promise<CheckpointInfo | null> {
-    return (await this.list()).at(-1) ?? null
+  latest(): Promise<CheckpointInfo | null> {
+    return this.#folder.latest()
   }
 
-  /** The best of `list` by a metric (by `keep.best`, where that is set), or null. */
+  /** The best of `list` by a metric (by `keep.best`, where that is set); null where none has it. */
   async best(by?: Omit<KeepBest, 'count'>): Promise<CheckpointInfo | null> {
     const rule = by ?? (this.#keep === 'all' ? undefined : this.#keep.best)
     if (rule === undefined) throw new TypeError('best() needs a metric and a mode, or keep.best')
-    checkKeepPolicy({ best: { ...rule, count: 1 } })
-    const infos = await this.list()
-    return bestOf(infos, { ...rule, count: 1 })[0] ?? null
+    const best = { ...rule, count: 1 }
+    checkKeepPolicy({ best })
+    return bestOf(await this.list(), best)[0] ?? null
   }
 
   /** Resolves when everything that was begun is durable, or throws what failed. */
@@ -206,38 +198,87 @@ export class CheckpointManager implements AsyncDisposable {
     this.#throwFailure()
   }
 
-  /** Waits for what is under way, and stops listening to signals. Throws what failed. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    this.#preemption.close()
-    await this.#finishing
-    await this.#saver.close()
-    this.#throwFailure()
+  /**
+   * Waits for what is under way, and stops listening to signals; one that has come has its effect
+   * now. Throws what failed.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  /** What comes after the staging of a save: its end, and the removal of what may go. Never throws. */
-  async #finish(path: string, durable: Promise<unknown>): Promise<void> {
-    const before = this.#finishing
-    try {
-      await durable
-      await before
-      await this.#removeOld()
-    } catch (error) {
-      this.#failure ??= { error }
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#warn(`the checkpoint ${quote(path)} was not saved: ${reason}`)
-    }
+  async #close(): Promise<void> {
+    await this.#finishing
+    await this.#saver.close()
+    this.#preemption.close()
+    this.#throwFailure()
   }
 
-  async #removeOld(): Promise<void> {
+  /** What is there already: this run's own from before, or those of a run whose folder it shares. */
+  async #lookAtFolder(step: number): Promise<Set<string>> {
+    const paths = await this.#folder.newestFirst()
+    this.#isEmpty = paths.length === 0
+    const newest = paths[0]
+    if (newest !== undefined && newest > this.#folder.pathOf(step)) {
+      this.#warn(
+        `the folder has a later checkpoint, ${quote(newest)}: a run that is resumed goes on from ` +
+          `there, and not from step ${step}`,
+      )
+    }
+    return new Set(paths)
+  }
+
+  /**
+   * What comes after the staging of a save: its end, and the removal of what may go. Resolves to
+   * whether it is durable.
+   */
+  #finish(path: string, save: BackgroundSave): Promise<boolean> {
+    const before = this.#finishing
+    const run = async (): Promise<boolean> => {
+      try {
+        await save.staged
+      } catch {
+        // Thrown by the call of `save` that is still waiting.
+        return false
+      }
+      let durability: Durability
+      try {
+        durability = (await save.durable).durability
+      } catch (error) {
+        this.#failure ??= { error }
+        this.#warn(`the checkpoint ${quote(path)} was not saved: ${reasonOf(error)}`)
+        return false
+      }
+      await before
+      try {
+        await this.#removeOld(path, durability)
+      } catch (error) {
+        this.#warn(`old checkpoints could not be removed: ${reasonOf(error)}`)
+      }
+      return true
+    }
+    const finished = run()
+    this.#finishing = Promise.all([before, finished]).then(() => {})
+    return finished
+  }
+
+  /**
+   * Removes what no rule keeps, of what is this manager's: what others save meanwhile is theirs. Where
+   * a power cut may undo the save (the folder cannot be synced), the one before it stays for once more.
+   */
+  async #removeOld(saved: string, durability: Durability): Promise<void> {
     if (this.#keep === 'all') return
-    for (const info of discardable(await this.#folder.list(), this.#keep, Date.now())) {
-      await this.#folder.remove(info.path)
+    const mine = (await this.#mine) ?? new Set()
+    const infos = (await this.#folder.list()).filter(({ path }) => mine.has(path))
+    const settled = durability === 'durable' ? infos : infos.filter(({ path }) => path !== saved)
+    for (const { path } of discardable(settled, this.#keep, Date.now())) {
+      if (path === saved) continue
+      await this.#folder.remove(path)
+      mine.delete(path)
     }
   }
 
@@ -246,4 +287,8 @@ export class CheckpointManager implements AsyncDisposable {
     this.#failure = undefined
     if (failure !== undefined) throw failure.error
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -5,6 +5,7 @@
  */
 
 import { describe, isPlainObject } from '../format/attributes.js'
+import { isSteps } from './schedule.js'
 
 /** What the rules look at. */
 export interface KeepCandidate {
@@ -24,13 +25,15 @@ export interface KeepBest {
   readonly metric: string
   /** Whether the largest value is the best (`max`), or the smallest (`min`). */
   readonly mode: 'min' | 'max'
+  /** Whether those without the metric (or with NaN) stay as well; default false. */
+  readonly keepUnmeasured?: boolean
 }
 
 /** Rules about what stays; a checkpoint stays if one of them keeps it. */
 export interface KeepRules {
   /** The newest so many. */
   readonly newest?: number
-  /** The best so many by a metric. Those without it, or with NaN, are the worst. */
+  /** The best so many by a metric, of those that have it. NaN is as good as none. */
   readonly best?: KeepBest
   /** Those whose step is a multiple of this, for good. */
   readonly everySteps?: number
@@ -61,7 +64,12 @@ export function discardable<T extends KeepCandidate>(
   const kept = new Set<T>(byStep.slice(-1))
   const { newest, best, everySteps, everySeconds, newerThanSeconds, steps, custom } = policy
   if (newest !== undefined) for (const c of byStep.slice(-newest)) kept.add(c)
-  if (best !== undefined) for (const c of bestOf(byStep, best)) kept.add(c)
+  if (best !== undefined) {
+    for (const c of bestOf(byStep, best)) kept.add(c)
+    if (best.keepUnmeasured === true) {
+      for (const c of byStep) if (measured(c, best.metric) === undefined) kept.add(c)
+    }
+  }
   if (everySeconds !== undefined) for (const c of spaced(byStep, everySeconds)) kept.add(c)
   for (const c of byStep) {
     if (everySteps !== undefined && c.step % everySteps === 0) kept.add(c)
@@ -72,23 +80,30 @@ export function discardable<T extends KeepCandidate>(
   return byStep.filter((c) => !kept.has(c))
 }
 
-/** The best first. Where two are as good, the newer one is the better. */
+/** The best first; those alone that have the metric. Where two are as good, the newer is the better. */
 export function bestOf<T extends KeepCandidate>(candidates: readonly T[], best: KeepBest): T[] {
   const { metric, mode, count } = best
-  const value = (c: T): number | undefined => {
-    const found = metric === 'loss' ? c.loss : Object.hasOwn(c.metrics, metric) && c.metrics[metric]
-    return typeof found === 'number' && !Number.isNaN(found) ? found : undefined
+  const values = new Map<T, number>()
+  for (const candidate of candidates) {
+    const value = measured(candidate, metric)
+    if (value !== undefined) values.set(candidate, value)
   }
-  return [...candidates]
+  return [...values.keys()]
     .sort((a, b) => {
-      const left = value(a)
-      const right = value(b)
+      const [left, right] = [values.get(a)!, values.get(b)!]
+      // Not their difference, which is NaN for two infinities.
       if (left === right) return b.step - a.step
-      if (left === undefined) return 1
-      if (right === undefined) return -1
       return left < right === (mode === 'min') ? -1 : 1
     })
     .slice(0, count)
+}
+
+/** The value of a metric; undefined where there is none, or NaN. */
+function measured(candidate: KeepCandidate, metric: string): number | undefined {
+  const { loss, metrics } = candidate
+  if (metric === 'loss') return loss === null || Number.isNaN(loss) ? undefined : loss
+  const value = Object.hasOwn(metrics, metric) ? metrics[metric] : undefined
+  return Number.isNaN(value) ? undefined : value
 }
 
 /** Throws a TypeError or RangeError, with the name of the rule, for what is no policy. */
@@ -116,15 +131,18 @@ export function checkKeepPolicy(policy: unknown): asserts policy is KeepPolicy {
   duration(rules.newerThanSeconds, 'keep.newerThanSeconds')
   if (rules.best !== undefined) {
     if (!isPlainObject(rules.best)) throw new TypeError('keep.best must be an object')
-    count(rules.best.count, 'keep.best.count')
+    count(rules.best.count ?? 0, 'keep.best.count')
     if (typeof rules.best.metric !== 'string' || rules.best.metric === '') {
       throw new TypeError('keep.best.metric must be the name of a metric, or `loss`')
     }
     if (rules.best.mode !== 'min' && rules.best.mode !== 'max') {
       throw new TypeError("keep.best.mode must be 'min' or 'max'")
     }
+    if (!['undefined', 'boolean'].includes(typeof rules.best.keepUnmeasured)) {
+      throw new TypeError('keep.best.keepUnmeasured must be true or false')
+    }
   }
-  if (rules.steps !== undefined && !Array.isArray(rules.steps)) {
+  if (rules.steps !== undefined && !isSteps(rules.steps)) {
     throw new TypeError('keep.steps must be an array of steps')
   }
   if (rules.custom !== undefined && typeof rules.custom !== 'function') {

@@ -13,13 +13,15 @@ export interface SaveRules {
   readonly everySeconds?: number
   /** At these steps. */
   readonly steps?: readonly number[]
-  /** At the first step that the manager is asked about. */
+  /** At the first step that the manager is asked about, where the folder has no checkpoint yet. */
   readonly firstStep?: boolean
+  /** When this says so. */
+  readonly custom?: (step: number) => boolean
 }
 
 export class SaveSchedule {
   readonly #rules: SaveRules
-  /** In milliseconds. */
+  /** When the last save began, in milliseconds. */
   #last: number
   #asked = false
   #savedStep: number | undefined
@@ -30,9 +32,12 @@ export class SaveSchedule {
     this.#last = now
   }
 
-  /** Whether a checkpoint is due after `step`. A step that has been saved is not due again. */
-  isDue(step: number, now: number): boolean {
-    const { everySteps, everySeconds, steps, firstStep } = this.#rules
+  /**
+   * Whether a checkpoint is due after `step`. A step that has been saved is not due again. `empty` is
+   * whether there was no checkpoint at the start.
+   */
+  isDue(step: number, now: number, empty: boolean): boolean {
+    const { everySteps, everySeconds, steps, firstStep, custom } = this.#rules
     const first = !this.#asked
     this.#asked = true
     if (step === this.#savedStep) return false
@@ -40,7 +45,8 @@ export class SaveSchedule {
       (everySteps !== undefined && step % everySteps === 0) ||
       (everySeconds !== undefined && now - this.#last >= everySeconds * 1000) ||
       (steps?.includes(step) ?? false) ||
-      (firstStep === true && first)
+      (firstStep === true && first && empty) ||
+      (custom?.(step) ?? false)
     )
   }
 
@@ -56,20 +62,30 @@ export function checkSaveRules(rules: unknown): asserts rules is SaveRules {
   if (!isPlainObject(rules)) {
     throw new TypeError(`save must be an object of rules, not ${describe(rules)}`)
   }
-  const { everySteps, everySeconds, steps, firstStep, ...unknown } = rules as SaveRules
+  const { everySteps, everySeconds, steps, firstStep, custom, ...unknown } = rules as SaveRules
   for (const name of Object.keys(unknown)) {
     throw new TypeError(`save has no rule ${JSON.stringify(name)}`)
   }
   if (everySteps !== undefined && !(Number.isSafeInteger(everySteps) && everySteps > 0)) {
-    throw new RangeError(`save.everySteps must be an integer of at least 1, not ${everySteps}`)
+    throw new RangeError(
+      `save.everySteps must be an integer of at least 1, not ${String(everySteps)}`,
+    )
   }
   if (everySeconds !== undefined && !(typeof everySeconds === 'number' && everySeconds > 0)) {
-    throw new RangeError(`save.everySeconds must be a number above 0, not ${everySeconds}`)
+    throw new RangeError(`save.everySeconds must be a number above 0, not ${String(everySeconds)}`)
   }
-  if (steps !== undefined && !Array.isArray(steps)) {
+  if (steps !== undefined && !isSteps(steps)) {
     throw new TypeError('save.steps must be an array of steps')
   }
   if (firstStep !== undefined && typeof firstStep !== 'boolean') {
     throw new TypeError('save.firstStep must be true or false')
   }
+  if (custom !== undefined && typeof custom !== 'function') {
+    throw new TypeError('save.custom must be a function')
+  }
+}
+
+/** Whether a value is a list of steps. */
+export function isSteps(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((step) => Number.isSafeInteger(step) && step >= 0)
 }

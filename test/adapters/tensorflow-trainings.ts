@@ -15,7 +15,7 @@ export const INSTALL_MS = 300_000
 
 /** The core's namespace and the layers' in one, as `@tensorflow/tfjs` has them; installed if need be. */
 export async function tensorflow(backend: string): Promise<Untyped> {
-  await installExample()
+  await installExample(digits)
   const { resolve } = createRequire(join(digits, 'package.json'))
   const load = (name: string): Promise<Untyped> =>
     import(pathToFileURL(resolve(`@tensorflow/${name}`)).href)

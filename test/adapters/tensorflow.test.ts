@@ -158,7 +158,7 @@ test('a restore writes the saved bits, past the constraint of a layer', async (t
 })
 
 test('the types fit those of TensorFlow.js', async (t) => {
-  await installExample()
+  await installExample(digits)
   const project = await mkdtemp(join(tmpdir(), 'tensorflow-types-'))
   t.teardown(() => rm(project, { recursive: true, force: true }))
   await symlink(join(digits, 'node_modules'), join(project, 'node_modules'))

@@ -1,0 +1,155 @@
+/** In what two saved states of a run differ, to the bit. */
+
+import type { Checkpoint } from '../checkpoint.js'
+import { type Attribute, isPlainObject, sameAttributes } from '../format/attributes.js'
+import type { CheckpointState } from '../loaded-state.js'
+import type { LoadedTensor, TypedArray } from '../state.js'
+
+/** An element of a tensor. Of a dtype that has no typed array of its own, `value` is its raw bits. */
+export interface Element {
+  readonly value: number | bigint
+  /** `0x3f800000`. */
+  readonly bits: string
+}
+
+/** A tensor whose elements are not the same. */
+export interface TensorDifference {
+  /** `model`, `optimizer` or the name of an extra. */
+  readonly state: string
+  readonly tensor: string
+  /** Of the first element that differs, in the tensor's typed array. */
+  readonly index: number
+  readonly expected: Element
+  readonly actual: Element
+  /** How many elements differ, and how many there are. */
+  readonly differing: number
+  readonly elements: number
+}
+
+/** An attribute that is not the same; undefined on the side where it is missing. */
+export interface AttributeDifference {
+  readonly state: string
+  /** `groups[0].lr`. */
+  readonly path: string
+  readonly expected: Attribute | undefined
+  readonly actual: Attribute | undefined
+}
+
+export interface Differences {
+  /** In the order of the states and of their tensors. */
+  readonly tensors: readonly TensorDifference[]
+  readonly attributes: readonly AttributeDifference[]
+  /** States, tensors and kinds that are not on both sides, and other dtypes and shapes; in words. */
+  readonly other: readonly string[]
+}
+
+/** Compares everything that two checkpoints hold, `expected` being what `actual` ought to be. */
+export function differences(expected: Checkpoint, actual: Checkpoint): Differences {
+  const tensors: TensorDifference[] = []
+  const attributes: AttributeDifference[] = []
+  const other: string[] = []
+  const [left, right] = [statesOf(expected), statesOf(actual)]
+  for (const name of new Set([...left.keys(), ...right.keys()])) {
+    const [one, two] = [left.get(name), right.get(name)]
+    if (one === undefined || two === undefined) {
+      other.push(`${name} is there ${one === undefined ? ONLY_ACTUAL : ONLY_EXPECTED}`)
+      continue
+    }
+    if (one.kind !== two.kind) other.push(`${name} is of the kind ${one.kind}, and ${two.kind}`)
+    compareTensors(one, two, tensors, other)
+    compareAttributes(name, '', one.attributes, two.attributes, attributes)
+  }
+  return { tensors, attributes, other }
+}
+
+const ONLY_EXPECTED = 'without a break only'
+const ONLY_ACTUAL = 'after the restore only'
+
+/** By their names, in the order of the file. */
+export function statesOf(checkpoint: Checkpoint): Map<string, CheckpointState> {
+  const { model, optimizer, extras } = checkpoint
+  return new Map([
+    [model.name, model],
+    ...(optimizer === null ? [] : [[optimizer.name, optimizer] as const]),
+    ...extras,
+  ])
+}
+
+function compareTensors(
+  one: CheckpointState,
+  two: CheckpointState,
+  tensors: TensorDifference[],
+  other: string[],
+): void {
+  for (const name of new Set([...one.keys(), ...two.keys()])) {
+    if (!one.has(name) || !two.has(name)) {
+      other.push(`${one.name}: ${name} is there ${one.has(name) ? ONLY_EXPECTED : ONLY_ACTUAL}`)
+      continue
+    }
+    const [a, b] = [one.get(name), two.get(name)]
+    if (typeOf(a) !== typeOf(b)) {
+      other.push(`${one.name}: ${name} is ${typeOf(a)}, and ${typeOf(b)} after the restore`)
+      continue
+    }
+    const difference = firstDifference(a.data, b.data)
+    if (difference !== undefined) tensors.push({ state: one.name, tensor: name, ...difference })
+  }
+}
+
+function typeOf({ dtype, shape }: LoadedTensor): string {
+  return `${dtype} [${shape.join(', ')}]`
+}
+
+function firstDifference(
+  a: TypedArray,
+  b: TypedArray,
+): Omit<TensorDifference, 'state' | 'tensor'> | undefined {
+  const [one, two] = [bytesOf(a), bytesOf(b)]
+  if (one.equals(two)) return undefined
+  const width = a.BYTES_PER_ELEMENT
+  let index = -1
+  let differing = 0
+  for (let i = 0; i < a.length; i++) {
+    const start = i * width
+    if (one.compare(two, start, start + width, start, start + width) === 0) continue
+    if (differing === 0) index = i
+    differing++
+  }
+  const element = (array: TypedArray, bytes: Buffer): Element => ({
+    value: array[index]!,
+    bits: `0x${Buffer.from(bytes.subarray(index * width, (index + 1) * width))
+      .reverse()
+      .toString('hex')}`,
+  })
+  const elements = a.length
+  return { index, expected: element(a, one), actual: element(b, two), differing, elements }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+/** Adds the innermost values that differ. */
+function compareAttributes(
+  state: string,
+  path: string,
+  expected: Attribute | undefined,
+  actual: Attribute | undefined,
+  found: AttributeDifference[],
+): void {
+  if (expected !== undefined && actual !== undefined && sameAttributes(expected, actual)) return
+  if (isPlainObject(expected) && isPlainObject(actual)) {
+    for (const key of new Set([...Object.keys(expected), ...Object.keys(actual)])) {
+      const at = path === '' ? key : `${path}.${key}`
+      compareAttributes(state, at, ownOf(expected, key), ownOf(actual, key), found)
+    }
+  } else if (Array.isArray(expected) && Array.isArray(actual)) {
+    for (let i = 0; i < Math.max(expected.length, actual.length); i++) {
+      compareAttributes(state, `${path}[${i}]`, expected[i], actual[i], found)
+    }
+  } else found.push({ state, path, expected, actual })
+}
+
+function ownOf(map: { readonly [key: string]: unknown }, key: string): Attribute | undefined {
+  return Object.hasOwn(map, key) ? (map[key] as Attribute) : undefined
+}

@@ -1,0 +1,192 @@
+/**
+ * Whether a training can be resumed exactly: trains it without a break, and again with a kill and a
+ * restore in between, each part in a process of its own, and compares everything that has a state
+ * after every step, to the bit. For a test of any runner.
+ */
+
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadCheckpoint, pathOf } from '../load.js'
+import {
+  type AttributeDifference,
+  type Differences,
+  differences,
+  statesOf,
+  type TensorDifference,
+} from './difference.js'
+import { type Message, observationOf, type Part, type Task } from './task.js'
+import { differentText, identicalText } from './text.js'
+
+export type { AttributeDifference, Element, TensorDifference } from './difference.js'
+export type { CreateRun, ResumableRun } from './run.js'
+
+export interface ResumeCheckOptions {
+  /** Steps until the save, at least 0. */
+  readonly before: number
+  /** Steps after it, at least 1. More than one, so that what acts late is seen too. */
+  readonly after: number
+  /** Handed to `createRun`: anything that can be sent to a process as JSON. */
+  readonly argument?: unknown
+  /** Called after every step of a part. */
+  readonly onStep?: (part: 'whole' | 'first' | 'second', step: number) => void
+  /** Ends the check, and its process, with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * - `identical`: no difference at any step.
+ * - `not-reproducible`: two runs from the start differ before anything was restored, so that no
+ *   checkpoint can help: something depends on the clock, on Math.random, or on what ran before.
+ * - `not-restored`: the state differs directly after the restore.
+ * - `diverged`: what is compared was restored, and differs some steps later: something has a state that
+ *   is neither saved nor among the extras.
+ */
+export type Verdict = 'identical' | 'not-reproducible' | 'not-restored' | 'diverged'
+
+export interface ResumeCheckReport {
+  readonly identical: boolean
+  readonly verdict: Verdict
+  /** The first step after which there is a difference; null where there is none. */
+  readonly step: number | null
+  /** The tensors that differ after that step, in the order of the states; the first is `tensors[0]`. */
+  readonly tensors: readonly TensorDifference[]
+  readonly attributes: readonly AttributeDifference[]
+  /** What is on one side alone, or of another dtype, shape or kind; in words. */
+  readonly other: readonly string[]
+  /** All of it in words, for an assertion. */
+  readonly message: string
+}
+
+const NOTHING: Differences = { tensors: [], attributes: [], other: [] }
+
+/**
+ * Checks the run that `module` makes, a path or `file:` URL of a module that exports `createRun(argument)`:
+ *
+ *     const report = await checkResume(new URL('./my-run.js', import.meta.url), { before: 20, after: 5 })
+ *     assert.ok(report.identical, report.message)
+ *
+ * The processes are started with the arguments of this one (`process.execArgv`), so that a loader for
+ * TypeScript works in them as well. The one that saves is killed as soon as it has. Needs the space of
+ * `2 * after + 4` checkpoints in the folder for temporary files, until it is done.
+ *
+ * Throws an Error where a part of the run fails, with its reason, and a RangeError for wrong numbers.
+ */
+export async function checkResume(
+  module: string | URL,
+  options: ResumeCheckOptions,
+): Promise<ResumeCheckReport> {
+  const { before, after, argument = null, signal, onStep } = options
+  checkCount('before', before, 0)
+  checkCount('after', after, 1)
+  signal?.throwIfAborted()
+  const folder = await mkdtemp(join(tmpdir(), 'resume-check-'))
+  try {
+    const task = { module: pathOf(module), argument, before, after, folder }
+    for (const part of ['whole', 'first', 'second'] as const) {
+      await perform({ ...task, part }, (step) => onStep?.(part, step), signal)
+    }
+    const inFolder = (part: Part, step: number) => join(folder, observationOf(part, step))
+    const whole = (step: number) => inFolder('whole', step)
+    const first = await compare(whole(before), inFolder('first', before))
+    if (first !== undefined) return report('not-reproducible', options, before, first)
+    for (let step = before; step <= before + after; step++) {
+      const found = await compare(whole(step), inFolder('second', step))
+      if (found === undefined) continue
+      return report(step === before ? 'not-restored' : 'diverged', options, step, found)
+    }
+    return {
+      ...NOTHING,
+      identical: true,
+      verdict: 'identical',
+      step: null,
+      message: identicalText(await compared(whole(before + after)), options),
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Performs a part in a process of its own, which is killed when it has done it. */
+async function perform(
+  task: Task,
+  onStep: (step: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  // As JavaScript in the package, and as TypeScript in this repository.
+  const file = new URL(`./process${extname(import.meta.url)}`, import.meta.url)
+  const child = fork(fileURLToPath(file), [], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
+  let errors = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  let outcome: Message | undefined
+  const kill = () => child.kill('SIGKILL')
+  child.on('message', (message: Message) => {
+    if (message.event === 'step') onStep(message.step)
+    else {
+      outcome = message
+      kill()
+    }
+  })
+  signal?.addEventListener('abort', kill)
+  try {
+    const closed = once(child, 'close')
+    // A process that has already ended says so by its exit.
+    child.send(task, () => {})
+    const [code, killedBy] = (await closed) as [number | null, string | null]
+    signal?.throwIfAborted()
+    if (outcome?.event === 'done') return
+    const reason =
+      outcome?.event === 'failed' ? outcome.reason : `${killedBy ?? `exit code ${code}`}`
+    throw new Error(
+      `the resume check could not be made, because its ${WORDS[task.part]} failed: ` +
+        `${reason}${errors === '' ? '' : `\n${errors.trimEnd()}`}`,
+    )
+  } finally {
+    signal?.removeEventListener('abort', kill)
+  }
+}
+
+const WORDS: { readonly [part in Part]: string } = {
+  whole: 'run without a break',
+  first: 'run until the save',
+  second: 'run from the restore on',
+}
+
+/** Undefined where the two files hold the same. */
+async function compare(expected: string, actual: string): Promise<Differences | undefined> {
+  await using one = await loadCheckpoint(expected)
+  await using two = await loadCheckpoint(actual)
+  const found = differences(one, two)
+  const count = found.tensors.length + found.attributes.length + found.other.length
+  return count === 0 ? undefined : found
+}
+
+async function compared(path: string) {
+  await using checkpoint = await loadCheckpoint(path)
+  const states = [...statesOf(checkpoint).values()]
+  return {
+    states: states.map(({ name }) => name),
+    tensors: states.reduce((sum, { size }) => sum + size, 0),
+  }
+}
+
+function report(
+  verdict: Exclude<Verdict, 'identical'>,
+  { before }: ResumeCheckOptions,
+  step: number,
+  found: Differences,
+): ResumeCheckReport {
+  const message = differentText(verdict, before, step, found)
+  return { ...found, identical: false, verdict, step, message }
+}
+
+function checkCount(name: string, value: unknown, least: number): void {
+  if (!Number.isSafeInteger(value) || (value as number) < least) {
+    throw new RangeError(`${name} must be an integer of at least ${least}, not ${String(value)}`)
+  }
+}

@@ -1,0 +1,70 @@
+/** A training run as the resume check needs it, and the module that makes one. */
+
+import { pathToFileURL } from 'node:url'
+import { describe } from '../format/attributes.js'
+import { loadCheckpoint } from '../load.js'
+import { restoreCheckpoint } from '../restore.js'
+import { saveCheckpoint } from '../save.js'
+import type { Module, Optimizer, Stateful } from '../state.js'
+
+/** A training run that stands at its start: from the same argument, the same run in every process. */
+export interface ResumableRun {
+  readonly model: Module
+  readonly optimizer?: Optimizer | null
+  /** Whatever else the future of the run depends on: a sampler, a scheduler, a random generator. */
+  readonly extras?: { readonly [name: string]: Stateful }
+  /** Takes one step of the training. */
+  step(): unknown
+  /**
+   * Saves to a file or folder of that path, and restores from it: the run's own way, where that is to
+   * be checked. Without these, model, optimizer and extras go through saveCheckpoint and
+   * restoreCheckpoint. What is compared is model, optimizer and extras in any case.
+   */
+  save?(path: string): unknown
+  restore?(path: string): unknown
+}
+
+/** What a module for the resume check exports, by this name or as its default. */
+export type CreateRun = (argument: never) => ResumableRun | Promise<ResumableRun>
+
+/** Loads the module and makes a run. Throws a TypeError where the one or the other is not as described. */
+export async function loadRun(module: string, argument: unknown): Promise<ResumableRun> {
+  const exported = await import(pathToFileURL(module).href)
+  const create = exported.createRun ?? exported.default
+  if (typeof create !== 'function') {
+    throw new TypeError(`${module} must export a function createRun; it is ${describe(create)}`)
+  }
+  const run: ResumableRun = await create(argument)
+  for (const [name, has] of [
+    ['a model with a stateDict()', typeof run?.model?.stateDict === 'function'],
+    ['a method step()', typeof run?.step === 'function'],
+    [
+      'both of save() and restore(), or neither',
+      (run?.save === undefined) === (run?.restore === undefined),
+    ],
+  ] as const) {
+    if (!has) throw new TypeError(`what createRun() of ${module} returns must have ${name}`)
+  }
+  return run
+}
+
+/** Saves everything that is compared. */
+export async function observe(run: ResumableRun, path: string, step: number): Promise<void> {
+  const extras = run.extras ?? {}
+  await saveCheckpoint(path, run.model, run.optimizer, { step, extras })
+}
+
+export async function save(run: ResumableRun, path: string, step: number): Promise<void> {
+  if (run.save !== undefined) await run.save(path)
+  else await observe(run, path, step)
+}
+
+export async function restore(run: ResumableRun, path: string): Promise<void> {
+  if (run.restore !== undefined) {
+    await run.restore(path)
+    return
+  }
+  await using checkpoint = await loadCheckpoint(path)
+  const extras = run.extras ?? {}
+  await restoreCheckpoint(checkpoint, run.model, run.optimizer, { extras })
+}

@@ -1,0 +1,192 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { type JaxArray, jaxTree } from '../../src/adapters/jax.js'
+import {
+  loadCheckpoint,
+  MemorySink,
+  restoreCheckpoint,
+  type Stateful,
+  saveCheckpoint,
+} from '../../src/index.js'
+import { scratchFolder } from '../scratch.js'
+import { INSTALL_MS, jax, type Untyped } from './jax-install.js'
+import { createTraining } from './jax-training.js'
+
+const run = promisify(execFile)
+
+let np: Untyped
+let tree: Untyped
+test.before('jax-js is installed', async (t) => {
+  t.timeout(INSTALL_MS, 'npm ci in examples/jax')
+  ;({ numpy: np, tree } = await jax())
+})
+
+async function saved(state: Stateful) {
+  const sink = new MemorySink()
+  await saveCheckpoint(sink, state)
+  return loadCheckpoint(sink.bytes)
+}
+
+/** A tree that stays where it is, until a restore puts another one there. */
+function held<Tree>(initial: Tree): { tree: Tree; readonly state: Stateful } {
+  const holder: { tree: Tree; readonly state: Stateful } = {
+    tree: initial,
+    state: jaxTree(
+      np,
+      () => holder.tree,
+      (restored) => {
+        holder.tree = restored
+      },
+    ),
+  }
+  return holder
+}
+
+const references = (value: unknown): number[] =>
+  tree
+    .leaves(value)
+    .filter((leaf: JaxArray) => typeof leaf === 'object')
+    .map((leaf: JaxArray) => leaf.refCount)
+
+const elements = async (array: JaxArray) => [...((await array.ref.data()) as Float32Array)]
+
+for (const device of ['wasm', 'cpu']) {
+  test(`on ${device}, a run that is resumed in a new process ends bit for bit as the one that never stopped`, async (t) => {
+    const folder = await scratchFolder(t)
+    const program = fileURLToPath(new URL('jax-training.ts', import.meta.url))
+    const files: Buffer[] = []
+    for (const part of ['whole', 'first', 'second']) {
+      await run(process.execPath, ['--import=tsx', program, device, folder, part])
+      files.push(await readFile(join(folder, `${part}.ckpt`)))
+    }
+    const [whole, first, second] = files
+    t.notDeepEqual(first, whole)
+    t.deepEqual(second, whole)
+  })
+}
+
+test('a save leaves every reference as it was, and the training can go on', async (t) => {
+  const training = await createTraining('wasm')
+  training.train(1)
+  const before = references(training.trees())
+  t.deepEqual(new Set(before), new Set([1]))
+  const sink = new MemorySink()
+  await saveCheckpoint(sink, training.model, training.optimizer, { extras: training.extras })
+  t.deepEqual(references(training.trees()), before)
+  t.notThrows(() => training.train(1))
+})
+
+test('a restore disposes of what it replaces, once for each place, and makes arrays with one reference', async (t) => {
+  const file = await saved(held({ w: np.array([1, 2]), chain: [3, []] }).state)
+  const old = np.array([0, 0])
+  const target = held({ w: old, chain: [0, [] as never[]] })
+  await restoreCheckpoint(file, target.state)
+  t.is(old.refCount, 0)
+  t.is(target.tree.w.refCount, 1)
+  t.deepEqual(await elements(target.tree.w), [1, 2])
+  t.deepEqual(target.tree.chain, [3, []])
+})
+
+test('what somebody else holds a reference of outlives the restore', async (t) => {
+  const file = await saved(held({ w: np.array([1, 2]) }).state)
+  const shared = np.array([5, 6])
+  await restoreCheckpoint(file, held({ w: shared.ref }).state)
+  t.is(shared.refCount, 1)
+  t.deepEqual(await elements(shared), [5, 6])
+})
+
+test('one array in two places is one array again, with a reference for each', async (t) => {
+  const tied = np.array([1, 2])
+  const file = await saved(held({ a: tied, b: tied.ref }).state)
+  const other = np.array([0, 0])
+  const target = held({ a: other, b: other.ref })
+  await restoreCheckpoint(file, target.state)
+  t.is(other.refCount, 0)
+  t.is(target.tree.a, target.tree.b)
+  t.is(target.tree.a.refCount, 2)
+})
+
+test('a restore that fails leaves the old tree whole, and none of the new arrays behind', async (t) => {
+  const file = await saved(held({ v: np.array([7]), w: np.array([1, 2]) }).state)
+  const old = { v: np.array([0]), w: np.array([5, 6]) }
+  let made: typeof old | undefined
+  const failing = jaxTree(
+    np,
+    () => old,
+    (restored) => {
+      made = restored
+      throw new Error('no room')
+    },
+  )
+  await t.throwsAsync(restoreCheckpoint(file, failing), { message: /no room/ })
+  t.deepEqual(references(old), [1, 1])
+  t.deepEqual(references(made), [0, 0])
+
+  const another = held({ v: np.array([0]), w: np.array([1, 2, 3]) })
+  await t.throwsAsync(restoreCheckpoint(file, another.state), { code: 'CKPT_STATE_MISMATCH' })
+  t.deepEqual(references(another.tree), [1, 1])
+})
+
+test('shapes, dtypes and bits come back, also of scalars and of arrays without elements', async (t) => {
+  const nan = new Float32Array(Uint32Array.of(0x7fc00123, 0xffc00001, 0x80000000).buffer)
+  const arrays = () => ({
+    float: np.array(nan, { shape: [3, 1] }),
+    int: np.array([1, -2], { dtype: np.int32 }),
+    uint: np.array(Uint32Array.of(2 ** 32 - 1, 3)),
+    bool: np.array([true, false, true]),
+    flag: np.array(true),
+    weak: np.array(0.1),
+    strong: np.array(0.1, { dtype: np.float32 }),
+    empty: np.zeros([0, 3]),
+    equal: np.array([2.5, 2.5]),
+  })
+  const file = await saved(held(arrays()).state)
+  t.deepEqual(
+    [...file.model].map(([name, { dtype, shape, byteLength }]) => [name, dtype, shape, byteLength]),
+    [
+      ['float', 'float32', [3, 1], 12],
+      ['int', 'int32', [2], 8],
+      ['uint', 'uint32', [2], 8],
+      ['bool', 'bool', [3], 3],
+      ['flag', 'bool', [], 1],
+      ['weak', 'float32', [], 4],
+      ['strong', 'float32', [], 4],
+      ['empty', 'float32', [0, 3], 0],
+      ['equal', 'float32', [2], 8],
+    ],
+  )
+  const zeros = tree.map((array: Untyped) => np.zerosLike(array), arrays())
+  const target = held(zeros)
+  await restoreCheckpoint(file, target.state)
+  const expected = arrays()
+  for (const [name, array] of Object.entries<Untyped>(expected)) {
+    const actual = target.tree[name]
+    t.deepEqual([actual.dtype, actual.shape], [array.dtype, array.shape], name)
+    t.is(actual.weakType, array.weakType, name)
+    t.deepEqual(await bits(actual), await bits(array), name)
+  }
+})
+
+async function bits(array: Untyped): Promise<Buffer> {
+  const { buffer, byteOffset, byteLength } = await array.ref.data()
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+test("what is not jax-js's numpy is refused", (t) => {
+  t.throws(
+    () =>
+      jaxTree(
+        {} as never,
+        () => ({}),
+        () => {},
+      ),
+    {
+      instanceOf: TypeError,
+      message: "expected jax-js's numpy, with array(), not an object",
+    },
+  )
+})

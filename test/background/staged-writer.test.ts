@@ -1,0 +1,130 @@
+import test from 'ava'
+import type { SinkRequest } from '../../src/background/sink-protocol.js'
+import { StagedWriter } from '../../src/background/staged-writer.js'
+import { PIECE_LENGTH, StagingArea } from '../../src/background/staging-area.js'
+import { crc32 } from '../../src/format/checksum.js'
+
+type Write = Extract<SinkRequest, { call: 'write' }>
+
+/** A thread that keeps what it is given to write, and answers when it is told to. */
+class FakeThread {
+  readonly checksums: number[] = []
+  readonly positions: number[] = []
+  bytes = new Uint8Array(0)
+  #answers: (() => void)[] = []
+
+  call(request: SinkRequest): Promise<unknown> {
+    const { bytes, position, parts } = request as Write
+    const longer = new Uint8Array(Math.max(this.bytes.byteLength, position + bytes.byteLength))
+    longer.set(this.bytes)
+    longer.set(bytes, position)
+    this.bytes = longer
+    this.positions.push(position)
+    for (const { segment, start, end } of parts) {
+      this.checksums[segment] = crc32(bytes.subarray(start, end), this.checksums[segment])
+    }
+    return new Promise((resolve) => this.#answers.push(() => resolve(undefined)))
+  }
+
+  /** Answers everything that it has been asked. */
+  answer(): void {
+    for (const answer of this.#answers.splice(0)) answer()
+  }
+}
+
+function numbered(length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = i * 31 + (i >> 8)
+  return bytes
+}
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+
+test('bytes arrive one after the other from the position on, however they are cut', async (t) => {
+  const thread = new FakeThread()
+  const writer = new StagedWriter(thread, new StagingArea(Number.POSITIVE_INFINITY), 100)
+  const bytes = numbered(PIECE_LENGTH + 1000)
+  t.is(writer.append(bytes.subarray(0, 1)), undefined)
+  t.is(writer.append(bytes.subarray(1, 1)), undefined)
+  t.is(writer.append(bytes.subarray(1)), undefined)
+  writer.flush()
+  thread.answer()
+  await writer.written()
+  t.deepEqual(thread.positions, [100, 100 + PIECE_LENGTH])
+  t.true(same(thread.bytes.subarray(100), bytes))
+})
+
+test('what is appended may be changed as soon as it has been taken', async (t) => {
+  const thread = new FakeThread()
+  const writer = new StagedWriter(thread, new StagingArea(Number.POSITIVE_INFINITY), 0)
+  const bytes = numbered(1000)
+  t.is(writer.append(bytes), undefined)
+  bytes.fill(0)
+  writer.flush()
+  thread.answer()
+  await writer.written()
+  t.true(same(thread.bytes, numbered(1000)))
+})
+
+test('checksums are those of segments, without what stands between them', async (t) => {
+  const thread = new FakeThread()
+  const writer = new StagedWriter(thread, new StagingArea(Number.POSITIVE_INFINITY), 0)
+  const first = numbered(10)
+  const second = numbered(PIECE_LENGTH + 5)
+  writer.append(new Uint8Array(7))
+  writer.append(first, 0)
+  writer.append(new Uint8Array(9))
+  writer.append(second, 1)
+  writer.flush()
+  thread.answer()
+  await writer.written()
+  t.deepEqual(thread.checksums, [crc32(first), crc32(second)])
+})
+
+test('where there is no room, appending waits for what is being written', async (t) => {
+  const thread = new FakeThread()
+  const writer = new StagedWriter(thread, new StagingArea(PIECE_LENGTH), 0)
+  const waiting = writer.append(numbered(PIECE_LENGTH + 1))
+  t.true(waiting instanceof Promise)
+  let isDone = false
+  void waiting?.then(() => {
+    isDone = true
+  })
+  await new Promise(setImmediate)
+  t.false(isDone)
+  thread.answer()
+  await waiting
+  writer.flush()
+  thread.answer()
+  await writer.written()
+  t.true(same(thread.bytes, numbered(PIECE_LENGTH + 1)))
+})
+
+test('how far it has come is reported in bytes from the start of the file', async (t) => {
+  const thread = new FakeThread()
+  const reports: number[] = []
+  const area = new StagingArea(Number.POSITIVE_INFINITY)
+  const writer = new StagedWriter(thread, area, 100, (position) => reports.push(position))
+  writer.append(numbered(PIECE_LENGTH + 11))
+  writer.flush()
+  thread.answer()
+  await writer.written()
+  t.deepEqual(reports, [100 + PIECE_LENGTH, 111 + PIECE_LENGTH])
+})
+
+test('the first failure to write is thrown, by an append that waits and at the end', async (t) => {
+  let calls = 0
+  const thread = { call: () => Promise.reject(new Error(`write ${++calls}`)) }
+  const writer = new StagedWriter(thread, new StagingArea(PIECE_LENGTH), 0)
+  await t.throwsAsync(async () => writer.append(numbered(3 * PIECE_LENGTH)), { message: 'write 1' })
+  await t.throwsAsync(() => writer.written(), { message: 'write 1' })
+  t.is(calls, 1, 'nothing is handed over after a failure')
+})
+
+test('a writer that is given up hands its memory back', async (t) => {
+  const area = new StagingArea(PIECE_LENGTH)
+  const writer = new StagedWriter(new FakeThread(), area, 0)
+  writer.append(numbered(10))
+  writer.release()
+  t.true(area.take() instanceof Uint8Array)
+})

@@ -1,0 +1,338 @@
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import type { ManagerOptions } from '../../src/manager/checkpoint-manager.js'
+import { saveCheckpoint } from '../../src/save.js'
+import { CheckpointManager } from '../background/built.js'
+import { scratchFolder } from '../scratch.js'
+import { createRun, type Run } from '../trainer/run.js'
+import { damage, fileName, saveSteps, smallModel } from './folder-of-checkpoints.js'
+
+/** A manager of a folder of the test's own, and what it warns of. */
+async function managed(t: ExecutionContext, options: ManagerOptions = {}) {
+  const folder = await scratchFolder(t)
+  const warnings: string[] = []
+  const onWarning = (message: string) => void warnings.push(message)
+  const manager = new CheckpointManager(folder, { onWarning, ...options })
+  t.teardown(() => manager.close().catch(() => {}))
+  return { folder, manager, warnings }
+}
+
+const stepsIn = async (manager: { list(): Promise<readonly { step: number }[]> }) =>
+  (await manager.list()).map(({ step }) => step)
+
+const extrasOf = ({ sampler, rng }: Run) => ({ sampler, rng })
+
+test('a run that is restored goes on to the bit, with what was passed as extras', async (t) => {
+  const { folder, manager } = await managed(t)
+  const run = createRun()
+  run.train(25)
+  const saved = { epoch: 1, step: 25, loss: 0.5, extras: extrasOf(run) }
+  t.true(await manager.save(run.model, run.optimizer, saved))
+  const expected = run.train(20)
+  await manager.close()
+
+  const resumed = createRun()
+  resumed.train(3)
+  await using next = new CheckpointManager(folder)
+  const report = await next.restoreLatest(resumed.model, resumed.optimizer, {
+    extras: extrasOf(resumed),
+  })
+  t.like(report, { epoch: 1, step: 25, loss: 0.5, path: join(folder, fileName(25)), skipped: [] })
+  t.deepEqual(resumed.train(20), expected)
+})
+
+test('an extra that was not saved is an error, and not forgotten', async (t) => {
+  const { manager } = await managed(t)
+  const run = createRun()
+  await manager.save(run.model, run.optimizer, { step: 1, extras: { rng: run.rng } })
+  await t.throwsAsync(
+    () => manager.restoreLatest(run.model, run.optimizer, { extras: extrasOf(run) }),
+    { code: 'CKPT_STATE_MISMATCH', message: /sampler/ },
+  )
+})
+
+test('where there is no checkpoint, nothing is restored, and the folder is not made', async (t) => {
+  const folder = join(await scratchFolder(t), 'none')
+  await using manager = new CheckpointManager(folder)
+  t.is(await manager.restoreLatest(smallModel()), null)
+  t.is(await manager.latest(), null)
+  t.is(await manager.best({ metric: 'loss', mode: 'min' }), null)
+  t.deepEqual(await manager.list(), [])
+  await t.throwsAsync(readdir(folder), { code: 'ENOENT' })
+})
+
+for (const map of [true, false]) {
+  test(`the newest that verifies is restored, and damaged ones are set aside (map: ${map})`, async (t) => {
+    const { folder, manager, warnings } = await managed(t)
+    await saveSteps(folder, 1, 2, 3, 4)
+    await damage(folder, 4, 'metadata')
+    await damage(folder, 3, 'tensor')
+    const damaged = await readFile(join(folder, fileName(3)))
+    const model = smallModel()
+    const report = await manager.restoreLatest(model, null, { map })
+    t.is(report?.step, 2)
+    t.is(model.data[0], 2)
+    t.deepEqual(
+      report?.skipped.map(({ path, movedTo, error }) => [path, movedTo, error.code]),
+      [
+        [
+          join(folder, fileName(4)),
+          join(folder, `${fileName(4)}.damaged`),
+          'CKPT_METADATA_CHECKSUM',
+        ],
+        [join(folder, fileName(3)), join(folder, `${fileName(3)}.damaged`), 'CKPT_TENSOR_CHECKSUM'],
+      ],
+    )
+    t.is(warnings.length, 2)
+    t.regex(warnings[1]!, /a damaged checkpoint was skipped \(now ".*\.damaged"\): .*step-0+3/)
+    t.true(damaged.equals(await readFile(join(folder, `${fileName(3)}.damaged`))))
+    t.deepEqual(await stepsIn(manager), [1, 2])
+  })
+}
+
+test('a damaged checkpoint leaves the model as it was, and null where there is no other', async (t) => {
+  const { folder, manager, warnings } = await managed(t)
+  await saveSteps(folder, 1)
+  await damage(folder, 1)
+  const model = smallModel(77)
+  t.is(await manager.restoreLatest(model), null)
+  t.is(model.data[0], 77)
+  t.is(warnings.length, 1)
+})
+
+test('what an older checkpoint would share or hide is an error, and nothing is set aside', async (t) => {
+  const { folder, manager } = await managed(t)
+  await saveSteps(folder, 1, 2)
+  const other = { stateDict: () => ({ other: { shape: [4], data: new Float32Array(4) } }) }
+  await t.throwsAsync(manager.restoreLatest(other), { code: 'CKPT_STATE_MISMATCH' })
+  t.deepEqual(await stepsIn(manager), [1, 2])
+})
+
+test('a checkpoint of another step than its name says is neither restored nor removed', async (t) => {
+  const { folder, manager, warnings } = await managed(t, { keep: { newest: 1 } })
+  await saveSteps(folder, 1)
+  await saveCheckpoint(join(folder, fileName(9)), smallModel(9), null, { step: 3 })
+  t.is((await manager.restoreLatest(smallModel()))?.step, 1)
+  t.regex(warnings[0]!, /was left alone: it is a checkpoint of step 3/)
+  await manager.save(smallModel(), null, { step: 10 })
+  await manager.save(smallModel(), null, { step: 11 })
+  await manager.flush()
+  t.deepEqual((await readdir(folder)).sort(), [9, 11].map(fileName))
+})
+
+test('files that the manager did not write are not removed', async (t) => {
+  const { folder, manager } = await managed(t, { keep: { newest: 1 } })
+  const foreign = ['notes.txt', 'best.ckpt', 'step-1.ckpt', `${fileName(1)}.damaged`, '.hidden']
+  for (const name of foreign) await writeFile(join(folder, name), name)
+  for (let step = 1; step <= 5; step++) await manager.save(smallModel(), null, { step })
+  await manager.flush()
+  t.deepEqual((await readdir(folder)).sort(), [...foreign, fileName(5)].sort())
+})
+
+test('what an earlier manager has saved is subject to the policy of this one', async (t) => {
+  const { folder, manager } = await managed(t, { keep: { newest: 2 } })
+  await saveSteps(folder, 1, 2, 3)
+  await manager.save(smallModel(), null, { step: 4 })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [3, 4])
+})
+
+test('what somebody else saves in the meantime is not removed, and does not count', async (t) => {
+  const { folder, manager } = await managed(t, { keep: { newest: 2 } })
+  await manager.save(smallModel(), null, { step: 1 })
+  await manager.flush()
+  await saveSteps(folder, 500, 501, 502)
+  for (let step = 2; step <= 4; step++) await manager.save(smallModel(), null, { step })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [3, 4, 500, 501, 502])
+})
+
+test('a step behind the newest is saved, kept and warned of', async (t) => {
+  const { folder, manager, warnings } = await managed(t, { keep: { newest: 2 } })
+  await saveSteps(folder, 100, 200)
+  await manager.save(smallModel(), null, { step: 60 })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [60, 100, 200])
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /the folder has a later checkpoint, ".*200\.ckpt": .* not from step 60/)
+})
+
+test('an old checkpoint stays where the new one could not be saved', async (t) => {
+  const { folder, manager, warnings } = await managed(t, { keep: { newest: 1 } })
+  await manager.save(smallModel(), null, { step: 1 })
+  await manager.flush()
+  await mkdir(join(folder, fileName(2)))
+  t.true(await manager.save(smallModel(), null, { step: 2 }))
+  await t.throwsAsync(manager.flush(), { code: 'CKPT_NOT_COMMITTED' })
+  t.regex(warnings[0]!, /the checkpoint ".*" was not saved: /)
+  t.deepEqual(await stepsIn(manager), [1])
+})
+
+for (const [by, next] of [
+  ['save', (m: CheckpointManagerLike) => m.save(smallModel(), null, { step: 3 })],
+  ['flush', (m: CheckpointManagerLike) => m.flush()],
+  ['close', (m: CheckpointManagerLike) => m.close()],
+] as const) {
+  test(`a save that failed in the background is warned of at once, and thrown by ${by}, once`, async (t) => {
+    const { folder, manager, warnings } = await managed(t)
+    await mkdir(join(folder, fileName(1)))
+    await manager.save(smallModel(), null, { step: 1 })
+    while (warnings.length === 0) await new Promise(setImmediate)
+    await t.throwsAsync(async () => next(manager), { code: 'CKPT_NOT_COMMITTED' })
+    await t.notThrowsAsync(manager.flush())
+  })
+}
+
+interface CheckpointManagerLike {
+  save(model: object, optimizer: null, options: { step: number }): Promise<unknown>
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+test('a state that cannot be saved is thrown by the call, and by no later one', async (t) => {
+  const { manager, warnings } = await managed(t, { save: { everySteps: 2 } })
+  const wrong = { stateDict: () => ({ w: { shape: [5], data: new Float32Array(4) } }) }
+  await t.throwsAsync(manager.save(wrong, null, { step: 2 }), { instanceOf: RangeError })
+  await t.notThrowsAsync(manager.flush())
+  t.deepEqual(warnings, [])
+  // The step was not saved, so it is due still.
+  t.true(await manager.save(smallModel(), null, { step: 2 }))
+})
+
+test.serial('a failure of before does not cost the checkpoint of the preemption', async (t) => {
+  const own = () => {}
+  process.on('SIGUSR2', own)
+  t.teardown(() => process.off('SIGUSR2', own))
+  const { folder, manager } = await managed(t, { preemption: ['SIGUSR2'] })
+  await mkdir(join(folder, fileName(1)))
+  await manager.save(smallModel(), null, { step: 1 })
+  process.emit('SIGUSR2', 'SIGUSR2')
+  t.true(manager.preempted)
+  await t.throwsAsync(manager.save(smallModel(), null, { step: 2 }), { code: 'CKPT_NOT_COMMITTED' })
+  t.deepEqual(await stepsIn(manager), [2])
+})
+
+for (const whenBusy of ['skip', 'error'] as const) {
+  test.serial(
+    `after a signal a save waits for its turn, whatever whenBusy says (${whenBusy})`,
+    async (t) => {
+      const own = () => {}
+      process.on('SIGUSR2', own)
+      t.teardown(() => process.off('SIGUSR2', own))
+      const { manager } = await managed(t, { preemption: ['SIGUSR2'], whenBusy })
+      let letGo = (_data: Float32Array): void => {}
+      let isHeld = (): void => {}
+      const holding = new Promise<void>((resolve) => {
+        isHeld = resolve
+      })
+      const data = () =>
+        new Promise<Float32Array>((resolve) => {
+          letGo = resolve
+          isHeld()
+        })
+      const held = { stateDict: () => ({ w: { dtype: 'float32' as const, shape: [1], data } }) }
+      const first = manager.save(held, null, { step: 1 })
+      await holding
+      process.emit('SIGUSR2', 'SIGUSR2')
+      const second = manager.save(smallModel(), null, { step: 2 })
+      await new Promise(setImmediate)
+      letGo(new Float32Array(1))
+      t.deepEqual(await Promise.all([first, second]), [true, true])
+      t.deepEqual(await stepsIn(manager), [1, 2])
+    },
+  )
+}
+
+test('the first step is saved where there is no checkpoint, and not when a run is resumed', async (t) => {
+  const { folder, manager } = await managed(t, { save: { firstStep: true } })
+  t.true(await manager.save(smallModel(), null, { step: 1 }))
+  await manager.close()
+  await using next = new CheckpointManager(folder, { save: { firstStep: true } })
+  t.false(await next.save(smallModel(), null, { step: 2 }))
+})
+
+test('the best is by the rule that keeps it, or by another metric; one without it is none', async (t) => {
+  const best = { count: 1, metric: 'accuracy', mode: 'max' } as const
+  const { manager } = await managed(t, { keep: { best, newest: 10 } })
+  t.is(await manager.best(), null)
+  for (const [step, accuracy] of [0.2, 0.9, 0.4].entries()) {
+    await manager.save(smallModel(), null, { step, loss: 10 - step, metrics: { accuracy } })
+  }
+  await manager.save(smallModel(), null, { step: 3 })
+  await manager.flush()
+  t.is((await manager.best())?.step, 1)
+  t.is((await manager.best({ metric: 'loss', mode: 'min' }))?.step, 2)
+  t.is(await manager.best({ metric: 'none', mode: 'min' }), null)
+  await using other = new CheckpointManager(manager.folder)
+  await t.throwsAsync(other.best(), { instanceOf: TypeError, message: /keep\.best/ })
+  await t.throwsAsync(other.best({ metric: 'loss', mode: 'up' as 'min' }), {
+    instanceOf: TypeError,
+  })
+})
+
+test('a restore waits for what is under way', async (t) => {
+  const { manager } = await managed(t)
+  await manager.save(smallModel(1), null, { step: 1 })
+  const model = smallModel()
+  t.is((await manager.restoreLatest(model))?.step, 1)
+  t.is(model.data[0], 1)
+})
+
+test('temporary files of processes that are gone are swept, those of living ones are not', async (t) => {
+  const { folder, manager } = await managed(t)
+  const temporary = async () => (await readdir(folder)).filter((name) => name.endsWith('.tmp'))
+  let living = ''
+  const data = async () => {
+    // The file of the save that calls this, whose process lives.
+    let own: string | undefined
+    while (own === undefined) own = (await temporary())[0]
+    living = own.replace(/[0-9a-f]{16}\.tmp$/, '0123456789abcdef.tmp')
+    // The highest number that there is: no system gives it to a process.
+    const dead = own.replace(`.${process.pid}.`, `.${2 ** 31 - 1}.`)
+    for (const name of [living, dead]) await writeFile(join(folder, name), '')
+    return new Float32Array(1)
+  }
+  const model = { stateDict: () => ({ w: { dtype: 'float32' as const, shape: [1], data } }) }
+  await manager.save(model, null, { step: 1 })
+  await manager.flush()
+  t.is((await temporary()).length, 2)
+  await manager.save(smallModel(), null, { step: 2 })
+  await manager.flush()
+  t.deepEqual((await readdir(folder)).sort(), [living, ...[1, 2].map(fileName)].sort())
+})
+
+test('after close nothing is saved, and close may be called again', async (t) => {
+  const { manager } = await managed(t)
+  await manager.save(smallModel(), null, { step: 1 })
+  await Promise.all([manager.close(), manager.close()])
+  t.deepEqual(await stepsIn(manager), [1])
+  await t.throwsAsync(manager.save(smallModel(), null, { step: 2 }), { instanceOf: TypeError })
+})
+
+test('wrong options and steps are told at once', async (t) => {
+  const wrong: [unknown, RegExp][] = [
+    [{ save: { everyStep: 1 } }, /save has no rule/],
+    [{ keep: 'none' }, /keep must be/],
+    [{ whenBusy: 'no' }, /whenBusy/],
+    [{ stagingBytes: -1 }, /stagingBytes/],
+    [{ preemption: 'SIGTERM' }, /preemption must be a boolean or signals/],
+    [{ preemption: ['SIGKILL'] }, /SIGKILL/],
+  ]
+  for (const [options, message] of wrong) {
+    t.throws(() => new CheckpointManager('run', options as ManagerOptions), { message })
+  }
+  t.throws(() => new CheckpointManager(''), { instanceOf: TypeError })
+  const { manager } = await managed(t)
+  await t.throwsAsync(manager.save(smallModel(), null, { step: -1 }), { instanceOf: RangeError })
+})
+
+test('a folder that is removed under a manager is made again', async (t) => {
+  const { folder, manager } = await managed(t, { keep: { newest: 1 } })
+  await manager.save(smallModel(), null, { step: 1 })
+  await manager.flush()
+  await rm(folder, { recursive: true })
+  await manager.save(smallModel(), null, { step: 2 })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [2])
+})

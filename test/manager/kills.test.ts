@@ -1,0 +1,81 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { loadCheckpoint } from '../../src/load.js'
+import { saveCheckpoint } from '../../src/save.js'
+import { CheckpointManager } from '../background/built.js'
+import { scratchFolder } from '../scratch.js'
+import { createRun } from '../trainer/run.js'
+import { fileName } from './folder-of-checkpoints.js'
+import { KEEP, keptOf } from './kept.js'
+import { startTraining } from './training-process.js'
+
+const STEPS = 200
+// Saves between two kills, at most; half of it on average. Starting a process takes its time.
+const MAX_SAVES = 50
+// A save takes about as many milliseconds, so that a kill hits any part of one.
+const MAX_DELAY = 30
+
+/** What has to hold of the folder after a kill, by a manager of this process. */
+async function checkFolder(
+  t: ExecutionContext,
+  folder: string,
+  durable: number,
+  losses: readonly number[],
+): Promise<void> {
+  const warnings: string[] = []
+  const onWarning = (message: string) => void warnings.push(message)
+  await using manager = new CheckpointManager(folder, { keep: KEEP, onWarning })
+  const { model, optimizer, sampler, rng } = createRun()
+  const report = await manager.restoreLatest(model, optimizer, { extras: { sampler, rng } })
+  const step = report?.step ?? 0
+  t.true(step >= durable, `resumes at step ${step}, but ${durable} was durable`)
+  t.deepEqual(warnings, [])
+
+  const present = (await manager.list()).map((info) => info.step)
+  for (const kept of keptOf(losses.slice(0, step))) {
+    t.true(present.includes(kept), `step ${kept} is missing after step ${step}: ${present}`)
+  }
+  for (const { path } of await manager.list()) {
+    await using checkpoint = await loadCheckpoint(path)
+    await checkpoint.verify()
+  }
+}
+
+test('a run that is killed at random always resumes at the newest durable step, and ends the same', async (t) => {
+  t.timeout(180_000)
+  const folder = await scratchFolder(t)
+  const whole = createRun()
+  const losses = whole.train(STEPS)
+
+  let durable = 0
+  let kills = 0
+  const resumedAt: number[] = []
+  while (durable < STEPS) {
+    let saves = 1 + Math.floor(Math.random() * MAX_SAVES)
+    const { child, ended } = startTraining(t, [folder, 'resume', String(STEPS)], (message) => {
+      if (message.resumed !== undefined) {
+        resumedAt.push(message.resumed)
+        t.true(message.resumed >= durable, `resumed at ${message.resumed}, durable was ${durable}`)
+        t.is(message.skipped, 0)
+      }
+      if (message.durable === undefined) return
+      durable = Math.max(durable, message.durable)
+      if (--saves === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * MAX_DELAY)
+    })
+    const { code, signal, errors } = await ended
+    if (signal === 'SIGKILL') kills++
+    else t.is(code, 0, errors)
+    await checkFolder(t, folder, durable, losses)
+  }
+  t.log(`${kills} kills; resumed at ${resumedAt}`)
+
+  const names = await readdir(folder)
+  t.deepEqual(names.filter((name) => name.endsWith('.ckpt')).sort(), keptOf(losses).map(fileName))
+  const { model, optimizer, sampler, rng } = whole
+  const expected = join(await scratchFolder(t), 'whole.ckpt')
+  const progress = { step: STEPS, loss: losses.at(-1)!, extras: { sampler, rng } }
+  await saveCheckpoint(expected, model, optimizer, progress)
+  const last = await readFile(join(folder, fileName(STEPS)))
+  t.true(last.equals(await readFile(expected)), 'the last checkpoint differs')
+})

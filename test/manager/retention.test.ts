@@ -1,0 +1,265 @@
+import test from 'ava'
+import fc from 'fast-check'
+import {
+  bestOf,
+  checkKeepPolicy,
+  discardable,
+  type KeepCandidate,
+  type KeepRules,
+} from '../../src/manager/retention.js'
+
+const NOW = 1_000_000_000
+
+const candidate = (step: number, fields: Partial<KeepCandidate> = {}): KeepCandidate => ({
+  path: `step-${step}`,
+  epoch: 0,
+  step,
+  loss: null,
+  metrics: {},
+  savedAt: NOW,
+  ...fields,
+})
+
+const numbered = (count: number, fields: (step: number) => Partial<KeepCandidate> = () => ({})) =>
+  Array.from({ length: count }, (_, i) => candidate(i + 1, fields(i + 1)))
+
+/** The steps that stay. */
+function kept(candidates: readonly KeepCandidate[], rules: KeepRules): number[] {
+  const gone = new Set(discardable(candidates, rules, NOW))
+  return candidates.filter((c) => !gone.has(c)).map(({ step }) => step)
+}
+
+test('all: everything stays', (t) => {
+  t.deepEqual(discardable(numbered(100), 'all', NOW), [])
+})
+
+test('no rule: the newest stays, because a run resumes from it', (t) => {
+  t.deepEqual(kept(numbered(5), {}), [5])
+  t.deepEqual(kept([], {}), [])
+})
+
+test('newest: so many, by their steps and not by their order', (t) => {
+  t.deepEqual(kept(numbered(5).reverse(), { newest: 2 }), [5, 4])
+  t.deepEqual(kept(numbered(2), { newest: 5 }), [1, 2])
+})
+
+test('best: so many with the largest or the smallest value, beside the newest', (t) => {
+  const candidates = numbered(6, (step) => ({
+    metrics: { accuracy: [1, 9, 3, 8, 2, 0][step - 1]! },
+  }))
+  t.deepEqual(kept(candidates, { best: { count: 2, metric: 'accuracy', mode: 'max' } }), [2, 4, 6])
+  t.deepEqual(kept(candidates, { best: { count: 2, metric: 'accuracy', mode: 'min' } }), [1, 6])
+})
+
+test('best: by the loss', (t) => {
+  const candidates = numbered(4, (step) => ({ loss: [0.3, 0.1, 0.2, 0.4][step - 1]! }))
+  t.deepEqual(kept(candidates, { best: { count: 1, metric: 'loss', mode: 'min' } }), [2, 4])
+})
+
+test('best: of two that are as good, the newer', (t) => {
+  const candidates = numbered(4, () => ({ loss: 1 }))
+  const best = { count: 2, metric: 'loss', mode: 'min' } as const
+  t.deepEqual(
+    bestOf(candidates, best).map(({ step }) => step),
+    [4, 3],
+  )
+})
+
+test('best: what has no value, or NaN, is none of them; infinities are ordered', (t) => {
+  const values = [Number.NaN, Number.POSITIVE_INFINITY, 5, Number.NEGATIVE_INFINITY, null]
+  const candidates = numbered(5, (step) => ({ loss: values[step - 1]! }))
+  const steps = (mode: 'min' | 'max') =>
+    bestOf(candidates, { count: 5, metric: 'loss', mode }).map(({ step }) => step)
+  t.deepEqual(steps('min'), [4, 3, 2])
+  t.deepEqual(steps('max'), [2, 3, 4])
+  t.deepEqual(bestOf(candidates, { count: 5, metric: 'toString', mode: 'max' }), [])
+})
+
+test('best: what has no value stays as well, where that is asked for', (t) => {
+  const candidates = numbered(6, (step) => ({ loss: [null, 3, Number.NaN, 1, 2, 4][step - 1]! }))
+  const best = { count: 1, metric: 'loss', mode: 'min', keepUnmeasured: true } as const
+  t.deepEqual(kept(candidates, { best }), [1, 3, 4, 6])
+})
+
+test('every so many steps: the multiples', (t) => {
+  t.deepEqual(kept(numbered(11), { everySteps: 4 }), [4, 8, 11])
+})
+
+test('every so many seconds: the first, and each that was saved so much later', (t) => {
+  const candidates = numbered(9, (step) => ({ savedAt: step * 1000 }))
+  t.deepEqual(kept(candidates, { everySeconds: 3 }), [1, 4, 7, 9])
+})
+
+test('newer than so many seconds', (t) => {
+  const candidates = numbered(5, (step) => ({ savedAt: NOW - (5 - step) * 1000 }))
+  t.deepEqual(kept(candidates, { newerThanSeconds: 2 }), [3, 4, 5])
+})
+
+test('certain steps', (t) => {
+  t.deepEqual(kept(numbered(9), { steps: [2, 3, 77] }), [2, 3, 9])
+})
+
+test('a rule of the caller', (t) => {
+  const candidates = numbered(6, (step) => ({ epoch: Math.floor(step / 2) }))
+  t.deepEqual(kept(candidates, { custom: ({ epoch }) => epoch === 1 }), [2, 3, 6])
+})
+
+test('any of several rules', (t) => {
+  const candidates = numbered(20, (step) => ({ loss: Math.abs(step - 7) }))
+  const best = { count: 1, metric: 'loss', mode: 'min' } as const
+  t.deepEqual(kept(candidates, { newest: 2, best, everySteps: 10 }), [7, 10, 19, 20])
+})
+
+const candidates = fc.uniqueArray(
+  fc.record({
+    path: fc.string(),
+    epoch: fc.nat(5),
+    step: fc.nat(200),
+    loss: fc.oneof(fc.constant(null), fc.double()),
+    metrics: fc.oneof(fc.constant({}), fc.record({ accuracy: fc.double() })),
+    savedAt: fc.integer({ min: NOW - 60_000, max: NOW }),
+  }),
+  { selector: ({ step }) => step, maxLength: 30 },
+)
+
+const rules: fc.Arbitrary<KeepRules> = fc.record(
+  {
+    newest: fc.integer({ min: 1, max: 10 }),
+    best: fc.record({
+      count: fc.integer({ min: 1, max: 5 }),
+      metric: fc.constantFrom('loss', 'accuracy', 'none'),
+      mode: fc.constantFrom('min' as const, 'max' as const),
+      keepUnmeasured: fc.boolean(),
+    }),
+    everySteps: fc.integer({ min: 1, max: 50 }),
+    everySeconds: fc.integer({ min: 1, max: 30 }),
+    newerThanSeconds: fc.integer({ min: 1, max: 60 }),
+    steps: fc.array(fc.nat(200), { maxLength: 5 }),
+    custom: fc.constantFrom(({ step }: KeepCandidate) => step % 3 === 1),
+  },
+  { requiredKeys: [] },
+)
+
+test('law: the newest stays under every policy', (t) => {
+  fc.assert(
+    fc.property(candidates, rules, (all, policy) => {
+      const newest = Math.max(...all.map(({ step }) => step))
+      return discardable(all, policy, NOW).every(({ step }) => step !== newest)
+    }),
+  )
+  t.pass()
+})
+
+test('law: what stays, stays when the same policy is applied again', (t) => {
+  fc.assert(
+    fc.property(candidates, rules, (all, policy) => {
+      const gone = new Set(discardable(all, policy, NOW))
+      return (
+        discardable(
+          [...all].filter((c) => !gone.has(c)),
+          policy,
+          NOW,
+        ).length === 0
+      )
+    }),
+  )
+  t.pass()
+})
+
+test('law: of several rules each keeps what it keeps alone, and nothing else stays', (t) => {
+  fc.assert(
+    fc.property(candidates, rules, (all, policy) => {
+      const union = new Set(kept(all, {}))
+      for (const [name, value] of Object.entries(policy)) {
+        for (const step of kept(all, { [name]: value })) union.add(step)
+      }
+      return kept(all, policy).every((step) => union.delete(step)) && union.size === 0
+    }),
+  )
+  t.pass()
+})
+
+test('law: the order of the candidates does not matter, and is not changed', (t) => {
+  fc.assert(
+    fc.property(candidates, rules, (all, policy) => {
+      const before = [...all]
+      const forwards = discardable(all, policy, NOW)
+      const backwards = discardable([...all].reverse(), policy, NOW)
+      return (
+        all.every((c, i) => c === before[i]) &&
+        forwards.length === backwards.length &&
+        forwards.every((c, i) => c === backwards[i])
+      )
+    }),
+  )
+  t.pass()
+})
+
+test('law: the best of all that was ever saved is there at the end, whatever "newest" says', (t) => {
+  fc.assert(
+    fc.property(candidates, fc.integer({ min: 1, max: 3 }), (all, newest) => {
+      const best = { count: 1, metric: 'loss', mode: 'min' } as const
+      let present: KeepCandidate[] = []
+      for (const saved of [...all].sort((a, b) => a.step - b.step)) {
+        present.push(saved)
+        const gone = new Set(discardable(present, { newest, best }, NOW))
+        present = present.filter((c) => !gone.has(c))
+      }
+      return bestOf(all, best).every((c) => present.includes(c))
+    }),
+  )
+  t.pass()
+})
+
+test('law: what is kept for good is not removed by what is saved later', (t) => {
+  fc.assert(
+    fc.property(candidates, fc.integer({ min: 1, max: 50 }), (all, everySteps) => {
+      const bySaved = all
+        .map((c, i) => ({ ...c, savedAt: NOW + i * 700 }))
+        .map((c, i, list) => ({
+          ...c,
+          step: [...list].map(({ step }) => step).sort((a, b) => a - b)[i]!,
+        }))
+      const policy = { everySteps, everySeconds: 2, steps: [10, 20] }
+      let present: KeepCandidate[] = []
+      const forGood = new Set<number>()
+      for (const saved of bySaved) {
+        present.push(saved)
+        const gone = new Set(discardable(present, policy, NOW))
+        present = present.filter((c) => !gone.has(c))
+        for (const c of present.slice(0, -1)) forGood.add(c.step)
+      }
+      return [...forGood].every((step) => present.some((c) => c.step === step))
+    }),
+  )
+  t.pass()
+})
+
+test('what is no policy is refused, with the name of the rule', (t) => {
+  const best = { count: 1, metric: 'loss', mode: 'min' }
+  const wrong: [unknown, RegExp][] = [
+    ['none', /keep must be 'all' or an object of rules/],
+    [{ latest: 3 }, /keep has no rule "latest"/],
+    [{ newest: 0 }, /keep\.newest must be an integer of at least 1, not 0/],
+    [{ everySteps: 2.5 }, /keep\.everySteps/],
+    [{ everySeconds: 0 }, /keep\.everySeconds/],
+    [{ newerThanSeconds: Number.NaN }, /keep\.newerThanSeconds/],
+    [{ best: 3 }, /keep\.best must be an object/],
+    [{ best: { ...best, count: undefined } }, /keep\.best\.count/],
+    [{ best: { ...best, metric: '' } }, /keep\.best\.metric/],
+    [{ best: { ...best, mode: 'best' } }, /keep\.best\.mode/],
+    [{ best: { ...best, keepUnmeasured: 1 } }, /keep\.best\.keepUnmeasured/],
+    [{ steps: [1.5] }, /keep\.steps/],
+    [{ custom: 'yes' }, /keep\.custom/],
+  ]
+  for (const [policy, message] of wrong) t.throws(() => checkKeepPolicy(policy), { message })
+  checkKeepPolicy('all')
+  checkKeepPolicy({
+    newest: 1,
+    best,
+    everySteps: 1,
+    everySeconds: 0.1,
+    steps: [],
+    newerThanSeconds: 1,
+  })
+})
