@@ -18,6 +18,7 @@ import {
 import { nameFault, textFault } from './format/text.js'
 import { CheckpointTensor } from './loaded-state.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from './state.js'
+import { bytesOf } from './tensor-bytes.js'
 
 /** A tensor of a trainer's, checked. */
 export interface CollectedTensor {
@@ -107,13 +108,6 @@ export function tensorBytes(
     )
   }
   return bytesOf(data)
-}
-
-/** The same memory, as bytes. */
-export function bytesOf(data: TensorData): Uint8Array {
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data)
 }
 
 function collectTensor(name: string, tensor: TensorLike, what: string): CollectedTensor {

@@ -1,12 +1,12 @@
 /** A saved state as its reader sees it: named tensors, attributes, a kind. */
 
-import { bytesOf } from './collect.js'
 import { CheckpointError, printable, quote } from './error.js'
 import type { Attributes } from './format/attributes.js'
 import { arrayType, type DType, elementCount } from './format/dtype.js'
 import type { StateRecord, TensorRecord } from './format/metadata.js'
 import type { SegmentReader } from './segment-reader.js'
 import type { LoadedState, LoadedTensor, TensorData, TypedArray } from './state.js'
+import { bytesOf } from './tensor-bytes.js'
 
 /** A tensor of a checkpoint. */
 export class CheckpointTensor implements LoadedTensor {

@@ -1,6 +1,7 @@
 /** `saveCheckpoint` where there are files. */
 
-import { CheckpointError } from './error.js'
+import { sep } from 'node:path'
+import { CheckpointError, quote } from './error.js'
 import { FileSink } from './io/file-sink.js'
 import type { Sink } from './io/sink.js'
 import { pathOf } from './load.js'
@@ -32,6 +33,9 @@ export async function saveCheckpoint(
 ): Promise<SaveReport> {
   if (isSink(to)) return writeCheckpoint(to, model, optimizer, options)
   const path = pathOf(to)
+  if (path.endsWith('/') || path.endsWith(sep)) {
+    throw new TypeError(`${quote(path)} names a folder, and a checkpoint is a file`)
+  }
   try {
     return await writeCheckpoint(new FileSink(path), model, optimizer, options)
   } catch (error) {

@@ -15,7 +15,8 @@ export type TensorData = ArrayBufferView | ArrayBufferLike
  * `data` is either the memory itself (which stays the caller's and is read, never copied, while a
  * save runs), or a function that brings it: it is called once, when the tensor's turn comes to be
  * written, and what it returns is dropped right after. So a trainer whose tensors live on a GPU needs
- * memory for its largest tensor, not for all of them.
+ * memory for its largest tensor, not for all of them. (Bring a copy: memory of the model's own that
+ * changes between two tensors' turns would make a checkpoint of two moments.)
  */
 export interface TensorLike {
   /** May be left out where the typed array says it: Float32Array is float32, Int8Array is int8. */

@@ -302,6 +302,26 @@ test('the state of another kind of optimizer is an error, or a warning', async (
   t.is(warnings.length, 1)
 })
 
+test('a state of another kind is an error, or a warning; one without a kind goes anywhere', async (t) => {
+  const checkpoint = await saved(memoryState({ w: ones(2) }), memoryState({}, { lr: 1 }, 'SGD'))
+  const restore = (kind: string | undefined, options?: RestoreOptions) => {
+    const model = memoryState({ w: zeros(2) }, undefined, 'MLP')
+    const optimizer = memoryState({}, { lr: 0 }, kind)
+    const restoring = restoreCheckpoint(checkpoint, model, optimizer, options)
+    return restoring.then(() => [(model.tensors.w!.data as Float32Array)[0], optimizer.attributes])
+  }
+  await t.throwsAsync(restore('AdamW'), {
+    code: 'CKPT_STATE_MISMATCH',
+    message: /"optimizer" is "AdamW" here and "SGD" in the checkpoint/,
+  })
+  const warnings: string[] = []
+  const onWarning = (message: string) => warnings.push(message)
+  t.deepEqual(await restore('AdamW', { strict: false, onWarning }), [1, { lr: 1 }])
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /"optimizer" is "AdamW" here and "SGD" in the checkpoint/)
+  for (const kind of ['SGD', undefined]) t.deepEqual(await restore(kind), [1, { lr: 1 }])
+})
+
 test('without a callback, a warning goes to the process', async (t) => {
   const checkpoint = await saved(memoryState({ gone: ones(1) }))
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
@@ -586,8 +606,11 @@ test('an abort is heeded until the first byte is written, and then the restore i
       const controller = new AbortController()
       const reason = new Error('enough')
       let copying = false
+      let inTime = false
       const tick = () => {
-        if (happened++ === k) controller.abort(reason)
+        if (happened++ !== k) return
+        inTime = !copying
+        controller.abort(reason)
       }
       const model = memoryState({ big: zeros(big.length), w: zeros(3) }, { lr: 0 })
       const optimizer = taking({ m: zeros(4) }, () => {
@@ -609,7 +632,8 @@ test('an abort is heeded until the first byte is written, and then the restore i
         (error) => (error === reason ? 'aborted' : error),
       )
       outcomes.add(outcome)
-      if (outcome === 'aborted') {
+      if (inTime) {
+        t.is(outcome, 'aborted', `${way}, ${k}`)
         t.false(copying)
         intact(model.tensors.big!.data, zeros(big.length))
         t.deepEqual([model.tensors.w!.data, model.attributes], [zeros(3), { lr: 0 }])

@@ -162,3 +162,13 @@ test('a save of a checkpoint that is closed in the middle of it is refused', asy
   }
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
 })
+
+test('a path that ends like a folder is a TypeError, and nothing is created', async (t) => {
+  const folder = await scratchFolder(t)
+  const model = { stateDict: () => ({ w: { shape: [1], data: Float32Array.of(1) } }) }
+  await t.throwsAsync(saveCheckpoint(join(folder, 'runs/'), model), {
+    instanceOf: TypeError,
+    message: /names a folder/,
+  })
+  t.deepEqual(await fs.readdir(folder), [])
+})

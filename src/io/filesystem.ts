@@ -5,6 +5,7 @@
  */
 
 import * as fs from 'node:fs'
+import { constants } from 'node:os'
 import { promisify } from 'node:util'
 
 export interface FileStatus {
@@ -100,5 +101,8 @@ export function errorCode(error: unknown): string | undefined {
 /** What went wrong, without the call and the path that Node appends: `ENOENT: no such file …`. */
 export function errorReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  // Node has no name for this one, and people do meet it.
+  const { errno } = error as NodeJS.ErrnoException
+  if (errno === -constants.errno.EDQUOT) return 'EDQUOT: disk quota exceeded'
   return errorCode(error) === undefined ? error.message : error.message.replace(/, \w+.*$/s, '')
 }

@@ -204,17 +204,18 @@ test('a file that cannot be read to its end is no sound one, and what was found 
       return 0
     }
   }
-  const lost = 'the check was not finished: the file ended at byte 4040 while it was being read: '
+  // So short a file has been read in one go by then; that it is another one is seen at the end.
+  const lost = 'the check was not finished: the file was changed while it was being read'
   t.deepEqual(await runFake(['verify', whole], { now: truncating(whole), columns: 80 }), {
     code: 1,
-    out: `${whole}: unreadable, 8 tensors, 6.3 KiB\n  ${lost}something has truncated it\n`,
+    out: `${whole}: unreadable, 8 tensors, 6.3 KiB\n  ${lost}\n`,
     err: '',
   })
   const { out } = await runFake(['verify', bad], { now: truncating(bad), columns: 80 })
   const [verdict, fault, end] = out.split('\n')
   t.is(verdict, `${bad}: damaged: 3 of 8 tensors, 6.3 KiB`)
   t.regex(fault!, /^ {2}model: wte\.weight = lm_head\.weight = wte\.weight of ema, /)
-  t.is(end, `  ${lost}something has truncated it`)
+  t.is(end, `  ${lost}`)
 })
 
 test('when nobody reads any more the check ends, and does not say that all is well', async (t) => {

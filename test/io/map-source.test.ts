@@ -37,11 +37,11 @@ withMaps('any part of a file is viewed in place, also where no page begins', asy
     [4_095, 3],
   ] as const) {
     const expected = BYTES.slice(position, position + length)
-    for (const view of [source.view(position, length), source.peek(position, length)]) {
-      t.deepEqual(view, expected)
-      // Of this part alone: whoever is given a view cannot look at what is beside it.
-      t.is(view?.buffer.byteLength, length)
-    }
+    const view = source.view(position, length)
+    t.deepEqual(view, expected)
+    // Of this part alone: whoever is given a view cannot look at what is beside it.
+    t.is(view?.buffer.byteLength, length)
+    t.deepEqual(source.peek(position, length), expected)
     const target = new Uint8Array(length)
     source.readSync(target, position)
     t.deepEqual(target, expected)
@@ -50,6 +50,33 @@ withMaps('any part of a file is viewed in place, also where no page begins', asy
   }
   await source.checkUnchanged()
 })
+
+withMaps(
+  'looks at a file, forwards, backwards and far apart, are all of the right place',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'file')
+    fs.writeFileSync(path, '')
+    const length = 300 * 2 ** 20
+    fs.truncateSync(path, length)
+    const fd = fs.openSync(path, 'r+')
+    // A mark every 16 MiB, and one at the very end.
+    const marks = Array.from({ length: 18 }, (_, i) => (i + 1) * 2 ** 24).concat(length - 4)
+    for (const [i, at] of marks.entries()) fs.writeSync(fd, Uint8Array.of(1, 2, 3, i), 0, 4, at)
+    fs.closeSync(fd)
+    const source = await map(path)
+    t.teardown(() => source.close())
+    const shuffled = marks.map((_, i) => (i * 7) % marks.length)
+    for (const i of [...marks.keys(), ...[...marks.keys()].reverse(), ...shuffled]) {
+      t.deepEqual(source.peek(marks[i]!, 4), Uint8Array.of(1, 2, 3, i))
+      t.deepEqual(source.peek(marks[i]! + 3, 1), Uint8Array.of(i))
+      t.deepEqual(source.peek(marks[i]!, 0), new Uint8Array(0))
+    }
+    // Longer than what is kept at hand.
+    const long = source.peek(2 ** 24, 200 * 2 ** 20)!
+    t.deepEqual(long.subarray(0, 4), Uint8Array.of(1, 2, 3, 0))
+    t.deepEqual(long.subarray(2 ** 24, 2 ** 24 + 4), Uint8Array.of(1, 2, 3, 1))
+  },
+)
 
 withMaps(
   'a view may be written to, and neither the file nor its other readers see it',
@@ -93,6 +120,7 @@ withMaps(
     fs.writeFileSync(path, BYTES)
     const source = await map(path)
     const views = [source.view(0, 5_000)!, source.view(5_000, 5_000)!]
+    t.deepEqual(source.peek(0, 10), BYTES.slice(0, 10))
     source.close()
     source.close()
     t.deepEqual(Buffer.concat(views), Buffer.from(BYTES))
