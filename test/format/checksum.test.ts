@@ -1,0 +1,76 @@
+import zlib from 'node:zlib'
+import test from 'ava'
+import fc from 'fast-check'
+import { crc32, tableCrc32 } from '../../src/format/checksum.js'
+import { holds } from './property.js'
+
+const ascii = (text: string) => new TextEncoder().encode(text)
+const anyCrc = fc.integer({ min: 0, max: 0xffffffff })
+// Around 16, the step of the tables, and beyond.
+const anyBytes = fc.uint8Array({ maxLength: 200 })
+
+for (const [name, crc] of [
+  ['the fastest that the platform has', crc32],
+  ['the portable one', tableCrc32],
+] as const) {
+  test(`${name} is CRC-32/ISO-HDLC: its check value is cbf43926`, (t) => {
+    t.is(crc(ascii('123456789')), 0xcbf43926)
+  })
+
+  test(`${name} knows the values that others publish`, (t) => {
+    t.is(crc(ascii('a')), 0xe8b7be43)
+    t.is(crc(ascii('The quick brown fox jumps over the lazy dog')), 0x414fa339)
+    t.is(crc(new Uint8Array(32)), 0x190a55ad)
+    t.is(crc(new Uint8Array(32).fill(0xff)), 0xff6cab0b)
+  })
+
+  test(`${name} is 0 of nothing, and leaves a seed as it is`, (t) => {
+    t.is(crc(new Uint8Array(0)), 0)
+    t.is(crc(new Uint8Array(0), 0xdeadbeef), 0xdeadbeef)
+  })
+
+  test(`${name} comes to the same over two pieces as over the whole`, (t) => {
+    holds(
+      t,
+      fc.property(anyBytes, fc.nat(), (bytes, n) => {
+        const cut = n % (bytes.length + 1)
+        return crc(bytes.subarray(cut), crc(bytes.subarray(0, cut))) === crc(bytes)
+      }),
+    )
+  })
+
+  test(`${name} changes with every single bit`, (t) => {
+    const bytes = ascii('lightwatch checkpoint')
+    const seen = new Set([crc(bytes)])
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      const flipped = bytes.slice()
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      seen.add(crc(flipped))
+    }
+    t.is(seen.size, 8 * bytes.length + 1)
+  })
+}
+
+test('the portable one gives the same numbers as zlib, for any bytes and any seed', (t) => {
+  holds(
+    t,
+    fc.property(anyBytes, anyCrc, (bytes, seed) => {
+      return tableCrc32(bytes, seed) === zlib.crc32(bytes, seed)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('the portable one reads a view where it lies, and not the memory around it', (t) => {
+  const memory = Uint8Array.from({ length: 100 }, (_, i) => i * 7)
+  for (let start = 0; start < 20; start++) {
+    for (const length of [0, 1, 15, 16, 17, 31, 32, 33, 47, 64]) {
+      const view = memory.subarray(start, start + length)
+      t.is(tableCrc32(view), zlib.crc32(view), `${length} bytes from ${start}`)
+    }
+  }
+})
+
+test('where Node is, its own is taken', (t) => {
+  t.is(crc32, zlib.crc32)
+})

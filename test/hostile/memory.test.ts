@@ -1,0 +1,79 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { runChild } from '../child.js'
+import { scratchFolder } from '../scratch.js'
+import { canMap } from '../ways-to-load.js'
+import { catalogue } from './catalogue.js'
+import { dense } from './dense.js'
+import type { Measurement } from './measure.js'
+
+const MIB = 2 ** 20
+
+// Heap of the process that loads, in MiB.
+const HEAP = 64
+
+// What Node itself takes and gives back at any moment, in bytes.
+const NOISE = 6 * MIB
+
+/** Loads files in a process of their own with little heap, and says what memory each took. */
+async function measure(
+  t: ExecutionContext,
+  files: readonly { readonly name: string; readonly make: () => Uint8Array }[],
+): Promise<Measurement[]> {
+  const folder = await scratchFolder(t)
+  for (const { name, make } of files)
+    await writeFile(join(folder, encodeURIComponent(name)), make())
+  const ways = canMap ? ['map', 'file', 'memory'] : ['file', 'memory']
+  const nodeArguments = [
+    '--expose-gc',
+    `--max-old-space-size=${HEAP}`,
+    // Small, so that garbage does not pile up before it is collected.
+    '--max-semi-space-size=1',
+  ]
+  const lines = await runChild(t, '../hostile/measure', [folder, ...ways], { nodeArguments })
+  // The first file is loaded twice, and counts the second time.
+  const measured = lines.slice(ways.length).map((line) => JSON.parse(line) as Measurement)
+  t.is(measured.length, files.length * ways.length)
+  return measured
+}
+
+if (process.platform === 'linux') {
+  test('no file that is refused takes more memory than a few times its length', async (t) => {
+    t.timeout(120_000)
+    const refused = catalogue.filter(({ noticed = 'open' }) => noticed === 'open')
+    // By number: some names are too long for a file.
+    const files = refused.map(({ make }, i) => ({ name: `${i}`, make }))
+    for (const { file, length, way, outcome, growth } of await measure(t, files)) {
+      const { name, code } = refused[Number(file)]!
+      t.is(outcome, code, name)
+      t.true(growth < 3 * length + NOISE, `${name} (${way}): ${growth} bytes for ${length}`)
+    }
+  })
+
+  test('no file that is sound takes more memory than thirty times its length, however dense', async (t) => {
+    t.timeout(120_000)
+    const files = Object.entries(dense).map(([name, make]) => ({ name, make }))
+    for (const { file, length, way, growth, outcome } of await measure(t, files)) {
+      const name = decodeURIComponent(file)
+      t.true(outcome === 'sound' || outcome === 'CKPT_FLATBUFFER', name)
+      t.true(growth < 30 * length + NOISE, `${name} (${way}): ${growth} bytes for ${length}`)
+    }
+  })
+}
+
+test('of the dense files, those that share nothing but strings and shapes are sound', async (t) => {
+  const { loadCheckpoint } = await import('../../src/index.js')
+  for (const what of ['tensors', 'states without a tensor', 'keys of one map', 'metrics']) {
+    const checkpoint = await loadCheckpoint(dense[what]!())
+    t.true(
+      Math.max(
+        checkpoint.model.size,
+        checkpoint.extras.size,
+        Object.keys(checkpoint.model.attributes).length,
+        Object.keys(checkpoint.metrics).length,
+      ) >= 60_000,
+      what,
+    )
+  }
+})

@@ -1,0 +1,234 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, open, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import test, { type ExecutionContext } from 'ava'
+import { CheckpointError, type CheckpointErrorCode } from '../../src/error.js'
+import { loadCheckpoint } from '../../src/index.js'
+import { Patch } from '../format/patch.js'
+import { scratchFolder } from '../scratch.js'
+import { forge, state, tensor } from './forge.js'
+import { plainModel } from './goldens.js'
+
+const run = promisify(execFile)
+const onUnix = process.platform !== 'win32'
+const onLinux = process.platform === 'linux'
+
+// Milliseconds. Nothing here has a reason to wait for anything; a FIFO would wait for ever.
+const PATIENCE = 20_000
+
+/** Asserts that what is at `path` is refused with that code, mapped and read. */
+async function refused(
+  t: ExecutionContext,
+  path: string,
+  code: CheckpointErrorCode,
+  message?: RegExp,
+): Promise<void> {
+  t.timeout(PATIENCE)
+  for (const map of [true, false]) {
+    const error = await t.throwsAsync(loadCheckpoint(path, { map }), {
+      instanceOf: CheckpointError,
+      code,
+    })
+    t.is((error as CheckpointError).path, path)
+    if (message !== undefined) t.regex(error!.message, message)
+  }
+}
+
+test('a folder is refused', async (t) => {
+  await refused(t, await scratchFolder(t), 'CKPT_READ', /a folder/)
+})
+
+test('what is not there is refused', async (t) => {
+  await refused(t, join(await scratchFolder(t), 'nothing'), 'CKPT_READ')
+})
+
+if (onUnix) {
+  test('a FIFO is refused without waiting for who would write to it', async (t) => {
+    const path = join(await scratchFolder(t), 'fifo')
+    await run('mkfifo', [path])
+    await refused(t, path, 'CKPT_READ', /a device, pipe or socket/)
+  })
+
+  test('a link to a FIFO is refused without waiting', async (t) => {
+    const folder = await scratchFolder(t)
+    await run('mkfifo', [join(folder, 'fifo')])
+    await symlink('fifo', join(folder, 'link'))
+    await refused(t, join(folder, 'link'), 'CKPT_READ', /a device, pipe or socket/)
+  })
+
+  test('a socket is refused', async (t) => {
+    const path = join(await scratchFolder(t), 'socket')
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(path, resolve))
+    t.teardown(() => server.close())
+    await refused(t, path, 'CKPT_READ')
+  })
+
+  for (const device of ['/dev/zero', '/dev/full', '/dev/null', '/dev/random', '/dev/urandom']) {
+    if (!existsSync(device)) continue
+    test(`the device ${device} is refused`, async (t) => {
+      await refused(t, device, 'CKPT_READ', /a device, pipe or socket/)
+    })
+  }
+
+  test('links that lead round in a circle are refused', async (t) => {
+    const folder = await scratchFolder(t)
+    await symlink('b', join(folder, 'a'))
+    await symlink('a', join(folder, 'b'))
+    await refused(t, join(folder, 'a'), 'CKPT_READ')
+  })
+
+  test('a link that leads nowhere is refused, and one that leads to a file is followed', async (t) => {
+    const folder = await scratchFolder(t)
+    const link = join(folder, 'link')
+    await symlink('file', link)
+    await refused(t, link, 'CKPT_READ')
+    await writeFile(join(folder, 'file'), plainModel.bytes)
+    await using checkpoint = await loadCheckpoint(link)
+    t.is(checkpoint.model.size, 2)
+  })
+}
+
+if (onLinux) {
+  // Files as far as the system says, without a length, or with one that is made up.
+  for (const path of ['/proc/self/status', '/proc/self/mem', '/proc/kmsg']) {
+    if (!existsSync(path)) continue
+    test(`${path} is refused without being read`, async (t) => {
+      t.timeout(PATIENCE)
+      for (const map of [true, false]) {
+        const error = await t.throwsAsync(loadCheckpoint(path, { map }), {
+          instanceOf: CheckpointError,
+        })
+        t.regex((error as CheckpointError).code, /^CKPT_(NOT_A_CHECKPOINT|READ)$/)
+      }
+    })
+  }
+
+  test('a file that is shorter than the system says is refused', async (t) => {
+    const path = '/sys/kernel/mm/transparent_hugepage/enabled'
+    if (!existsSync(path)) return t.pass('there is none here')
+    await refused(t, path, 'CKPT_FILE_CHANGED')
+  })
+
+  test('the memory of the whole machine is refused', async (t) => {
+    const path = '/proc/kcore'
+    if (!existsSync(path)) return t.pass('there is none here')
+    t.timeout(PATIENCE)
+    for (const map of [true, false]) {
+      const error = await t.throwsAsync(loadCheckpoint(path, { map }), {
+        instanceOf: CheckpointError,
+      })
+      t.regex((error as CheckpointError).code, /^CKPT_(NOT_A_CHECKPOINT|READ)$/)
+    }
+  })
+}
+
+/**
+ * A sparse file that begins with `start`, as long as the file system takes of these lengths. The
+ * memory file system takes the longest.
+ */
+async function sparseFile(
+  t: ExecutionContext,
+  make: (length: number) => Uint8Array,
+  lengths: readonly number[],
+): Promise<{ path: string; length: number }> {
+  const folders = [await scratchFolder(t)]
+  if (existsSync('/dev/shm')) {
+    const shared = join('/dev/shm', `lightwatch-test-${process.pid}-${Math.random()}`)
+    await mkdir(shared)
+    t.teardown(() => rm(shared, { recursive: true, force: true }))
+    folders.unshift(shared)
+  }
+  for (const length of lengths) {
+    for (const folder of folders) {
+      const path = join(folder, `${length}.ckpt`)
+      await writeFile(path, make(length))
+      try {
+        await truncate(path, length)
+        return { path, length }
+      } catch {
+        await rm(path)
+      }
+    }
+  }
+  throw new Error('no file system here takes a sparse file')
+}
+
+const LENGTHS = [2 ** 50, 2 ** 43, 2 ** 40, 2 ** 33]
+
+/** Metadata of a file of that length that is one tensor. */
+function oneHugeTensor(length: number): Uint8Array {
+  const huge = (offset: number): Uint8Array => {
+    const byteLength = length - offset
+    const forged = { name: 'huge', dtype: 20, shape: [byteLength], offset, byteLength }
+    return forge((b) => ({ model: state(b, 'model', [tensor(b, forged, false)]) }), length)
+  }
+  const metadataLength = huge(0).length
+  return huge(Math.ceil((metadataLength + 4) / 64) * 64)
+}
+
+test('a sparse file of a pebibyte of zeros is refused at once', async (t) => {
+  const { path } = await sparseFile(t, () => new Uint8Array(0), LENGTHS)
+  await refused(t, path, 'CKPT_NOT_A_CHECKPOINT')
+})
+
+test('a checkpoint that was made a pebibyte longer is refused at once', async (t) => {
+  const { path } = await sparseFile(t, () => plainModel.bytes, LENGTHS)
+  await refused(t, path, 'CKPT_FILE_LENGTH')
+})
+
+test('a sparse file of a pebibyte with 2^31 - 1 bytes of metadata is refused at once', async (t) => {
+  const lying = (length: number): Uint8Array => {
+    const patch = new Patch(plainModel.bytes)
+    patch.root.set('file_length', length)
+    patch.root.set('metadata_length', 2 ** 31 - 1)
+    return patch.bytes
+  }
+  const { path } = await sparseFile(t, lying, LENGTHS)
+  await refused(t, path, 'CKPT_FORMAT')
+})
+
+test('a sparse file whose one tensor has a pebibyte is opened, and its tensor is too large', async (t) => {
+  t.timeout(PATIENCE)
+  const { path, length } = await sparseFile(t, oneHugeTensor, LENGTHS)
+  for (const map of [true, false]) {
+    await using checkpoint = await loadCheckpoint(path, { map })
+    t.is(checkpoint.byteLength, length)
+    const tensor = checkpoint.model.get('huge')
+    const tooLarge = { instanceOf: CheckpointError, code: 'CKPT_TENSOR_TOO_LARGE' }
+    if (length > 2 ** 40) {
+      t.throws(() => tensor.data, tooLarge)
+      await t.throwsAsync(tensor.read(), tooLarge)
+    }
+    // Reading all of it would take days; it can be stopped.
+    const reason = new Error('enough')
+    const signal = AbortSignal.abort(reason)
+    t.is(await t.throwsAsync(checkpoint.verify({ signal })), reason)
+  }
+})
+
+test('a file that is cut short under a reader is noticed', async (t) => {
+  const path = join(await scratchFolder(t), 'cut.ckpt')
+  await writeFile(path, plainModel.bytes)
+  await using checkpoint = await loadCheckpoint(path, { map: false })
+  await truncate(path, plainModel.metadataLength)
+  const changed = { instanceOf: CheckpointError, code: 'CKPT_FILE_CHANGED' }
+  const tensor = checkpoint.model.get('layers.0.weight')
+  t.throws(() => tensor.data, changed)
+  await t.throwsAsync(tensor.read(), changed)
+  await t.throwsAsync(checkpoint.verify(), changed)
+})
+
+test('a file that is written to under a reader gives nothing that does not fit', async (t) => {
+  const path = join(await scratchFolder(t), 'rewritten.ckpt')
+  await writeFile(path, plainModel.bytes)
+  await using checkpoint = await loadCheckpoint(path, { map: false })
+  const file = await open(path, 'r+')
+  await file.write(Uint8Array.of(0xff), 0, 1, plainModel.bytes.length - 1)
+  await file.close()
+  const tensors = [...checkpoint.model].map(([, tensor]) => tensor)
+  t.throws(() => tensors.at(-1)!.data, { code: 'CKPT_TENSOR_CHECKSUM' })
+})
