@@ -1,0 +1,35 @@
+/** A save that nobody is in the way of, for a list of the calls that it makes. */
+
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Mutant } from './mutants.js'
+import { Saver } from './save-once.js'
+import { makeScene, type Scene, type SceneName } from './scene.js'
+import type { Call } from './trace.js'
+import { type Injection, record } from './tracer.js'
+
+/** What is saved, and how. */
+export interface Play {
+  /** A folder in which each scene gets one of its own. */
+  readonly folder: string
+  readonly scene: SceneName
+  readonly mutant?: Mutant | undefined
+}
+
+/** The calls of the save, in order; of one in which those in `faults` fail. */
+export async function rehearse(
+  { folder, scene: name, mutant }: Play,
+  faults: readonly Injection[] = [],
+): Promise<Call[]> {
+  const place = join(folder, 'rehearsal')
+  const scene = await makeScene(name, place)
+  const saver = await startSaver(scene, mutant)
+  const calls = await record(saver, place, faults)
+  await rm(place, { recursive: true })
+  return calls
+}
+
+/** A process that is ready to save in the scene. */
+export function startSaver({ job }: Scene, mutant: Mutant | undefined): Promise<Saver> {
+  return Saver.start({ ...job, ...(mutant === undefined ? {} : { mutant }) })
+}

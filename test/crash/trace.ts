@@ -1,0 +1,74 @@
+/** The calls of a save, as strace writes them down, and what each of them is about. */
+
+import { BEGIN, END, type Threads } from './save-once.js'
+import { NOBODYS_PID } from './scene.js'
+
+export type Thread = keyof Threads
+
+export interface Call {
+  readonly thread: Thread
+  readonly name: string
+  /** Its place among the calls of that name in its thread, from 1. */
+  readonly ordinal: number
+  /** Its arguments and what it returned, the same in each recording: see `placeless`. */
+  readonly text: string
+  readonly result: number
+}
+
+// What can touch a file or a folder. A save's `write` calls are not its own: they wake up the event
+// loop, which ends the process where they fail. Names that an architecture lacks are skipped (?).
+export const CALLS = [
+  ...['openat', 'open', 'close', 'pwrite64', 'pwritev', 'fsync', 'fdatasync', 'ftruncate'],
+  ...['fallocate', 'rename', 'renameat', 'renameat2', 'link', 'linkat', 'unlink', 'unlinkat'],
+  ...['mkdir', 'mkdirat', 'fchmod', 'fchown', 'chmod', 'chown', 'fchmodat', 'fchownat', 'lchown'],
+  ...['statx', 'newfstatat', 'fstat', 'stat', 'lstat', 'readlink', 'readlinkat', 'getdents64'],
+  ...['access', 'faccessat', 'utimensat', 'copy_file_range', 'sendfile'],
+]
+  .map((name) => `?${name}`)
+  .join()
+
+const LINE = /^(\d+) +(\w+)\((.*)$/
+
+/**
+ * The calls between the marks that the program sets, in the order in which they were made. `place` is
+ * the scene's folder.
+ */
+export function parseTrace(text: string, threads: Threads, place: string): Call[] {
+  const calls: Call[] = []
+  const counts = new Map<string, number>()
+  let inside = false
+  for (const line of text.split('\n')) {
+    const [, number, name = '', rest = ''] = LINE.exec(line) ?? []
+    if (number === undefined) continue
+    if (rest.includes(END)) return calls
+    const thread = (['main', 'worker'] as const).find((thread) => threads[thread] === +number)
+    const key = `${thread} ${name}`
+    const ordinal = (counts.get(key) ?? 0) + 1
+    counts.set(key, ordinal)
+    if (inside) {
+      if (thread === undefined) throw new Error(`a call by a third thread: ${line}`)
+      calls.push({ thread, name, ordinal, text: placeless(rest, place), result: resultOf(rest) })
+    }
+    if (rest.includes(BEGIN)) inside = true
+  }
+  throw new Error(`the save did not end:\n${text}`)
+}
+
+function resultOf(text: string): number {
+  return Number(/\) += (-?\d+)/.exec(text)?.[1] ?? Number.NaN)
+}
+
+/** Without what differs from one save to the next: the scene's folder is ~, and so on. */
+function placeless(text: string, place: string): string {
+  return text
+    .replaceAll(place, '~')
+    .replaceAll(/\.([^/"]+)\.[0-9a-f]{8}\.(\d+)\.[0-9a-f]{16}\.tmp/g, (_, name, pid) =>
+      Number(pid) === NOBODYS_PID ? `${name}.LEFTOVER` : `${name}.TEMPORARY`,
+    )
+    .replaceAll(/0x[0-9a-f]+|\b\d+(?=<)/g, '…')
+}
+
+/** A call, for people. */
+export function describeCall({ thread, name, text }: Call): string {
+  return `${name}(${text}${thread === 'main' ? ', by the main thread' : ''}`
+}

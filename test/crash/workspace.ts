@@ -1,0 +1,76 @@
+/** Folders of the harness's own, and file systems that are mounted in them. */
+
+import { execFile, execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdir, mkdtemp, realpath } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { ExecutionContext } from 'ava'
+import { undoAtExit } from './clean-up.js'
+
+const run = promisify(execFile)
+
+const NAME = /^lightwatch-crash-(\d+)-/
+
+/** An empty folder that is gone after the test, with everything that is mounted in it. */
+export async function workspace(t: ExecutionContext): Promise<string> {
+  const { folder, removeNow } = await folderIn(await realpath(tmpdir()))
+  t.teardown(removeNow)
+  return folder
+}
+
+/** An empty folder that is gone when the process has ended. */
+export async function folderIn(parent: string): Promise<{ folder: string; removeNow: () => void }> {
+  removeLeftovers(parent)
+  const folder = await mkdtemp(join(parent, `lightwatch-crash-${process.pid}-`))
+  return { folder, removeNow: undoAtExit(() => remove(folder)) }
+}
+
+/** Mounts something in a new folder, with these arguments of `mount`; unmounted with the workspace. */
+export async function mount(folder: string, ...args: readonly string[]): Promise<string> {
+  await mkdir(folder, { recursive: true })
+  await run('mount', [...args, folder])
+  return folder
+}
+
+/** Runs a program, and returns what it printed; throws with what it complained about. */
+export async function command(program: string, ...args: readonly string[]): Promise<string> {
+  return (await run(program, args)).stdout
+}
+
+/** The folders of runs that were killed. */
+function removeLeftovers(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const [, pid] = NAME.exec(name) ?? []
+    if (pid !== undefined && !isAlive(Number(pid))) remove(join(parent, name))
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+function remove(folder: string): void {
+  for (const mounted of mountsBelow(folder).reverse()) {
+    try {
+      execFileSync('umount', [mounted], { stdio: 'ignore' })
+    } catch {
+      // Somebody is in there still; it goes when they do.
+      execFileSync('umount', ['--lazy', mounted], { stdio: 'ignore' })
+    }
+  }
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+}
+
+function mountsBelow(folder: string): string[] {
+  return readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((path) => path.startsWith(`${folder}/`))
+}

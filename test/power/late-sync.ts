@@ -1,0 +1,27 @@
+/** A sync that is held up: time to break a disk right before it, or to repair it. */
+
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Injection } from '../crash/tracer.js'
+
+// Milliseconds until something has to have come about.
+const PATIENCE = 20_000
+
+/** A save's syncs in a folder that is there: of the folder above, of the file, of the folder. */
+export const FOLDER_SYNC = 3
+
+/** The sync of that number takes place a while later than it should. */
+export function lateSync(ordinal: number): Injection {
+  return {
+    call: { thread: 'worker', name: 'fsync', ordinal },
+    fault: { kind: 'delay', milliseconds: 1500 },
+  }
+}
+
+/** Waits for something to come about. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const start = performance.now()
+  while (!(await condition())) {
+    if (performance.now() - start > PATIENCE) throw new Error('it never came about')
+    await wait(5)
+  }
+}

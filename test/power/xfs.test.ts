@@ -1,0 +1,9 @@
+/** Power cuts on XFS. */
+
+import { testPowerCuts } from './power.js'
+
+testPowerCuts('xfs', [
+  { mutant: 'no-folder-sync', scene: 'overwrite' },
+  { mutant: 'no-file-sync', scene: 'overwrite' },
+  { mutant: 'rename-before-sync', scene: 'overwrite' },
+])
