@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { loadCheckpoint } from '../src/index.js'
 import { differences, statesOf } from '../src/resume-check/difference.js'
-import { digits, installExample, jax } from './install-example.js'
+import { digits, installExample, jax, plain } from './install-example.js'
 
 interface Example {
   readonly title: string
@@ -39,6 +39,12 @@ const EXAMPLES: readonly Example[] = [
     folder: jax,
     program: 'train.js',
     settings: ['--steps', '200'],
+  },
+  {
+    title: 'plain JavaScript',
+    folder: plain,
+    program: 'train.js',
+    settings: ['--steps', '400'],
   },
 ]
 

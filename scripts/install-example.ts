@@ -20,6 +20,7 @@ import { fileURLToPath } from 'node:url'
 /** The examples' folders. */
 export const digits = fileURLToPath(new URL('../examples/digits', import.meta.url))
 export const jax = fileURLToPath(new URL('../examples/jax', import.meta.url))
+export const plain = fileURLToPath(new URL('../examples/plain', import.meta.url))
 
 const lockfileOf = (folder: string) => join(folder, 'package-lock.json')
 // A copy of the lock file of that install which is in place; it goes with it.
@@ -36,7 +37,7 @@ const NAMELESS_MS = 5000
  * that call this at the same time wait for the one that installs. Throws an Error with npm's last
  * lines where the install fails.
  *
- * @param folder `digits` or `jax`
+ * @param folder `digits`, `jax` or `plain`
  */
 export async function installExample(folder: string): Promise<void> {
   while (!isInstalled(folder)) {

@@ -54,7 +54,7 @@ export type CheckpointErrorCode =
 export interface CheckpointErrorFields {
   /** The file, as the caller named it. */
   readonly path?: string
-  /** The rule of the format that is broken, e.g. `tensor.order`. */
+  /** The rule of the format that is broken, e.g. `tensor.offset`. */
   readonly rule?: string
   /** The state: `model`, `optimizer` or the name of an extra. */
   readonly state?: string

@@ -531,6 +531,8 @@ test('a folder that cannot be synced on its file system makes a save that is dur
     const folders = new Set<unknown>()
     const observed = observedFileSystem({
       before({ operation, arguments: [fd] }) {
+        // The number of a folder that was closed may come back as a file's.
+        if (operation === 'close') folders.delete(fd)
         if (operation === 'fsync' && folders.has(fd)) throw systemError(code, operation)
       },
     })

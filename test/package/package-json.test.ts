@@ -33,7 +33,7 @@ test('every entry has its types, and the main one is split between Node and brow
 })
 
 test('the lock file names no registry', async (t) => {
-  for (const folder of ['', 'examples/digits/', 'examples/jax/']) {
+  for (const folder of ['', 'examples/digits/', 'examples/jax/', 'examples/plain/']) {
     const lock = await readFile(
       new URL(`../../${folder}package-lock.json`, import.meta.url),
       'utf8',
