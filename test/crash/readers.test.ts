@@ -13,7 +13,7 @@ import { workspace } from './workspace.js'
 const READS = scaled(10_000)
 
 // A negative control that has not been caught by then is not.
-const CONTROL_READS = 2000
+const CONTROL_READS = 20_000
 
 // Steps of each saver, again and again: so the reader has all of them at hand.
 const PERIOD = 16

@@ -42,7 +42,7 @@ export interface Outcome {
   readonly cause?: string | undefined
 }
 
-// Names of files that do not exist: looking for them shows in a trace where the save is.
+/** Names of files that do not exist: looking for them shows in a trace where the save is. */
 export const BEGIN = '/lightwatch-save-begins'
 export const END = '/lightwatch-save-ends'
 
@@ -55,13 +55,13 @@ export interface SaveOnceOptions {
 /** A process that is ready to save. */
 export class Saver {
   readonly threads: Threads
-  readonly process: ChildProcess
   /** Resolves when it has ended, to the signal that killed it, and to its outcome if it had one. */
   readonly ended: Promise<{ readonly signal: NodeJS.Signals | null; readonly outcome?: Outcome }>
-  #outcome: Promise<Outcome | undefined>
+  readonly #process: ChildProcess
+  readonly #outcome: Promise<Outcome | undefined>
 
   private constructor(child: ChildProcess, threads: Threads, lines: AsyncIterator<string>) {
-    this.process = child
+    this.#process = child
     this.threads = threads
     this.#outcome = lines.next().then(({ value }) => value && JSON.parse(value))
     this.ended = Promise.all([once(child, 'close'), this.#outcome]).then(
@@ -104,16 +104,12 @@ export class Saver {
 
   /** Tells it to save. */
   begin(): void {
-    this.process.stdin?.end('!')
+    this.#process.stdin?.end('!')
   }
 
   /** Tells it to save, and waits for how that ended; it may be still there. */
   async save(): Promise<Outcome | undefined> {
     this.begin()
     return this.#outcome
-  }
-
-  kill(): void {
-    this.process.kill('SIGKILL')
   }
 }

@@ -43,7 +43,12 @@ export async function command(program: string, ...args: readonly string[]): Prom
 function removeLeftovers(parent: string): void {
   for (const name of readdirSync(parent)) {
     const [, pid] = NAME.exec(name) ?? []
-    if (pid !== undefined && !isAlive(Number(pid))) remove(join(parent, name))
+    if (pid === undefined || isAlive(Number(pid))) continue
+    try {
+      remove(join(parent, name))
+    } catch {
+      // Another user's, or another run is about it.
+    }
   }
 }
 

@@ -24,7 +24,7 @@ import { parseArgs } from 'node:util'
 import { type Stretch, type TargetName, targetNames } from './campaign.js'
 import { buildOracle } from './cpp/build.js'
 import { runCrew } from './crew.js'
-import { Report } from './report.js'
+import { describeFailure, Report } from './report.js'
 
 // How many of a thousand inputs each target gets, and how many inputs are one stretch.
 const SHARES: Readonly<Record<TargetName, { share: number; stretch: number }>> = {
@@ -104,6 +104,11 @@ try {
     plan(),
     (stretch, result) => {
       report.add(stretch, result)
+      for (const failure of 'error' in result ? [result] : result.failures) {
+        const text = describeFailure(failure)
+        console.log(text)
+        if (values.log !== undefined) appendFileSync(values.log, `${text}\n`)
+      }
       if (values.log !== undefined && performance.now() - logged > LOG_INTERVAL) {
         logged = performance.now()
         appendFileSync(values.log, `${report.line()}\n`)

@@ -5,6 +5,11 @@ import type { Failure, Stretch, StretchResult, TargetName } from './campaign.js'
 /** Most memory that a worker may have had, in bytes. */
 export const MEMORY_LIMIT = 768 * 2 ** 20
 
+/** What failed, and how to see it again. */
+export function describeFailure({ target, seed, index, error, input }: Failure): string {
+  return `FAILED: --targets ${target} --seed ${seed} --from ${index} --count 1\n${error}\n${input}`
+}
+
 // Outcomes of inputs that were refused before the verifier saw them.
 const BEFORE_VERIFIER =
   /^(CKPT_(NOT_A_CHECKPOINT|VERSION|FILE_LENGTH|METADATA_CHECKSUM)|CKPT_FORMAT (head|version|metadata_length)|longer than)/
@@ -83,10 +88,7 @@ export class Report {
         lines.push(`  ${String(count).padStart(10)}  ${outcome}`)
       }
     }
-    for (const { target, seed, index, error, input } of this.failures) {
-      lines.push('', `FAILED: --targets ${target} --seed ${seed} --from ${index} --count 1`, error)
-      lines.push(input)
-    }
+    for (const failure of this.failures) lines.push('', describeFailure(failure))
     return lines.join('\n')
   }
 

@@ -5,7 +5,8 @@ import { openCheckpoint } from '../../src/open-checkpoint.js'
 import { Patch } from '../format/patch.js'
 import { examine, refusal } from '../fuzz/examine.js'
 import { fixFileLength, fixMetadataChecksum } from '../fuzz/reseal.js'
-import { goldens, largeForm, largeFormLength, SparseSource } from './goldens.js'
+import { goldens, largeForm, largeFormLength } from './goldens.js'
+import { SparseSource } from './sparse-source.js'
 
 /** What became of a file, all of which is looked at: the code of its error, or `sound`. */
 async function outcomeOf(file: Uint8Array): Promise<string> {

@@ -10,8 +10,6 @@ export interface Fixture {
   readonly rule?: string
   /** When it is noticed: as it is opened (the default), as bytes are read, as the config is parsed. */
   readonly noticed?: 'open' | 'read' | 'config'
-  /** Where in the file the fault is said to be, in bytes, where that is part of what is promised. */
-  readonly offset?: number
 }
 
 /** Fixtures with the same code, and the same rule where it is given. */

@@ -5,8 +5,8 @@
 
 import { encode } from '../../src/format/encode.js'
 import { MemorySink, type SaveOptions, type Stateful, saveCheckpoint } from '../../src/index.js'
-import type { Source } from '../../src/io/source.js'
 import { objectOf } from '../format/contents.js'
+import { Patch } from '../format/patch.js'
 import { memoryState } from '../memory-state.js'
 
 export interface Golden {
@@ -24,16 +24,9 @@ async function golden(
 ): Promise<Golden> {
   const sink = new MemorySink()
   await saveCheckpoint(sink, model, optimizer, options)
-  const { bytes } = sink
-  return { name, bytes, metadataLength: metadataLengthOf(bytes) }
-}
-
-/** What the head of a sound file says about its metadata. */
-export function metadataLengthOf(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const root = view.getUint32(0, true)
-  const vtable = root - view.getInt32(root, true)
-  return view.getUint32(root + view.getUint16(vtable + 6, true), true)
+  const { view, root } = new Patch(sink.bytes)
+  const metadataLength = view.getUint32(root.position('metadata_length'), true)
+  return { name, bytes: sink.bytes, metadataLength }
 }
 
 /** No byte like its neighbour, and none like its index: bytes that are out of place show. */
@@ -154,53 +147,7 @@ export const largeForm: Golden = (() => {
 })()
 
 /** Length of the file that `largeForm` describes. */
-export const largeFormLength: number = encodedFileLength(largeForm.bytes)
-
-function encodedFileLength(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const root = view.getUint32(0, true)
-  const vtable = root - view.getInt32(root, true)
-  return Number(view.getBigUint64(root + view.getUint16(vtable + 10, true), true))
-}
-
-/** A file of any length, of which only the first bytes are something; the others are zeros. */
-export class SparseSource implements Source {
-  readonly kind = 'file'
-  readonly size: number
-  readonly #start: Uint8Array
-  /** How far into the file it has been read, in bytes. */
-  furthest = 0
-  closed = false
-
-  constructor(start: Uint8Array, size: number) {
-    this.#start = start
-    this.size = size
-  }
-
-  view(): undefined {
-    return undefined
-  }
-
-  peek(): undefined {
-    return undefined
-  }
-
-  readSync(target: Uint8Array, position: number): void {
-    const end = position + target.byteLength
-    if (position < 0 || end > this.size) throw new Error(`a read of ${position} to ${end}`)
-    this.furthest = Math.max(this.furthest, end)
-    target.fill(0)
-    const here = this.#start.subarray(position, Math.min(end, this.size))
-    target.set(here.subarray(0, target.byteLength))
-  }
-
-  async read(target: Uint8Array, position: number): Promise<void> {
-    this.readSync(target, position)
-  }
-
-  async checkUnchanged(): Promise<void> {}
-
-  close(): void {
-    this.closed = true
-  }
-}
+export const largeFormLength: number = (() => {
+  const { view, root } = new Patch(largeForm.bytes)
+  return Number(view.getBigUint64(root.position('file_length'), true))
+})()

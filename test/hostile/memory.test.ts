@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { loadCheckpoint } from '../../src/index.js'
 import { runChild } from '../child.js'
 import { scratchFolder } from '../scratch.js'
 import { canMap } from '../ways-to-load.js'
@@ -63,7 +64,6 @@ if (process.platform === 'linux') {
 }
 
 test('of the dense files, those that share nothing but strings and shapes are sound', async (t) => {
-  const { loadCheckpoint } = await import('../../src/index.js')
   for (const what of ['tensors', 'states without a tensor', 'keys of one map', 'metrics']) {
     const checkpoint = await loadCheckpoint(dense[what]!())
     t.true(

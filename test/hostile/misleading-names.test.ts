@@ -8,6 +8,7 @@ import { checkMessage } from '../fuzz/examine.js'
 import { memoryState } from '../memory-state.js'
 import { scratchFolder } from '../scratch.js'
 import { loadBy, ways } from '../ways-to-load.js'
+import { plainModel } from './goldens.js'
 import { MISLEADING, misleadingFile } from './names.js'
 
 const file = await misleadingFile()
@@ -112,7 +113,6 @@ for (const way of ways) {
 
 test('a name that is missing is none of those that every object has', async (t) => {
   const path = join(await scratchFolder(t), 'plain.ckpt')
-  const { plainModel } = await import('./goldens.js')
   await writeFile(path, plainModel.bytes)
   await using checkpoint = await loadBy('memory', path)
   for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {

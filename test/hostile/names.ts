@@ -6,7 +6,7 @@ import { Patch } from '../format/patch.js'
 import { memoryState } from '../memory-state.js'
 import { type Fixture, refusedWith } from './fixture.js'
 import { forge, state, tensor } from './forge.js'
-import { roomy } from './roomy.js'
+import { type Roomy, roomy } from './roomy.js'
 
 /** What UTF-8 does not have, whatever a lenient decoder makes of it. */
 const NO_UTF8: { readonly [what: string]: readonly number[] } = {
@@ -22,7 +22,7 @@ const NO_UTF8: { readonly [what: string]: readonly number[] } = {
 }
 
 /** Puts a string of these bytes into the room, and returns where it is. */
-function stringOf(patch: Parameters<Parameters<typeof roomy>[0]>[0], bytes: readonly number[]) {
+function stringOf(patch: Roomy, bytes: readonly number[]) {
   patch.view.setUint32(patch.room, bytes.length, true)
   patch.bytes.set(bytes, patch.room + 4)
   return patch.room

@@ -2,6 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { loadCheckpoint } from '../../src/index.js'
+import { openFile } from '../../src/io/file-source.js'
+import { mapFile } from '../../src/io/map-source.js'
 import { scratchFolder } from '../scratch.js'
 import { canMap, loadBy, type Way, ways } from '../ways-to-load.js'
 import { goldens, tied } from './goldens.js'
@@ -95,8 +97,6 @@ test('memory that is shared between threads is read like any other', async (t) =
 
 if (canMap) {
   test('map: no range beyond the file is ever shown', async (t) => {
-    const { mapFile } = await import('../../src/io/map-source.js')
-    const { openFile } = await import('../../src/io/file-source.js')
     const path = join(await scratchFolder(t), 'golden.ckpt')
     await writeFile(path, tied.bytes)
     const source = (await mapFile(await openFile(path)))!
@@ -117,33 +117,3 @@ if (canMap) {
     source.close()
   })
 }
-
-test('a file whose head changes between two looks at it is not believed', async (t) => {
-  // Longer than what is read first, so that there is a second read.
-  const { MemorySink, saveCheckpoint } = await import('../../src/index.js')
-  const { openCheckpoint } = await import('../../src/open-checkpoint.js')
-  const { Patch } = await import('../format/patch.js')
-  const { memoryState } = await import('../memory-state.js')
-  const { SparseSource } = await import('./goldens.js')
-  const sink = new MemorySink()
-  await saveCheckpoint(sink, memoryState({ w: Uint8Array.of(1) }, { text: 'x'.repeat(8192) }))
-  const sound = sink.bytes
-  const lying = new Patch(sound)
-  lying.root.set('file_length', 2 ** 40)
-  lying.root.set('epoch', 7)
-  lying.seal()
-
-  class Changing extends SparseSource {
-    #reads = 0
-    override async read(target: Uint8Array, position: number): Promise<void> {
-      const from = this.#reads++ === 0 ? sound : lying.bytes
-      target.set(from.subarray(position, position + target.byteLength))
-    }
-  }
-  // What the first look has found is what counts; the checksum of what came later does not fit it, or
-  // it is the same.
-  const source = new Changing(sound, sound.length)
-  const checkpoint = await openCheckpoint(source)
-  t.is(checkpoint.byteLength, sound.length)
-  t.is(checkpoint.epoch, 0)
-})

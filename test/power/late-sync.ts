@@ -6,7 +6,7 @@ import type { Injection } from '../crash/tracer.js'
 // Milliseconds until something has to have come about.
 const PATIENCE = 20_000
 
-/** A save's syncs in a folder that is there: of the folder above, of the file, of the folder. */
+/** Of a save into a folder that is there: after the folder above, and the file. */
 export const FOLDER_SYNC = 3
 
 /** The sync of that number takes place a while later than it should. */

@@ -7,7 +7,7 @@
 import type { Disk } from '../crash/disk.js'
 import { command } from '../crash/workspace.js'
 
-/** Cuts the power of a disk and turns it on again. Processes may still have files open there. */
+/** Cuts the power of a disk. Processes may still have files open there; their calls fail. */
 export async function cutPower(disk: Disk): Promise<void> {
   // Without -f: the journal in memory is lost as well.
   await command('xfs_io', '-x', '-c', 'shutdown', disk.path)
