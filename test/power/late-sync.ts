@@ -9,11 +9,15 @@ const PATIENCE = 20_000
 /** Of a save into a folder that is there: after the folder above, and the file. */
 export const FOLDER_SYNC = 3
 
+// Milliseconds that a sync is held up: far longer than what is to happen meanwhile takes, also on a
+// machine that is busy with other things.
+const DELAY = 5000
+
 /** The sync of that number takes place a while later than it should. */
 export function lateSync(ordinal: number): Injection {
   return {
     call: { thread: 'worker', name: 'fsync', ordinal },
-    fault: { kind: 'delay', milliseconds: 1500 },
+    fault: { kind: 'delay', milliseconds: DELAY },
   }
 }
 
