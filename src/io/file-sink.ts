@@ -178,6 +178,9 @@ export class FileSink implements Sink {
     try {
       if (folder === undefined) return 'file-only'
       await this.#fs.fsync(folder)
+      // XFS that has shut itself down, because its disk failed, calls the sync of a folder a success
+      // that does nothing (Linux 6.18). To this it answers with EIO.
+      await this.#fs.fstat(folder)
       return 'durable'
     } catch (cause) {
       if (CANNOT_SYNC.includes(errorCode(cause) ?? '')) return 'file-only'

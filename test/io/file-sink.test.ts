@@ -496,7 +496,7 @@ for (const { name, prepare } of scenarios) {
         )
         const at = `${code} in call ${index}, ${operation}`
         if (index > rename) {
-          t.is(outcome, operation === 'fsync' ? 'CKPT_NOT_DURABLE' : 'durable', at)
+          t.is(outcome, operation === 'close' ? 'durable' : 'CKPT_NOT_DURABLE', at)
         } else if (
           DISPENSABLE.has(operation) ||
           // Whoever may not read the folder above cannot sync it, and has not made this one in it.

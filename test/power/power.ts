@@ -125,10 +125,7 @@ export function testPowerCuts(format: 'ext4' | 'xfs', controls: readonly Control
       await until(async () => (await whichStep(path, [OLD, NEW])) === NEW)
       // As after an error of its journal's. The process lives on, and gets to know.
       await cutPower(disk)
-      const outcome = await saved
-      // XFS answers a folder's sync with success where it has shut down just before: nothing of the
-      // folder waits for its log any more. Then nobody can know, and what counts is the file.
-      if (format === 'ext4') faults.push(...outcomeFaults(outcome, 'not durable', 'EIO'))
+      faults.push(...outcomeFaults(await saved, 'not durable', 'EIO'))
       await saver.ended
       await restorePower(disk)
       const found = await whichStep(path, [OLD, NEW])
