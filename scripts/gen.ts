@@ -1,19 +1,18 @@
 /**
- * `npm run gen`: writes generated/ anew from schema/checkpoint.fbs. A schema that flatc does not take,
+ * `npm run gen`: writes all generated code anew from schema/checkpoint.fbs. A schema that flatc does not take,
  * or that does not conform to a released one, is reported, and then nothing is written.
  * `npm run gen -- <folder>` does so for the project in another folder.
  */
 
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { GENERATED, generate, writeGenerated } from './generated.js'
+import { generate, generatedFolders, writeGenerated } from './generated.js'
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url))
 
 try {
   const files = await generate(folder)
   await writeGenerated(folder, files)
-  console.log(`${files.size} files in ${join(folder, GENERATED)}`)
+  console.log(`${files.size} files in ${generatedFolders.join(', ')}`)
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1

@@ -1,20 +1,25 @@
 /**
- * What is in generated/, made from schema/checkpoint.fbs: flatc's classes for the tables and enums,
- * and the description that drives the verifier. Making is apart from writing, so that a mistake in
- * the schema leaves the folder as it was, and a test can compare without writing.
+ * What is made from schema/checkpoint.fbs: in generated/, flatc's classes for the tables and enums, and
+ * the description that drives the verifier; and flatc's code for the bindings in other languages.
+ * Making is apart from writing, so that a mistake in the schema leaves the folders as they were, and
+ * a test can compare without writing.
  */
 
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative, sep } from 'node:path'
 import type { SchemaDescription } from '../src/format/description.js'
+import { bindingFolders, generateBindings } from './bindings.js'
 import { describeSchema } from './describe-schema.js'
 import { flatc, flatcVersion } from './flatc.js'
 import { type Reflection, reflect } from './reflection.js'
 import { checkConformity, readReleased, SCHEMA } from './released.js'
 
-/** The folder of generated files in a project's folder. */
-export const GENERATED = 'generated'
+/** The folder of what the library itself uses. */
+const GENERATED = 'generated'
+
+/** The folders in a project's folder that hold generated files, and nothing else. */
+export const generatedFolders: readonly string[] = [GENERATED, ...bindingFolders]
 
 // The generated classes are only sure to go with the runtime of their own version.
 const MANIFEST = new URL('../package.json', import.meta.url)
@@ -22,7 +27,7 @@ const MANIFEST = new URL('../package.json', import.meta.url)
 const NOTE = `// Generated from ${SCHEMA}; do not edit: npm run gen`
 
 /**
- * Makes the generated files of the project in `folder`: their text by their path in generated/, with
+ * Makes the generated files of the project in `folder`: their text by their path in the project, with
  * forward slashes. Writes nothing. Throws where the schema is wrong or does not conform to a release,
  * and where flatc makes something that we could not use.
  */
@@ -32,39 +37,44 @@ export async function generate(folder: string): Promise<Map<string, string>> {
   const reflection = await reflect(schema, SCHEMA)
   const description = descriptionModule(describeSchema(reflection))
   const classes = await generateClasses(schema, reflection)
+  const bindings = await generateBindings(schema, reflection)
   await checkConformity(schema, await readReleased(folder))
-  return new Map([...classes, ['description.ts', description]])
+  const ours = [...classes, ['description.ts', description] as const].map(
+    ([path, text]) => [`${GENERATED}/${path}`, text] as const,
+  )
+  return new Map([...ours, ...bindings])
 }
 
 /**
- * Makes `files` the files in generated/ of the project in `folder`, and removes all others there.
- * Files that have not changed are not touched.
+ * Makes `files` the generated files of the project in `folder`, and removes all others in their
+ * folders. Files that have not changed are not touched.
  */
 export async function writeGenerated(
   folder: string,
   files: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const generated = join(folder, GENERATED)
   const before = await readGenerated(folder)
   for (const [path, text] of files) {
     if (before.get(path) === text) continue
-    await mkdir(dirname(join(generated, path)), { recursive: true })
-    await writeFile(join(generated, path), text)
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), text)
   }
   for (const path of before.keys()) {
-    if (!files.has(path)) await rm(join(generated, path))
+    if (!files.has(path)) await rm(join(folder, path))
   }
 }
 
-/** The files in generated/ of the project in `folder`, in the form in which `generate` gives them. */
+/** The generated files of the project in `folder`, in the form in which `generate` gives them. */
 export async function readGenerated(folder: string): Promise<Map<string, string>> {
-  const generated = join(folder, GENERATED)
   const files = new Map<string, string>()
-  if (!existsSync(generated)) return files
-  for (const entry of await readdir(generated, { recursive: true, withFileTypes: true })) {
-    if (entry.isDirectory()) continue
-    const path = join(entry.parentPath, entry.name)
-    files.set(relative(generated, path).split(sep).join('/'), await readFile(path, 'utf8'))
+  for (const generated of generatedFolders.map((path) => join(folder, path))) {
+    if (!existsSync(generated)) continue
+    for (const entry of await readdir(generated, { recursive: true, withFileTypes: true })) {
+      // What Python compiles, it keeps beside its source.
+      if (entry.isDirectory() || entry.parentPath.endsWith('__pycache__')) continue
+      const path = join(entry.parentPath, entry.name)
+      files.set(relative(folder, path).split(sep).join('/'), await readFile(path, 'utf8'))
+    }
   }
   return files
 }

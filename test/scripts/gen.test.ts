@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { generate, readGenerated } from '../../scripts/generated.js'
+import { generate, generatedFolders, readGenerated } from '../../scripts/generated.js'
 import { checkConformity, isReleased, readReleased } from '../../scripts/released.js'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
@@ -39,10 +39,16 @@ function run(script: string, folder: string, env: NodeJS.ProcessEnv = {}) {
 
 const sorted = (files: ReadonlyMap<string, string>) => Object.fromEntries([...files].sort())
 
-test('generated/ is what `npm run gen` makes of the schema now', async (t) => {
+test('the generated code of every language is what `npm run gen` makes of the schema now', async (t) => {
   const made = await generate(project)
-  t.true(made.has('description.ts'))
-  t.true(made.has('lightwatch/format/checkpoint.ts'))
+  t.true(made.has('generated/description.ts'))
+  t.true(made.has('generated/lightwatch/format/checkpoint.ts'))
+  for (const folder of generatedFolders) {
+    t.true(
+      [...made.keys()].some((path) => path.startsWith(`${folder}/`)),
+      folder,
+    )
+  }
   t.deepEqual(sorted(await readGenerated(project)), sorted(made))
 })
 
@@ -52,6 +58,7 @@ test('writes what is missing or different, and removes what is no longer made', 
     'generated/description.ts': 'stale',
     'generated/lightwatch/format/no-longer.ts': 'stale',
     'generated/format.ts': 'stale',
+    'bindings/go/internal/format/NoLonger.go': 'stale',
   })
   const { status, stderr } = run('gen.ts', folder)
   t.is(status, 0, stderr)
@@ -71,8 +78,8 @@ test('a mistake in the schema is reported with its line, and nothing is written'
   t.true(stderr.includes(`lung, originally at: schema/checkpoint.fbs:${line}`), stderr)
   t.is(stdout, '')
   t.deepEqual(sorted(await readGenerated(folder)), {
-    'description.ts': 'as it was',
-    'stale.ts': 'as it was',
+    'generated/description.ts': 'as it was',
+    'generated/stale.ts': 'as it was',
   })
 })
 
@@ -104,7 +111,9 @@ test('a schema that does not conform to a release generates nothing', async (t) 
   const { status, stderr } = run('gen.ts', folder)
   t.is(status, 1)
   t.regex(stderr, /does not conform to schema\/released\/0\.1\.0\.fbs/)
-  t.deepEqual(sorted(await readGenerated(folder)), { 'description.ts': 'as it was' })
+  t.deepEqual(sorted(await readGenerated(folder)), {
+    'generated/description.ts': 'as it was',
+  })
 })
 
 const NOT_CONFORMING: [what: string, from: string, to: string, message: RegExp][] = [
@@ -235,5 +244,7 @@ posixTest('a flatc that says all went well and makes nothing is found out', asyn
   const { status, stderr } = run('gen.ts', folder, { FLATC })
   t.is(status, 1)
   t.regex(stderr, /flatc was to write checkpoint\.bfbs/)
-  t.deepEqual(sorted(await readGenerated(folder)), { 'description.ts': 'as it was' })
+  t.deepEqual(sorted(await readGenerated(folder)), {
+    'generated/description.ts': 'as it was',
+  })
 })

@@ -1,0 +1,1 @@
+# Generated from schema/checkpoint.fbs; do not edit: npm run gen

@@ -1,0 +1,93 @@
+/**
+ * What flatc makes of the schema for the bindings in other languages, each in a folder of its own
+ * that holds nothing else. (C++ is not among them: its code goes with the headers of one version of
+ * FlatBuffers, so it is made at build time, by the flatc that comes with the headers in use.)
+ */
+
+import { posix } from 'node:path'
+import { flatc } from './flatc.js'
+import type { Reflection } from './reflection.js'
+import { SCHEMA } from './released.js'
+
+interface Binding {
+  /** flatc's options. */
+  readonly args: readonly string[]
+  /** The folder of its generated files, in the project. */
+  readonly folder: string
+  /** Begins a comment that ends with its line. */
+  readonly comment: string
+  /** What a file of flatc's is called in there; undefined where we have no use for it. */
+  readonly name: (path: string) => string | undefined
+  /** What is changed in it. */
+  readonly edit?: (text: string) => string
+  /** The files that have to come out, for tables and enums of these names. */
+  readonly expected: (names: readonly string[]) => readonly string[]
+}
+
+// Where flatc puts the files of our namespace.
+const NAMESPACE = 'out/lightwatch/format/'
+
+function inNamespace(path: string): string | undefined {
+  return path.startsWith(NAMESPACE) ? path.slice(NAMESPACE.length) : undefined
+}
+
+const BINDINGS: readonly Binding[] = [
+  {
+    args: ['--python'],
+    folder: 'bindings/python/src/lightwatch_checkpoint/generated',
+    comment: '#',
+    name: inNamespace,
+    // Modules import each other by the namespace, which would be a package beside ours.
+    edit: (text) => text.replace(/\bfrom lightwatch\.format\./g, 'from .'),
+    expected: (names) => ['__init__.py', ...names.map((name) => `${name}.py`)],
+  },
+  {
+    args: ['--rust'],
+    folder: 'bindings/rust/src/generated',
+    comment: '//',
+    name: () => 'mod.rs',
+    expected: () => ['mod.rs'],
+  },
+  {
+    args: ['--go'],
+    folder: 'bindings/go/internal/format',
+    comment: '//',
+    name: inNamespace,
+    expected: (names) => names.map((name) => `${name}.go`),
+  },
+  {
+    args: ['--java'],
+    folder: 'bindings/java/src/main/java/lightwatch/format',
+    comment: '//',
+    name: inNamespace,
+    expected: (names) => names.map((name) => `${name}.java`),
+  },
+]
+
+/** The folders of generated files, in the project. */
+export const bindingFolders: readonly string[] = BINDINGS.map(({ folder }) => folder)
+
+/** The generated files of all bindings: their text by their path in the project. */
+export async function generateBindings(
+  schema: string,
+  { objects, enums }: Reflection,
+): Promise<Map<string, string>> {
+  const names = [...objects, ...enums].map(({ name }) => name.split('.').pop()!)
+  const generated = new Map<string, string>()
+  for (const { args, folder, comment, name: nameOf, edit, expected } of BINDINGS) {
+    const { files } = await flatc([...args, '-o', 'out', SCHEMA], { [SCHEMA]: schema })
+    for (const [path, bytes] of files) {
+      const name = nameOf(path)
+      if (name === undefined) continue
+      const text = new TextDecoder().decode(bytes).trim()
+      const note = `${comment} Generated from ${SCHEMA}; do not edit: npm run gen\n`
+      const edited = edit?.(text) ?? text
+      generated.set(posix.join(folder, name), `${note}${edited === '' ? '' : `\n${edited}\n`}`)
+    }
+    for (const name of expected(names)) {
+      const path = posix.join(folder, name)
+      if (!generated.has(path)) throw new Error(`flatc ${args.join(' ')} was to make ${path}`)
+    }
+  }
+  return generated
+}
