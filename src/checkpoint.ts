@@ -4,9 +4,10 @@
 import { CheckpointError } from './error.js'
 import { parseConfig } from './format/config.js'
 import { isPlainFlatBuffer } from './format/layout.js'
-import type { Metadata, StateRecord } from './format/metadata.js'
-import type { Segment } from './format/rules.js'
+import type { Metadata, StateRecord, TensorRecord } from './format/metadata.js'
+import type { Segment, SegmentTable } from './format/segment-table.js'
 import type { Source } from './io/source.js'
+import { LazyTensors } from './lazy-tensors.js'
 import { CheckpointState, CheckpointTensor } from './loaded-state.js'
 import type { OnProgress } from './progress.js'
 import { type SegmentOptions, SegmentReader } from './segment-reader.js'
@@ -50,12 +51,7 @@ export class Checkpoint implements Disposable, AsyncDisposable {
    * Takes over the source. `segments` are those of `checkRules`.
    * @internal
    */
-  constructor(
-    source: Source,
-    metadata: Metadata,
-    segments: ReadonlyMap<number, Segment>,
-    verify: boolean,
-  ) {
+  constructor(source: Source, metadata: Metadata, segments: SegmentTable, verify: boolean) {
     const { progress } = metadata
     this.version = metadata.version
     this.epoch = progress.epoch
@@ -69,17 +65,13 @@ export class Checkpoint implements Disposable, AsyncDisposable {
     this.#source = source
 
     const plain = isPlainFlatBuffer(metadata.fileLength)
+    const makeTensor = (state: string, tensor: TensorRecord): CheckpointTensor => {
+      const segment = segments.get(tensor.offset) as Segment
+      const at = { plain, verify, state, tensor: tensor.name }
+      return new CheckpointTensor(tensor, () => this.#reader(segment, at))
+    }
     const state = (record: StateRecord): CheckpointState =>
-      new CheckpointState(
-        record,
-        new Map(
-          record.tensors.map((tensor) => {
-            const segment = segments.get(tensor.offset) as Segment
-            const at = { plain, verify, state: record.name, tensor: tensor.name }
-            return [tensor.name, new CheckpointTensor(tensor, () => this.#reader(segment, at))]
-          }),
-        ),
-      )
+      new CheckpointState(record, new LazyTensors(record, makeTensor))
     this.model = state(metadata.model)
     this.optimizer = metadata.optimizer === null ? null : state(metadata.optimizer)
     this.extras = new Map(metadata.extras.map((record) => [record.name, state(record)]))

@@ -6,7 +6,6 @@
 
 import { quote } from './error.js'
 import { type Attributes, copyAttributes, describe } from './format/attributes.js'
-import { MAX_RANK } from './format/decode.js'
 import {
   arrayType,
   type DType,
@@ -15,6 +14,7 @@ import {
   isDType,
   tensorByteLength,
 } from './format/dtype.js'
+import { MAX_RANK } from './format/tensor-table.js'
 import { nameFault, textFault } from './format/text.js'
 import { CheckpointTensor } from './loaded-state.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from './state.js'

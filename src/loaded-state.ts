@@ -88,18 +88,24 @@ export class CheckpointTensor implements LoadedTensor {
   }
 }
 
+/** Tensors by their names, in the order in which they were saved: a Map, or what answers like one. */
+export interface TensorsByName {
+  readonly size: number
+  has(name: string): boolean
+  get(name: string): CheckpointTensor | undefined
+  keys(): IterableIterator<string>
+  entries(): IterableIterator<[name: string, tensor: CheckpointTensor]>
+}
+
 /** A state of a checkpoint. */
 export class CheckpointState implements LoadedState {
   readonly name: string
   /** What it is the state of, e.g. `AdamW`, or null where the trainer did not say. */
   readonly kind: string | null
   readonly attributes: Attributes
-  readonly #tensors: ReadonlyMap<string, CheckpointTensor>
+  readonly #tensors: TensorsByName
 
-  constructor(
-    record: Pick<StateRecord, 'name' | 'kind' | 'attributes'>,
-    tensors: ReadonlyMap<string, CheckpointTensor>,
-  ) {
+  constructor(record: Pick<StateRecord, 'name' | 'kind' | 'attributes'>, tensors: TensorsByName) {
     this.name = record.name
     this.kind = record.kind
     this.attributes = record.attributes
@@ -147,7 +153,7 @@ export class CheckpointState implements LoadedState {
 
   /** The same state with those tensors alone that `keep` is true of. */
   filter(keep: (name: string) => boolean): CheckpointState {
-    const kept = new Map([...this.#tensors].filter(([name]) => keep(name)))
+    const kept = new Map([...this].filter(([name]) => keep(name)))
     return new CheckpointState(this, kept)
   }
 }

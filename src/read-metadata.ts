@@ -9,14 +9,15 @@ import { decode, decodeProgress } from './format/decode.js'
 import { verifyFlatBuffer } from './format/flatbuffer-verifier.js'
 import { HEAD_LENGTH, metadataChecksum, readHead } from './format/head.js'
 import type { Metadata, Progress } from './format/metadata.js'
-import { checkRules, type Segment } from './format/rules.js'
+import { checkRules } from './format/rules.js'
 import { schema } from './format/schema.js'
+import type { SegmentTable } from './format/segment-table.js'
 import type { Source } from './io/source.js'
 
-/** All of the metadata, and the file's segments by their offsets, every rule of the format checked. */
+/** All of the metadata, and the file's segments, every rule of the format checked. */
 export async function readMetadata(
   source: Source,
-): Promise<{ metadata: Metadata; segments: ReadonlyMap<number, Segment> }> {
+): Promise<{ metadata: Metadata; segments: SegmentTable }> {
   const metadata = decode(await readVerified(source))
   return { metadata, segments: checkRules(metadata) }
 }

@@ -7,7 +7,7 @@ import { CheckpointError, quote } from './error.js'
 import { crc32 } from './format/checksum.js'
 import { gapBytes } from './format/layout.js'
 import { MODEL, OPTIMIZER } from './format/metadata.js'
-import type { Segment } from './format/rules.js'
+import type { Segment } from './format/segment-table.js'
 import { MAX_READ, type Source } from './io/source.js'
 
 /** Called with the number of bytes that have been dealt with since the last call; may throw. */

@@ -39,7 +39,7 @@ function stateJson(state: StateRecord, ties: ReadonlyMap<TensorRecord, TensorNam
     attributes: mapObject(state.attributes, attributeJson),
     elements,
     byteLength,
-    tensors: state.tensors.map((tensor) => ({
+    tensors: Array.from(state.tensors, (tensor) => ({
       name: tensor.name,
       dtype: tensor.dtype,
       shape: tensor.shape,

@@ -74,7 +74,7 @@ function overviewLines(metadata: Metadata): string[] {
   const states = allStates(metadata)
   const tensors = states.reduce((sum, state) => sum + state.tensors.length, 0)
   const segments = new Map(
-    states.flatMap((state) => state.tensors.map(({ offset, byteLength }) => [offset, byteLength])),
+    states.flatMap(({ tensors }) => Array.from(tensors, (t) => [t.offset, t.byteLength] as const)),
   )
   const tensorBytes = [...segments.values()].reduce((sum, length) => sum + length, 0)
   const overhead = fileLength - tensorBytes
@@ -131,7 +131,7 @@ function stateLines(
     }
   }
   if (state.tensors.length === 0) return lines
-  const rows = state.tensors.map((tensor): Row => {
+  const rows = Array.from(state.tensors, (tensor): Row => {
     const cells = [nameText(tensor.name), tensor.dtype, `[${tensor.shape.join(', ')}]`]
     const tie = ties.get(tensor)
     // Where its bytes are counted already, the name of that place stands instead of them.

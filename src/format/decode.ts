@@ -1,28 +1,25 @@
 /**
  * From the bytes of the metadata to plain values. Runs after the verifier, and is with encode the
  * only place that touches the generated classes; here a bigint becomes a number, once, and text is
- * decoded, once. What the values mean for each other is left to the rules.
+ * decoded, once. (Of tensors there can be very many, and a table reads them without the generated
+ * classes.) What the values mean for each other is left to the rules.
  */
 
 import * as flatbuffers from 'flatbuffers'
 import { Checkpoint } from '../../generated/lightwatch/format/checkpoint.js'
 import type { Entry } from '../../generated/lightwatch/format/entry.js'
 import type { State } from '../../generated/lightwatch/format/state.js'
-import { Tensor } from '../../generated/lightwatch/format/tensor.js'
 import type { Value } from '../../generated/lightwatch/format/value.js'
 import { ValueKind } from '../../generated/lightwatch/format/value-kind.js'
 import { CheckpointError, quote } from '../error.js'
 import { type Attribute, setKey } from './attributes.js'
-import { dtypeOfCode } from './dtype.js'
-import type { Metadata, Progress, StateRecord, TensorRecord } from './metadata.js'
+import type { Metadata, Progress, StateRecord } from './metadata.js'
 import { fieldOf } from './schema.js'
+import { TensorTable } from './tensor-table.js'
 import { decodeText } from './text.js'
 
 const UTF8_BYTES = flatbuffers.Encoding.UTF8_BYTES
-const DATA = fieldOf('Tensor', 'data').slot
-
-/** Most dimensions that a tensor may have: NumPy's limit, and PyTorch's. */
-export const MAX_RANK = 64
+const TENSORS = fieldOf('State', 'tensors').slot
 
 /**
  * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT where a value has no meaning by
@@ -78,51 +75,14 @@ function decodeState(state: State): StateRecord {
   const name = text(state.name(UTF8_BYTES), 'the name of a state')
   const attributes: { [key: string]: Attribute } = {}
   for (let i = 0; i < state.attributesLength(); i++) addEntry(attributes, state.attributes(i)!)
-  const tensors: TensorRecord[] = new Array(state.tensorsLength())
-  const tensor = new Tensor()
-  for (let i = 0; i < tensors.length; i++)
-    tensors[i] = decodeTensor(state.tensors(i, tensor)!, name)
+  const { bb, bb_pos } = state
+  const at = bb_pos + bb!.__offset(bb_pos, TENSORS)
+  const tensors = new TensorTable(bb!, bb!.__indirect(at), name)
   return {
     name,
     kind: kind === null ? null : text(kind, 'the kind of a state'),
     attributes,
     tensors,
-  }
-}
-
-function decodeTensor(tensor: Tensor, state: string): TensorRecord {
-  const name = text(tensor.name(UTF8_BYTES), 'the name of a tensor')
-  const code = tensor.dtype()
-  const dtype = dtypeOfCode(code)
-  if (dtype === undefined) {
-    throw broken('tensor.dtype', `the tensor ${quote(name)} has the unknown dtype ${code}`, {
-      state,
-      tensor: name,
-      actual: code,
-    })
-  }
-  const rank = tensor.shapeLength()
-  if (rank > MAX_RANK) {
-    throw broken('tensor.rank', `the tensor ${quote(name)} has ${rank} dimensions`, {
-      state,
-      tensor: name,
-      expected: MAX_RANK,
-      actual: rank,
-    })
-  }
-  const shape: number[] = new Array(rank)
-  for (let i = 0; i < rank; i++) shape[i] = safe(tensor.shape(i)!, 'a dimension', name)
-  const { bb, bb_pos } = tensor
-  const entry = bb!.__offset(bb_pos, DATA)
-  return {
-    name,
-    dtype,
-    shape,
-    offset: safe(tensor.offset(), 'an offset', name),
-    byteLength: safe(tensor.byteLength(), 'a length', name),
-    crc32: tensor.crc32(),
-    // Unsigned, unlike the runtime's own: an offset backwards is one far ahead, and refused as that.
-    vectorOffset: entry === 0 ? null : bb_pos + entry + (bb!.readUint32(bb_pos + entry) >>> 0),
   }
 }
 
@@ -203,14 +163,10 @@ function unique(object: object, key: string, rule: string, what: string): void {
   }
 }
 
-function safe(value: bigint, what: string, tensor?: string): number {
+function safe(value: bigint, what: string): number {
   const number = Number(value)
   if (Number.isSafeInteger(number)) return number
-  const of = tensor === undefined ? '' : ` of the tensor ${quote(tensor)}`
-  throw broken('integer.safe', `${what}${of} is ${value}, beyond 2^53 - 1`, {
-    ...(tensor === undefined ? {} : { tensor }),
-    actual: value,
-  })
+  throw broken('integer.safe', `${what} is ${value}, beyond 2^53 - 1`, { actual: value })
 }
 
 function broken(

@@ -2,6 +2,7 @@
 
 import type { Attributes } from './attributes.js'
 import type { DType } from './dtype.js'
+import type { TensorTable } from './tensor-table.js'
 
 /** How far a training run has come. */
 export interface Progress {
@@ -33,7 +34,7 @@ export interface StateRecord {
   readonly kind: string | null
   readonly attributes: Attributes
   /** In the order of the state dict. */
-  readonly tensors: readonly TensorRecord[]
+  readonly tensors: TensorTable
 }
 
 export interface Metadata {

@@ -5,71 +5,70 @@
  */
 
 import { CheckpointError, type CheckpointErrorFields, quote } from '../error.js'
-import { tensorByteLength } from './dtype.js'
 import { isPlainFlatBuffer, LENGTH_BYTES, segmentStart } from './layout.js'
-import { allStates, type Metadata, MODEL, OPTIMIZER, type TensorRecord } from './metadata.js'
+import { allStates, type Metadata, MODEL, OPTIMIZER } from './metadata.js'
+import { SegmentTable } from './segment-table.js'
+import type { TensorTable } from './tensor-table.js'
 import { nameFault } from './text.js'
 
-/** The bytes of one tensor, or of several over the same memory. Lengths and positions in bytes. */
-export interface Segment {
-  /** Where what stands before it ends; from there to `offset` is the gap. */
-  readonly gapStart: number
-  readonly offset: number
-  readonly byteLength: number
-  readonly crc32: number
-}
-
 /**
- * Checks the rules and returns the file's segments by their offsets, in the order of the file.
- * Throws CKPT_FORMAT with the rule that is broken.
+ * Checks the rules and returns the file's segments. Throws CKPT_FORMAT with the rule that is broken.
  */
-export function checkRules(metadata: Metadata): ReadonlyMap<number, Segment> {
+export function checkRules(metadata: Metadata): SegmentTable {
   checkNames(metadata)
   const { metadataLength, fileLength } = metadata
   const plain = isPlainFlatBuffer(fileLength)
-  const segments = new Map<number, Segment>()
+  const states = allStates(metadata)
+  const segments = new SegmentTable(states.reduce((n, { tensors }) => n + tensors.length, 0))
   let end = metadataLength
-  for (const state of allStates(metadata)) {
-    const names = new Set<string>()
-    for (const tensor of state.tensors) {
-      const at = { state: state.name, tensor: tensor.name }
-      const fault = nameFault(tensor.name)
+  for (const { name: state, tensors } of states) {
+    for (let i = 0; i < tensors.length; i++) {
+      const fault = tensors.nameFault(i)
       if (fault !== undefined) {
-        throw broken('tensor.name', `a tensor's name, ${quote(tensor.name)}, ${fault}`, at)
+        const name = quote(tensors.name(i))
+        throw broken('tensor.name', `a tensor's name, ${name}, ${fault}`, at(state, tensors, i))
       }
-      if (names.has(tensor.name)) {
-        throw broken('tensor.unique', `the tensor ${quote(tensor.name)} is there twice`, at)
+      if (!tensors.index(i)) {
+        const name = quote(tensors.name(i))
+        throw broken('tensor.unique', `the tensor ${name} is there twice`, at(state, tensors, i))
       }
-      names.add(tensor.name)
-      checkLength(tensor, at)
-      const known = segments.get(tensor.offset)
-      if (known === undefined) {
-        const expected = segmentStart(end)
-        if (tensor.offset !== expected) {
-          throw broken('tensor.offset', `${quote(tensor.name)} is not where it has to be`, {
-            ...at,
-            expected,
-            actual: tensor.offset,
-          })
-        }
-        const { offset, byteLength, crc32 } = tensor
-        segments.set(offset, { gapStart: end, offset, byteLength, crc32 })
+      const byteLength = tensors.byteLength(i)
+      if (tensors.impliedByteLength(i) !== byteLength) throw wrongLength(state, tensors, i)
+      const offset = tensors.offset(i)
+      const crc32 = tensors.crc32(i)
+      const expected = segmentStart(end)
+      // A segment starts behind all before it, so this one is new, or it is known.
+      if (offset === expected) {
+        segments.add({ gapStart: end, offset, byteLength, crc32 })
         end = offset + byteLength
         if (end > fileLength) {
-          throw broken('tensor.range', `${quote(tensor.name)} reaches beyond the end of the file`, {
-            ...at,
+          const name = quote(tensors.name(i))
+          throw broken('tensor.range', `${name} reaches beyond the end of the file`, {
+            ...at(state, tensors, i),
             expected: fileLength,
             actual: end,
           })
         }
-      } else if (known.byteLength !== tensor.byteLength || known.crc32 !== tensor.crc32) {
-        throw broken(
-          'tensor.alias',
-          `${quote(tensor.name)} shares its place with a tensor of another length or checksum`,
-          at,
-        )
+      } else {
+        const known = segments.get(offset)
+        if (known === undefined) {
+          throw broken('tensor.offset', `${quote(tensors.name(i))} is not where it has to be`, {
+            ...at(state, tensors, i),
+            expected,
+            actual: offset,
+          })
+        }
+        if (known.byteLength !== byteLength || known.crc32 !== crc32) {
+          throw broken(
+            'tensor.alias',
+            `${quote(tensors.name(i))} shares its place with a tensor of another length or checksum`,
+            at(state, tensors, i),
+          )
+        }
       }
-      checkVector(tensor, plain, at)
+      const vector = tensors.vectorOffset(i)
+      const expectedVector = plain ? offset - LENGTH_BYTES : null
+      if (vector !== expectedVector) throw wrongData(state, tensors, i, expectedVector)
     }
   }
   if (end !== fileLength) {
@@ -109,29 +108,33 @@ function checkNames(metadata: Metadata): void {
   }
 }
 
-function checkLength(tensor: TensorRecord, at: CheckpointErrorFields): void {
-  const expected = tensorByteLength(tensor.dtype, tensor.shape)
-  if (expected === undefined || expected !== tensor.byteLength) {
-    const shape = `${tensor.dtype} [${tensor.shape.join(', ')}]`
-    throw broken(
-      'tensor.byte_length',
-      `${quote(tensor.name)} has ${tensor.byteLength} bytes, which is not what ${shape} takes`,
-      { ...at, expected, actual: tensor.byteLength },
-    )
-  }
+function wrongLength(state: string, tensors: TensorTable, i: number): CheckpointError {
+  const { name, dtype, shape, byteLength } = tensors.at(i)
+  return broken(
+    'tensor.byte_length',
+    `${quote(name)} has ${byteLength} bytes, which is not what ${dtype} [${shape.join(', ')}] takes`,
+    { state, tensor: name, expected: tensors.impliedByteLength(i), actual: byteLength },
+  )
 }
 
-function checkVector(tensor: TensorRecord, plain: boolean, at: CheckpointErrorFields): void {
-  const expected = plain ? tensor.offset - LENGTH_BYTES : null
-  if (tensor.vectorOffset !== expected) {
-    throw broken(
-      'tensor.data',
-      plain
-        ? `the data of ${quote(tensor.name)} is not what its offset says`
-        : `${quote(tensor.name)} has data, which a file of 2 GiB or more cannot have`,
-      { ...at, expected, actual: tensor.vectorOffset },
-    )
-  }
+function wrongData(
+  state: string,
+  tensors: TensorTable,
+  i: number,
+  expected: number | null,
+): CheckpointError {
+  const { name, vectorOffset } = tensors.at(i)
+  return broken(
+    'tensor.data',
+    expected === null
+      ? `${quote(name)} has data, which a file of 2 GiB or more cannot have`
+      : `the data of ${quote(name)} is not what its offset says`,
+    { state, tensor: name, expected, actual: vectorOffset },
+  )
+}
+
+function at(state: string, tensors: TensorTable, i: number): CheckpointErrorFields {
+  return { state, tensor: tensors.name(i) }
 }
 
 function broken(rule: string, message: string, fields: CheckpointErrorFields): CheckpointError {

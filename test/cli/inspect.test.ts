@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import test from 'ava'
 import { inspectLines } from '../../src/cli/inspect.js'
 import { textWidth } from '../../src/cli/text-width.js'
-import type { Metadata } from '../../src/format/metadata.js'
+import { decode } from '../../src/format/decode.js'
 import { saveCheckpoint } from '../../src/index.js'
+import { modelContent, seal } from '../format/contents.js'
 import { scratchFolder } from '../scratch.js'
 import { runFake } from './fake-terminal.js'
 import { damage, saveNames, saveSample, stateful } from './sample-checkpoint.js'
@@ -233,15 +234,8 @@ test('a long list of attributes is cut short', async (t) => {
 })
 
 test('a config that is no JSON is printed as it is, a line at a time', (t) => {
-  const metadata: Metadata = {
-    version: 1,
-    metadataLength: 200,
-    fileLength: 200,
-    progress: { epoch: 0, step: 0, loss: null, metrics: {}, config: 'lr: 1\r\n\u001b[1mbold: [' },
-    model: { name: 'model', kind: null, attributes: {}, tensors: [] },
-    optimizer: null,
-    extras: [],
-  }
+  const config = 'lr: 1\r\n\u001b[1mbold: ['
+  const metadata = decode(seal(modelContent([], {}, { config })))
   const lines = inspectLines('a.ckpt', metadata)
   const at = lines.indexOf('config    lr: 1')
   t.is(lines[at + 1], '          \\u{1b}[1mbold: [')

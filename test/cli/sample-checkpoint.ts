@@ -72,7 +72,7 @@ export async function damage(
   position = 0,
 ): Promise<void> {
   const found = allStates(await fileMetadata(path)).find(({ name }) => name === state)
-  const offset = found!.tensors.find(({ name }) => name === tensor)!.offset + position
+  const offset = [...found!.tensors].find(({ name }) => name === tensor)!.offset + position
   const file = await open(path, 'r+')
   try {
     const byte = new Uint8Array(1)

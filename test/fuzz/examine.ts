@@ -9,7 +9,7 @@ import { CheckpointError, type CheckpointErrorCode } from '../../src/error.js'
 import type { Attribute } from '../../src/format/attributes.js'
 import { isDType } from '../../src/format/dtype.js'
 import { allStates, type Metadata } from '../../src/format/metadata.js'
-import type { Segment } from '../../src/format/rules.js'
+import type { SegmentTable } from '../../src/format/segment-table.js'
 import type { CheckpointState } from '../../src/loaded-state.js'
 import type { TypedArray } from '../../src/state.js'
 import { FileSays } from './file-says.js'
@@ -113,7 +113,7 @@ export async function examine(checkpoint: Checkpoint, loaded: Loaded = {}): Prom
 }
 
 /** The same for decoded metadata by itself: what it says of tensors lies in the file, in order. */
-export function examineMetadata(metadata: Metadata, segments: ReadonlyMap<number, Segment>): void {
+export function examineMetadata(metadata: Metadata, segments: SegmentTable): void {
   const { fileLength, progress } = metadata
   let end = metadata.metadataLength
   for (const segment of segments.values()) {

@@ -20,7 +20,7 @@ export class FileSays {
     this.#file = file
     let end = metadataLength
     for (const { name, tensors } of allStates(decode(file.subarray(0, metadataLength)))) {
-      this.#tensors.set(name, new Map(tensors.map((tensor) => [tensor.name, tensor])))
+      this.#tensors.set(name, new Map(Array.from(tensors, (tensor) => [tensor.name, tensor])))
       for (const { offset, byteLength } of tensors) {
         if (this.#gaps.has(offset)) continue
         demand(offset >= end + 4, 'the order of the segments')

@@ -1,0 +1,131 @@
+/**
+ * An index of names over the bytes that they stand in: which of them is which, and whether one is
+ * there twice, without a string made of any. A file of a hundred thousand tensors is opened for a
+ * handful of them, and their strings would take longer than all of its checks.
+ */
+
+import type { ByteBuffer } from 'flatbuffers'
+import { decodeText } from './text.js'
+
+// Looks at other names, on average, that a sound file stays far below: the table is at most half full.
+// A file whose names were made to meet in one place gets there, and is then indexed by strings, which
+// the engine hashes with a secret of its own.
+const MEAN_PROBES = 8
+const FREE_PROBES = 1024
+
+// So that names which meet here do not meet in the next process.
+const SEED = (Math.random() * 2 ** 32) >>> 0
+
+const encoder = new TextEncoder()
+
+export class NameIndex {
+  readonly #buffer: ByteBuffer
+  readonly #bytes: Uint8Array
+  readonly #position: (index: number) => number
+  readonly #hashes: Uint32Array
+  /** Number of a name plus one, by where its hash leads; 0 is free. */
+  readonly #table: Uint32Array
+  readonly #mask: number
+  #count = 0
+  #probes = 0
+  /** Instead of the table, where names were made to meet. */
+  #strings: Map<string, number> | undefined
+
+  /**
+   * For `capacity` names that stand in `buffer` as FlatBuffers has strings, their length and then
+   * UTF-8, each at the position that `position` gives. None is in the index yet.
+   */
+  constructor(buffer: ByteBuffer, capacity: number, position: (index: number) => number) {
+    this.#buffer = buffer
+    this.#bytes = buffer.bytes()
+    this.#position = position
+    this.#hashes = new Uint32Array(capacity)
+    const size = 2 ** Math.ceil(Math.log2(2 * capacity + 2))
+    this.#table = new Uint32Array(size)
+    this.#mask = size - 1
+  }
+
+  /** Adds the next name, and returns whether it was not there yet. */
+  addNext(): boolean {
+    const index = this.#count++
+    const position = this.#position(index)
+    const start = position + 4
+    const length = this.#buffer.readUint32(position)
+    const hash = hashOf(this.#bytes, start, length)
+    this.#hashes[index] = hash
+    if (this.#strings !== undefined) return this.#addString(index)
+    let at = hash & this.#mask
+    for (let entry = this.#table[at]!; entry !== 0; entry = this.#table[at]!) {
+      if (this.#isName(entry - 1, hash, this.#bytes, start, length)) return false
+      if (++this.#probes > MEAN_PROBES * index + FREE_PROBES) return this.#addAllAsStrings()
+      at = (at + 1) & this.#mask
+    }
+    this.#table[at] = index + 1
+    return true
+  }
+
+  /** The number of a name, in the order in which they were added; -1 where it is not there. */
+  indexOf(name: string): number {
+    if (this.#strings !== undefined) return this.#strings.get(name) ?? -1
+    // Half of a surrogate pair is no text, though an encoder makes some of it.
+    if (!name.isWellFormed()) return -1
+    const bytes = encoder.encode(name)
+    const hash = hashOf(bytes, 0, bytes.byteLength)
+    let at = hash & this.#mask
+    for (let entry = this.#table[at]!; entry !== 0; entry = this.#table[at]!) {
+      if (this.#isName(entry - 1, hash, bytes, 0, bytes.byteLength)) return entry - 1
+      at = (at + 1) & this.#mask
+    }
+    return -1
+  }
+
+  /** Whether the name of a number is the `length` bytes from `start` on, which have this hash. */
+  #isName(index: number, hash: number, bytes: Uint8Array, start: number, length: number): boolean {
+    if (this.#hashes[index] !== hash) return false
+    const position = this.#position(index)
+    if (this.#buffer.readUint32(position) !== length) return false
+    const own = this.#bytes
+    for (let i = 0; i < length; i++) if (own[position + 4 + i] !== bytes[start + i]) return false
+    return true
+  }
+
+  #addAllAsStrings(): boolean {
+    this.#strings = new Map()
+    let added = true
+    for (let index = 0; index < this.#count; index++) added = this.#addString(index)
+    return added
+  }
+
+  #addString(index: number): boolean {
+    const strings = this.#strings!
+    const position = this.#position(index)
+    const end = position + 4 + this.#buffer.readUint32(position)
+    const name = decodeText(this.#bytes.subarray(position + 4, end), 'a name')
+    if (strings.has(name)) return false
+    strings.set(name, index)
+    return true
+  }
+}
+
+/** MurmurHash3 (Appleby), 32 bits: four bytes a step, since names of a module differ late. */
+function hashOf(bytes: Uint8Array, start: number, length: number): number {
+  let hash = SEED
+  let at = start
+  for (const end = start + length - 3; at < end; at += 4) {
+    const word =
+      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+    hash ^= scramble(word)
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0
+  }
+  let tail = 0
+  for (let i = start + length - 1; i >= at; i--) tail = (tail << 8) | bytes[i]!
+  hash ^= scramble(tail) ^ length
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+function scramble(word: number): number {
+  const mixed = Math.imul(word, 0xcc9e2d51)
+  return Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593)
+}

@@ -1,0 +1,263 @@
+/**
+ * The tensors of one state, as the metadata lists them: their numbers in columns, their names and
+ * shapes where they stand, and a record of one made when somebody asks for it. Made and checked in
+ * one pass without an object for each, since a file may have a hundred thousand of them.
+ */
+
+import type { ByteBuffer } from 'flatbuffers'
+import { CheckpointError, type CheckpointErrorFields, quote } from '../error.js'
+import { type DType, dtypeOfCode, tensorByteLength } from './dtype.js'
+import type { TensorRecord } from './metadata.js'
+import { NameIndex } from './name-index.js'
+import { fieldOf } from './schema.js'
+import { decodeText, nameFault } from './text.js'
+
+/** Most dimensions that a tensor may have: NumPy's limit, and PyTorch's. */
+export const MAX_RANK = 64
+
+// The upper half of the largest integer that a double holds exactly, 2^53 - 1.
+const MAX_SAFE_UPPER = 0x1fffff
+
+// In the column of vectors, where there is none.
+const NO_VECTOR = -1
+
+// Names of up to this many bytes are looked at byte by byte; a longer one is decoded.
+const MAX_PLAIN_NAME = 255
+
+// The columns: a double each, which holds all of these exactly.
+const COLUMNS = 8
+/** Positions of the name and of the shape, of their lengths. */
+const AT_NAME = 0
+const AT_SHAPE = 1
+const AT_DTYPE = 2
+const AT_OFFSET = 3
+const AT_BYTE_LENGTH = 4
+const AT_CRC32 = 5
+/** Position of `data`. */
+const AT_VECTOR = 6
+/** 1 where the name is a short one of ASCII, and so as good as a name can be. */
+const AT_PLAIN_NAME = 7
+
+const NO_NUMBERS = new Float64Array(0)
+
+export class TensorTable implements Iterable<TensorRecord> {
+  readonly length: number
+  readonly #buffer: ByteBuffer
+  readonly #numbers: Float64Array
+  #index: NameIndex | undefined
+  #records: TensorRecord[] | undefined
+
+  /**
+   * Reads the vector of tables at `position` of metadata that the verifier has passed and that stays
+   * as it is. Throws CKPT_FORMAT where a value has no meaning by itself; `state` is for messages.
+   */
+  constructor(buffer: ByteBuffer, position: number, state: string) {
+    this.#buffer = buffer
+    this.length = buffer.readUint32(position)
+    // A state may have none, as many of them as there are bytes for.
+    this.#numbers = this.length === 0 ? NO_NUMBERS : new Float64Array(COLUMNS * this.length)
+    // One vtable serves all tables with the same fields, so almost all tensors of a file.
+    let vtable: number | undefined
+    let entries: Entries | undefined
+    for (let i = 0; i < this.length; i++) {
+      const at = position + 4 + 4 * i
+      const table = at + buffer.readUint32(at)
+      const own = table - buffer.readInt32(table)
+      if (entries === undefined || own !== vtable) {
+        vtable = own
+        entries = readEntries(buffer, own)
+      }
+      this.#read(i, table, entries, state)
+    }
+  }
+
+  /** The tensor of a number below `length`; the same object each time. */
+  at(i: number): TensorRecord {
+    this.#records ??= []
+    const known = this.#records[i]
+    if (known !== undefined) return known
+    const record: TensorRecord = {
+      name: this.name(i),
+      dtype: this.#dtype(i),
+      shape: this.#shape(i),
+      offset: this.offset(i),
+      byteLength: this.byteLength(i),
+      crc32: this.crc32(i),
+      vectorOffset: this.vectorOffset(i),
+    }
+    this.#records[i] = record
+    return record
+  }
+
+  name(i: number): string {
+    const position = this.#number(i, AT_NAME)
+    const end = position + 4 + this.#buffer.readUint32(position)
+    return decodeText(this.#buffer.bytes().subarray(position + 4, end), 'the name of a tensor')
+  }
+
+  offset(i: number): number {
+    return this.#number(i, AT_OFFSET)
+  }
+
+  byteLength(i: number): number {
+    return this.#number(i, AT_BYTE_LENGTH)
+  }
+
+  crc32(i: number): number {
+    return this.#number(i, AT_CRC32)
+  }
+
+  /** Position of the `data` vector (of its length), or null where there is none. */
+  vectorOffset(i: number): number | null {
+    const vector = this.#number(i, AT_VECTOR)
+    return vector === NO_VECTOR ? null : vector
+  }
+
+  /** The number of the tensor of that name, or -1 where there is none among those indexed. */
+  indexOf(name: string): number {
+    return this.#index?.indexOf(name) ?? -1
+  }
+
+  /**
+   * Puts a tensor into the index of names, which is begun anew with number 0; those after it come in
+   * their order. Returns whether the name is a new one.
+   */
+  index(i: number): boolean {
+    if (i === 0) {
+      this.#index = new NameIndex(this.#buffer, this.length, (k) => this.#number(k, AT_NAME))
+    }
+    return this.#index!.addNext()
+  }
+
+  /** Why the name cannot be one, or undefined where it can. */
+  nameFault(i: number): string | undefined {
+    return this.#number(i, AT_PLAIN_NAME) === 1 ? undefined : nameFault(this.name(i))
+  }
+
+  /** Bytes that the dtype and the shape take, or undefined where they take no safe number of them. */
+  impliedByteLength(i: number): number | undefined {
+    return tensorByteLength(this.#dtype(i), this.#shape(i))
+  }
+
+  *[Symbol.iterator](): IterableIterator<TensorRecord> {
+    for (let i = 0; i < this.length; i++) yield this.at(i)
+  }
+
+  /** Reads the table at `table` into the columns, and checks each value by itself. */
+  #read(i: number, table: number, entries: Entries, state: string): void {
+    const buffer = this.#buffer
+    const numbers = this.#numbers
+    const row = COLUMNS * i
+    const nameAt = table + entries.name
+    numbers[row + AT_NAME] = nameAt + buffer.readUint32(nameAt)
+    const plain = this.#hasPlainName(i)
+    numbers[row + AT_PLAIN_NAME] = plain ? 1 : 0
+    // What is not UTF-8 shows when it is decoded.
+    if (!plain) this.name(i)
+
+    const code = entries.dtype === 0 ? 0 : buffer.readUint8(table + entries.dtype)
+    numbers[row + AT_DTYPE] = code
+    if (dtypeOfCode(code) === undefined) {
+      const tensor = this.name(i)
+      const message = `the tensor ${quote(tensor)} has the unknown dtype ${code}`
+      throw broken('tensor.dtype', message, { state, tensor, actual: code })
+    }
+
+    const shapeAt = table + entries.shape
+    const shape = shapeAt + buffer.readUint32(shapeAt)
+    numbers[row + AT_SHAPE] = shape
+    const rank = buffer.readUint32(shape)
+    if (rank > MAX_RANK) {
+      const tensor = this.name(i)
+      const message = `the tensor ${quote(tensor)} has ${rank} dimensions`
+      throw broken('tensor.rank', message, { state, tensor, expected: MAX_RANK, actual: rank })
+    }
+    for (let k = 0; k < rank; k++) this.#safe(shape + 4 + 8 * k, 'a dimension', i)
+
+    const { offset, byteLength, crc32, data } = entries
+    numbers[row + AT_OFFSET] = offset === 0 ? 0 : this.#safe(table + offset, 'an offset', i)
+    numbers[row + AT_BYTE_LENGTH] =
+      byteLength === 0 ? 0 : this.#safe(table + byteLength, 'a length', i)
+    numbers[row + AT_CRC32] = crc32 === 0 ? 0 : buffer.readUint32(table + crc32)
+    // Unsigned, unlike the runtime's own: an offset backwards is one far ahead, and refused as that.
+    numbers[row + AT_VECTOR] =
+      data === 0 ? NO_VECTOR : table + data + buffer.readUint32(table + data)
+  }
+
+  /** The uint64 at `at`. Throws CKPT_FORMAT where a double does not hold it; it is `what` of a tensor. */
+  #safe(at: number, what: string, i: number): number {
+    const buffer = this.#buffer
+    const upper = buffer.readUint32(at + 4)
+    if (upper <= MAX_SAFE_UPPER) return upper * 2 ** 32 + buffer.readUint32(at)
+    const tensor = this.name(i)
+    const actual = buffer.readUint64(at)
+    const message = `${what} of the tensor ${quote(tensor)} is ${actual}, beyond 2^53 - 1`
+    throw broken('integer.safe', message, { tensor, actual })
+  }
+
+  #hasPlainName(i: number): boolean {
+    const position = this.#number(i, AT_NAME)
+    const bytes = this.#buffer.bytes()
+    const length = this.#buffer.readUint32(position)
+    if (length === 0 || length > MAX_PLAIN_NAME) return false
+    for (let at = position + 4, end = at + length; at < end; at++) {
+      const byte = bytes[at]!
+      if (byte === 0 || byte > 0x7f) return false
+    }
+    return true
+  }
+
+  #shape(i: number): number[] {
+    const position = this.#number(i, AT_SHAPE)
+    const shape: number[] = []
+    for (let k = 0, rank = this.#buffer.readUint32(position); k < rank; k++) {
+      shape.push(this.#safe(position + 4 + 8 * k, 'a dimension', i))
+    }
+    return shape
+  }
+
+  #dtype(i: number): DType {
+    return dtypeOfCode(this.#number(i, AT_DTYPE))!
+  }
+
+  #number(i: number, column: number): number {
+    return this.#numbers[COLUMNS * i + column]!
+  }
+}
+
+/** Where in a table of a vtable each field is, in bytes from the table's start; 0 where it is not. */
+interface Entries {
+  readonly name: number
+  readonly dtype: number
+  readonly shape: number
+  readonly offset: number
+  readonly byteLength: number
+  readonly crc32: number
+  readonly data: number
+}
+
+const NAME = fieldOf('Tensor', 'name').slot
+const DTYPE = fieldOf('Tensor', 'dtype').slot
+const SHAPE = fieldOf('Tensor', 'shape').slot
+const OFFSET = fieldOf('Tensor', 'offset').slot
+const BYTE_LENGTH = fieldOf('Tensor', 'byte_length').slot
+const CRC32 = fieldOf('Tensor', 'crc32').slot
+const DATA = fieldOf('Tensor', 'data').slot
+
+function readEntries(buffer: ByteBuffer, vtable: number): Entries {
+  const length = buffer.readUint16(vtable)
+  const entry = (slot: number): number => (slot < length ? buffer.readUint16(vtable + slot) : 0)
+  return {
+    name: entry(NAME),
+    dtype: entry(DTYPE),
+    shape: entry(SHAPE),
+    offset: entry(OFFSET),
+    byteLength: entry(BYTE_LENGTH),
+    crc32: entry(CRC32),
+    data: entry(DATA),
+  }
+}
+
+function broken(rule: string, message: string, fields: CheckpointErrorFields): CheckpointError {
+  return new CheckpointError('CKPT_FORMAT', message, { ...fields, rule })
+}
