@@ -6,7 +6,7 @@ import test from 'ava'
 import { ruleNames } from '../format/rule-names.js'
 import { canMap } from '../ways-to-load.js'
 import { CORPUS, type Invalidity, makeCorpus } from './corpus.js'
-import { typescript } from './implementations.js'
+import { bindings, lackOf, typescript } from './implementations.js'
 import { difference, type FileReport } from './report.js'
 import { Reporter } from './reporter-process.js'
 
@@ -70,7 +70,7 @@ for (const [how, args] of [
 ] as const) {
   if (args.length > 0 && !canMap) continue
   test(`the library reads and refuses every file as it has to, ${how}`, async (t) => {
-    const command = await typescript.build()
+    const { reporter: command } = typescript
     const reporter = new Reporter({ ...command, args: [...command.args, ...args] })
     t.teardown(() => reporter.close())
     for (const name of valid) {
@@ -87,3 +87,13 @@ for (const [how, args] of [
     t.true(valid.length > 20 && Object.keys(invalid).length > 200)
   })
 }
+
+test('the other languages are left to `npm run conformance`, which says what it lacks', async (t) => {
+  for (const implementation of bindings) {
+    const lack = await lackOf(implementation)
+    t.log(
+      `${implementation.name}: left out here${lack === undefined ? '' : `, and there: ${lack}`}`,
+    )
+  }
+  t.is(new Set(bindings.map(({ name }) => name)).size, bindings.length)
+})

@@ -1,31 +1,95 @@
 /**
  * The implementations: what each needs on the machine, how its reporter is built from a fresh clone, and
- * how it is started. Builds go to folders that git ignores, and a second build takes what is there.
+ * how it is started. Builds go to folders that git ignores; one that is up to date takes seconds.
  */
 
+import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Command } from './reporter-process.js'
+import type { Column } from './results.js'
 
-const ROOT = new URL('../../', import.meta.url)
+const run = promisify(execFile)
 
-const pathOf = (path: string): string => fileURLToPath(new URL(path, ROOT))
+/** A file or folder of the repository. */
+function repository(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url))
+}
+
+type Line = readonly [program: string, ...args: string[]]
 
 export interface Implementation {
   /** As the table calls it. */
   readonly name: string
-  /** Commands that have to succeed for it to be built here; they are not told anything. */
-  readonly needs: readonly (readonly [program: string, ...args: string[]])[]
-  /** Builds the reporter where it has not been built. */
-  build(): Promise<Command>
+  /** Commands that succeed where the toolchain is there. */
+  readonly needs: readonly Line[]
+  /** Commands that build the reporter, in the root of the repository. */
+  readonly build: readonly Line[]
+  readonly reporter: Command
 }
 
 export const typescript: Implementation = {
   name: 'TypeScript',
   needs: [],
-  async build() {
-    return {
-      program: process.execPath,
-      args: ['--import=tsx', pathOf('test/conformance/reporter.ts')],
-    }
+  build: [],
+  reporter: {
+    program: process.execPath,
+    args: ['--import=tsx', repository('test/conformance/reporter.ts')],
   },
+}
+
+/** The languages of bindings/, each with a folder of its own. */
+export const bindings: readonly Implementation[] = []
+
+export const implementations: readonly Implementation[] = [typescript, ...bindings]
+
+export interface Missing {
+  readonly name: string
+  readonly why: string
+}
+
+/** What an implementation lacks on this machine, or undefined where it can be built. */
+export async function lackOf({ needs }: Implementation): Promise<string | undefined> {
+  for (const [program, ...args] of needs) {
+    try {
+      await run(program, args)
+    } catch {
+      return `\`${[program, ...args].join(' ')}\` does not work here`
+    }
+  }
+  return undefined
+}
+
+/**
+ * Builds what this machine can build, of the implementations with these names (default: of all).
+ * Throws where a build fails: a toolchain that is there has to do.
+ */
+export async function prepare(
+  only: readonly string[] | undefined,
+  say: (line: string) => void,
+): Promise<{ columns: Column[]; flatbuffers: Column | undefined; missing: Missing[] }> {
+  const unknown = only?.find((name) => !implementations.some((known) => known.name === name))
+  if (unknown !== undefined) throw new RangeError(`there is no implementation called ${unknown}`)
+  const columns: Column[] = []
+  const missing: Missing[] = []
+  let flatbuffers: Column | undefined
+  for (const implementation of implementations) {
+    const { name, build, reporter } = implementation
+    if (only !== undefined && !only.includes(name)) continue
+    const why = await lackOf(implementation)
+    if (why !== undefined) {
+      missing.push({ name, why })
+      continue
+    }
+    for (const [program, ...args] of build) {
+      say(`${name}: ${[program, ...args].join(' ')}`)
+      await run(program, args, { cwd: repository('.'), maxBuffer: 2 ** 28 })
+    }
+    columns.push({ name, command: reporter })
+    if (name === 'C++') {
+      const args = [...reporter.args, '--flatbuffers-only']
+      flatbuffers = { name: 'flatc', command: { ...reporter, args }, flatbuffersOnly: true }
+    }
+  }
+  return { columns, flatbuffers, missing }
 }

@@ -1,7 +1,7 @@
-/** A reporter in a process of its own, asked for one report after the other. */
+/** A reporter in a process of its own, asked for reports. */
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { createInterface, type Interface } from 'node:readline'
+import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { Report } from './report.js'
 
@@ -13,15 +13,24 @@ export interface Command {
   readonly environment?: Readonly<Record<string, string>>
 }
 
+// A file of gigabytes takes its time; a reporter that says nothing for longer hangs.
+const PATIENCE = 300_000
+
 // What a reporter that has failed wrote to standard error, at most, in characters.
 const LONGEST_COMPLAINT = 4000
 
+interface Waiting {
+  resolve(line: string): void
+  reject(error: Error): void
+}
+
 export class Reporter {
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>
-  readonly #lines: Interface
-  readonly #waiting: { resolve(line: string): void; reject(error: Error): void }[] = []
+  readonly #waiting: Waiting[] = []
+  readonly #closed: Promise<number | null>
   #complaint = ''
-  #ended: Error | undefined
+  #failure: Error | undefined
+  #patience: NodeJS.Timeout | undefined
 
   constructor({ program, args, environment }: Command) {
     this.#process = spawn(program, [...args], {
@@ -32,22 +41,31 @@ export class Reporter {
     this.#process.stderr.on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-LONGEST_COMPLAINT)
     })
-    this.#lines = createInterface({ input: this.#process.stdout })
-    this.#lines.on('line', (line) => this.#waiting.shift()?.resolve(line))
-    // A reporter that has ended takes no more paths; that is told by what waits for a report.
+    createInterface({ input: this.#process.stdout }).on('line', (line) => {
+      this.#waiting.shift()?.resolve(line)
+      this.#watch()
+    })
+    // A reporter that has ended takes no more paths; whoever waits for a report is told below.
     this.#process.stdin.on('error', () => {})
-    this.#process.on('error', (error) => this.#end(error))
-    this.#process.on('close', (code, signal) => {
-      this.#end(new Error(`${program} ended with ${code ?? signal}\n${this.#complaint}`))
+    this.#process.on('error', (error) => this.#fail(error))
+    this.#closed = new Promise((resolve) => {
+      this.#process.on('close', (code, signal) => {
+        this.#fail(new Error(`it ended with ${code ?? signal}\n${this.#complaint}`.trim()))
+        resolve(code)
+      })
     })
   }
 
-  /** What the reporter says of the file at `path`. Throws where it ends instead. */
+  /**
+   * What the reporter says of the file at `path`. Any number may be asked for at once; they are
+   * answered one after the other. Throws where it ends, or hangs, instead.
+   */
   async report(path: string): Promise<Report> {
     if (/[\n\r]/.test(path)) throw new Error('a path must be one line')
-    if (this.#ended !== undefined) throw this.#ended
+    if (this.#failure !== undefined) throw this.#failure
     const line = await new Promise<string>((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
+      if (this.#waiting.length === 1) this.#watch()
       this.#process.stdin.write(`${path}\n`)
     })
     try {
@@ -57,22 +75,63 @@ export class Reporter {
     }
   }
 
-  /** Whether its process is there to be asked. */
-  get alive(): boolean {
-    return this.#ended === undefined
-  }
-
   /** Ends it, and waits until it has. Throws where it does not end as it should. */
   async close(): Promise<void> {
-    if (this.#ended !== undefined) return
-    const ended = new Promise<number | null>((resolve) => this.#process.once('close', resolve))
+    if (this.#failure !== undefined) return
     this.#process.stdin.end()
-    const code = await ended
-    if (code !== 0) throw this.#ended ?? new Error(`a reporter ended with ${code}`)
+    const code = await this.#closed
+    if (code !== 0) throw this.#failure ?? new Error(`it ended with ${code}`)
   }
 
-  #end(error: Error): void {
-    this.#ended ??= error
-    for (const { reject } of this.#waiting.splice(0)) reject(error)
+  #watch(): void {
+    clearTimeout(this.#patience)
+    if (this.#waiting.length === 0) return
+    this.#patience = setTimeout(() => {
+      this.#fail(new Error(`it said nothing for ${PATIENCE / 1000} seconds`))
+      this.#process.kill('SIGKILL')
+    }, PATIENCE)
+  }
+
+  #fail(error: Error): void {
+    clearTimeout(this.#patience)
+    this.#failure ??= error
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure)
+  }
+}
+
+/** A reporter that is started anew where a file has ended it. */
+export class LastingReporter {
+  readonly #command: Command
+  #reporter: Reporter | undefined
+
+  constructor(command: Command) {
+    this.#command = command
+  }
+
+  /** A report for each path, or the error where it ended instead. */
+  async reports(paths: readonly string[]): Promise<(Report | Error)[]> {
+    const all: (Report | Error)[] = []
+    while (all.length < paths.length) {
+      this.#reporter ??= new Reporter(this.#command)
+      const reporter = this.#reporter
+      const rest = paths.slice(all.length)
+      const settled = await Promise.allSettled(rest.map((path) => reporter.report(path)))
+      for (const result of settled) {
+        if (result.status === 'fulfilled') all.push(result.value)
+        else {
+          // It was this file; those behind it were not looked at.
+          all.push(result.reason as Error)
+          await reporter.close().catch(() => {})
+          this.#reporter = undefined
+          break
+        }
+      }
+    }
+    return all
+  }
+
+  async close(): Promise<void> {
+    await this.#reporter?.close()
+    this.#reporter = undefined
   }
 }
