@@ -214,6 +214,27 @@ export const validFiles: readonly ValidFile[] = [
     holds: v1,
     written: '../golden/v1.ckpt',
   },
+  {
+    name: 'example',
+    about: 'the file that docs/format.md shows byte by byte',
+    holds: {
+      ...NOTHING,
+      epoch: 3,
+      step: 1000,
+      loss: 0.42,
+      metrics: [['acc', 0.91]],
+      config: '{"lr":0.1}',
+      model: state(
+        'model',
+        [
+          bits('float32', 'w', Float32Array.of(1, -2, 0.5)),
+          { name: 'b', dtype: 'bfloat16', shape: [], bytes: Uint8Array.of(0x80, 0x3f) },
+        ],
+        { decay: 0.01 },
+        'Net',
+      ),
+    },
+  },
   { name: 'nothing', about: 'a model without a tensor: metadata alone', holds: NOTHING },
   { name: 'training', about: 'a model, its optimizer, and extras', holds: training },
   {
