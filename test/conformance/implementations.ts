@@ -38,10 +38,25 @@ export const typescript: Implementation = {
   },
 }
 
+/** A reader that was written from the document alone, which it keeps honest. */
+const fromTheDocument: Implementation = {
+  name: 'format.md',
+  needs: [['python3', '--version']],
+  build: [],
+  reporter: {
+    program: 'python3',
+    args: [repository('test/conformance/document/reader.py')],
+  },
+}
+
 /** The languages of bindings/, each with a folder of its own. */
 export const bindings: readonly Implementation[] = []
 
-export const implementations: readonly Implementation[] = [typescript, ...bindings]
+export const implementations: readonly Implementation[] = [
+  typescript,
+  ...bindings,
+  fromTheDocument,
+]
 
 export interface Missing {
   readonly name: string
