@@ -52,11 +52,21 @@ const fromTheDocument: Implementation = {
 /** The languages of bindings/, each with a folder of its own. */
 export const bindings: readonly Implementation[] = []
 
-export const implementations: readonly Implementation[] = [
-  typescript,
-  ...bindings,
-  fromTheDocument,
-]
+/** No implementation, but a judge: what any of them reads has to pass the verifier for C++. */
+const flatc: Implementation = {
+  name: 'flatc',
+  needs: [
+    ['g++', '--version'],
+    ['flatc', '--version'],
+  ],
+  build: [],
+  reporter: {
+    program: process.execPath,
+    args: ['--import=tsx', repository('test/conformance/flatc-reporter.ts')],
+  },
+}
+
+export const implementations: readonly Implementation[] = [typescript, ...bindings, fromTheDocument]
 
 export interface Missing {
   readonly name: string
@@ -87,7 +97,6 @@ export async function prepare(
   if (unknown !== undefined) throw new RangeError(`there is no implementation called ${unknown}`)
   const columns: Column[] = []
   const missing: Missing[] = []
-  let flatbuffers: Column | undefined
   for (const implementation of implementations) {
     const { name, build, reporter } = implementation
     if (only !== undefined && !only.includes(name)) continue
@@ -101,10 +110,13 @@ export async function prepare(
       await run(program, args, { cwd: repository('.'), maxBuffer: 2 ** 28 })
     }
     columns.push({ name, command: reporter })
-    if (name === 'C++') {
-      const args = [...reporter.args, '--flatbuffers-only']
-      flatbuffers = { name: 'flatc', command: { ...reporter, args }, flatbuffersOnly: true }
-    }
+  }
+  let flatbuffers: Column | undefined
+  if (only === undefined) {
+    const why = await lackOf(flatc)
+    if (why === undefined) {
+      flatbuffers = { name: flatc.name, command: flatc.reporter, flatbuffersOnly: true }
+    } else missing.push({ name: flatc.name, why })
   }
   return { columns, flatbuffers, missing }
 }

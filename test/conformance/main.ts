@@ -4,7 +4,7 @@
  *
  *   npm run conformance -- [--only NAME,...] [--large] [--mutations N] [--seed N] [--from N] [--keep FOLDER]
  *
- *   --only       the implementations to be run, of TypeScript, Python, C++, Rust, Go and Java
+ *   --only       the implementations to be run, as the table calls them (TypeScript,Python,...)
  *   --large      files of 2 GiB and more as well: some 9 GB of the disk
  *   --mutations  how many mutated files (default 0)
  *   --seed       of the mutations (default: drawn, and printed)
