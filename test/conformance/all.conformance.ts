@@ -9,6 +9,7 @@ import { differential } from './differential.js'
 import { implementations, prepare } from './implementations.js'
 import { longFiles, manyTensors } from './large-cases.js'
 import { compare, countDifferences, table } from './results.js'
+import { specialPaths } from './special-cases.js'
 
 // A seed of a run, so that another run tries others; printed, so that it can be run again.
 const SEED = Math.floor(Date.now() / 1000) % 2 ** 31
@@ -27,7 +28,12 @@ test.serial('all of them read and refuse the files of the corpus as they have to
   t.timeout(20 * 60_000)
   const folder = await mkdtemp(join(tmpdir(), 'lightwatch-conformance-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const results = await compare(judged, [...(await corpusCases()), await manyTensors(folder)])
+  const cases = [
+    ...(await corpusCases()),
+    ...(await specialPaths(folder)),
+    await manyTensors(folder),
+  ]
+  const results = await compare(judged, cases)
   if (countDifferences(results) > 0) t.log(table(results))
   t.is(countDifferences(results), 0)
 })

@@ -26,6 +26,7 @@ import { differential } from './differential.js'
 import { prepare } from './implementations.js'
 import { longFiles, manyTensors } from './large-cases.js'
 import { compare, countDifferences, table } from './results.js'
+import { specialPaths } from './special-cases.js'
 
 const { values } = parseArgs({
   options: {
@@ -57,7 +58,7 @@ const folder = await mkdtemp(join(tmpdir(), 'lightwatch-conformance-'))
 let failed = missing.length > 0 && Boolean(process.env.CI)
 try {
   const cases = await corpusCases()
-  cases.push(await manyTensors(folder))
+  cases.push(...(await specialPaths(folder)), await manyTensors(folder))
   if (values.large) cases.push(...(await longFiles(folder)))
   const results = await compare(
     flatbuffers === undefined ? columns : [...columns, flatbuffers],

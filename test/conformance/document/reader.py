@@ -403,7 +403,8 @@ def checksum(file, offset, length):
 
 def report(path):
     try:
-        with open(path, "rb") as handle:
+        # Opening a FIFO would wait for a writer.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
             status = os.fstat(handle.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise Refused("CKPT_READ")
