@@ -16,9 +16,11 @@ import {
   state,
   tensor,
 } from '../hostile/forge.js'
-import { extras, tied, training } from '../hostile/goldens.js'
+import { extras, tied, training as trainingFile } from '../hostile/goldens.js'
 import { roomy } from '../hostile/roomy.js'
+import { writeFile } from './second-writer.js'
 import { MAX_NULLS, sharedTexts } from './shared-texts.js'
+import { HEAD_OF_4096, training } from './valid.js'
 
 export interface InvalidFile {
   /** Of the file, without its extension. */
@@ -46,7 +48,7 @@ function changed(bytes: Uint8Array, change: (patch: Patch) => void): () => Uint8
   }
 }
 
-/** The attribute at an index of the optimizer of `training`. */
+/** The attribute at an index of the optimizer of `trainingFile`. */
 const attribute = (patch: Patch, index: number) =>
   patch.root.table('optimizer').tables('attributes')[index]!.table('value')
 const INT64 = 5
@@ -64,7 +66,54 @@ function chain(depth: number): () => Uint8Array {
     })
 }
 
+/** A file of metadata alone whose one tensor is said to be as large as a tensor can be. */
+const largestTensor = (): Uint8Array =>
+  forge((b) => {
+    const length = 2 ** 53 - 1
+    const largest = { name: 'w', dtype: 20, shape: [length], byteLength: length }
+    return { model: state(b, 'model', [tensor(b, { ...largest, offset: 256 })]) }
+  })
+
+/** A file of so many bytes whose root table is said to be far beyond its end. */
+const farRoot = (length: number) => (): Uint8Array => {
+  const bytes = new Uint8Array(length)
+  bytes.set(trainingFile.bytes)
+  new DataView(bytes.buffer).setUint32(0, 0x7ffffffc, true)
+  return bytes
+}
+
 const more: readonly Fixture[] = [
+  ...refusedWith('CKPT_FILE_LENGTH', undefined, {
+    'a file of 4,095 bytes with its root table beyond its end': farRoot(4095),
+  }),
+  ...refusedWith('CKPT_FORMAT', 'head', {
+    'a file of 4,096 bytes with its root table beyond its end': farRoot(4096),
+  }),
+  ...refusedWith('CKPT_FORMAT', 'head', {
+    'a vtable of the root table that ends behind the first 4 KiB': () =>
+      writeFile(training, { ...HEAD_OF_4096, idleBytes: HEAD_OF_4096.idleBytes + 8 }),
+  }),
+  ...refusedWith('CKPT_FORMAT', 'tensor.range', {
+    'a tensor of 2^53 - 1 bytes': largestTensor,
+  }),
+  ...refusedWith('CKPT_FLATBUFFER', 'flatbuffer.length', {
+    'a name of 2^31 - 1 bytes': roomy((p) =>
+      p.view.setUint32(p.tensor().target('name'), 2 ** 31 - 1, true),
+    ),
+  }),
+  ...refusedWith('CKPT_FLATBUFFER', 'flatbuffer.range', {
+    'a name of 2^31 - 2 bytes': roomy((p) =>
+      p.view.setUint32(p.tensor().target('name'), 2 ** 31 - 2, true),
+    ),
+  }),
+  ...refusedWith('CKPT_FORMAT', 'value.kind', {
+    'a value whose table and vtable are empty': roomy((p) => {
+      // A vtable of its own length and of that of the table, and nothing else.
+      p.view.setUint32(p.room, 0x0004_0004, true)
+      const { at } = p.attribute('rate')
+      p.view.setInt32(at, at - p.room, true)
+    }),
+  }),
   ...refusedWith('CKPT_FLATBUFFER', 'flatbuffer.depth', {
     'tables nested 65 deep': chain(61),
   }),
@@ -100,30 +149,34 @@ const more: readonly Fixture[] = [
     ),
   }),
   ...refusedWith('CKPT_FORMAT', 'value.kind', {
-    'a uint64 that is said to be a boolean': changed(training.bytes, (p) =>
+    'a uint64 that is said to be a boolean': changed(trainingFile.bytes, (p) =>
       attribute(p, 4).set('kind', 2),
     ),
-    'an Integer without an integer': changed(training.bytes, (p) => attribute(p, 2).set('kind', 3)),
-    'an Int64 that holds a uint64': changed(training.bytes, (p) =>
+    'an Integer without an integer': changed(trainingFile.bytes, (p) =>
+      attribute(p, 2).set('kind', 3),
+    ),
+    'an Int64 that holds a uint64': changed(trainingFile.bytes, (p) =>
       attribute(p, UINT64).set('kind', 4),
     ),
-    'a Uint64 that holds an int64': changed(training.bytes, (p) =>
+    'a Uint64 that holds an int64': changed(trainingFile.bytes, (p) =>
       attribute(p, INT64).set('kind', 5),
     ),
-    'a Uint64 of less than 2^63': changed(training.bytes, (p) =>
+    'a Uint64 of less than 2^63': changed(trainingFile.bytes, (p) =>
       attribute(p, UINT64).set('uinteger', 2n ** 63n - 1n),
     ),
-    'a Float64 that holds an integer': changed(training.bytes, (p) =>
+    'a Float64 that holds an integer': changed(trainingFile.bytes, (p) =>
       attribute(p, 6).set('kind', 6),
     ),
-    'a null that is said to be a text': changed(training.bytes, (p) =>
+    'a null that is said to be a text': changed(trainingFile.bytes, (p) =>
       attribute(p, 7).set('kind', 7),
     ),
-    'a value of the kind 255': changed(training.bytes, (p) => attribute(p, 7).set('kind', 255)),
+    'a value of the kind 255': changed(trainingFile.bytes, (p) => attribute(p, 7).set('kind', 255)),
   }),
   ...refusedWith('CKPT_FORMAT', 'integer.safe', {
-    'an Integer of 2^53': changed(training.bytes, (p) => attribute(p, 6).set('integer', 2n ** 53n)),
-    'an Integer of -2^53': changed(training.bytes, (p) =>
+    'an Integer of 2^53': changed(trainingFile.bytes, (p) =>
+      attribute(p, 6).set('integer', 2n ** 53n),
+    ),
+    'an Integer of -2^53': changed(trainingFile.bytes, (p) =>
       attribute(p, 6).set('integer', -(2n ** 53n)),
     ),
     'an epoch of -2^53': roomy((p) => p.root.set('epoch', -(2n ** 53n))),
@@ -131,7 +184,7 @@ const more: readonly Fixture[] = [
     'an offset of 2^53': changed(tied.bytes, (p) => modelTensors(p)[8]!.set('offset', 2n ** 53n)),
   }),
   ...refusedWith('CKPT_FORMAT', 'state.name', {
-    'an optimizer that is called otherwise': changed(training.bytes, (p) =>
+    'an optimizer that is called otherwise': changed(trainingFile.bytes, (p) =>
       p.root.table('optimizer').setText('name', 'Optimizer'),
     ),
     'an extra that is called optimizer': () =>
@@ -229,14 +282,14 @@ const more: readonly Fixture[] = [
   ),
   ...refusedWith('CKPT_METADATA_CHECKSUM', undefined, {
     'a checksum over the metadata with its own bytes': () => {
-      const patch = new Patch(training.bytes)
+      const patch = new Patch(trainingFile.bytes)
       patch.seal()
-      const sum = crc32(patch.bytes.subarray(0, training.metadataLength))
+      const sum = crc32(patch.bytes.subarray(0, trainingFile.metadataLength))
       patch.root.set('metadata_crc32', sum)
       return patch.bytes
     },
     'a checksum over the whole file': () => {
-      const patch = new Patch(training.bytes)
+      const patch = new Patch(trainingFile.bytes)
       patch.root.set('metadata_crc32', 0)
       patch.root.set('metadata_crc32', crc32(patch.bytes))
       return patch.bytes

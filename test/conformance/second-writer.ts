@@ -34,6 +34,8 @@ export interface WriterOptions {
   readonly doublesOnly?: boolean
   /** Bytes between the head and the root table, and behind the last table, that nothing refers to. */
   readonly idleBytes?: number
+  /** The root table right behind the identifier, where nothing can be in front of it. */
+  readonly rootInFront?: boolean
   /** Fields that are stored although they have their default value. */
   readonly keepDefaults?: boolean
 }
@@ -148,8 +150,9 @@ class Metadata {
     // Fields of 8 bytes come first, right behind the offset of the vtable.
     const sizeOf = ({ type }: (typeof known)[number]) => (type.base === 'scalar' ? type.size : 4)
     const inOrder = [...fields].sort((a, b) => sizeOf(b) - sizeOf(a))
-    const at = this.#align(8, 4)
-    let length = 4
+    const inFront = this.#options.rootInFront === true && name === 'Checkpoint'
+    const at = inFront ? this.#end : this.#align(8, 4)
+    let length = inFront ? 8 : 4
     const entries = new Map<string, number>()
     for (const field of inOrder) {
       entries.set(field.name, length)
@@ -199,7 +202,8 @@ class Metadata {
       return at
     }
     const items = value as readonly bigint[]
-    const at = this.#vector(items.length, 8, 8)
+    // Where there are none, the elements need no place that is aligned.
+    const at = items.length === 0 ? this.#vector(0, 8, 4) : this.#vector(items.length, 8, 8)
     for (const [i, item] of items.entries()) this.#view.setBigUint64(at + 4 + 8 * i, item, true)
     return at
   }

@@ -1,8 +1,8 @@
 /**
  * Metadata at the limit of what sharing may blow up: a list of values over one long text, and of one
  * null that is there many times. Each visit counts, as if nothing were shared, so the readers' budget of
- * four times the length of the metadata and 65,536 bytes ends at a certain number of them. A null more
- * takes some 15 bytes of it: a reader that counts anything else than docs/format.md says ends elsewhere.
+ * four times the length of the metadata and 65,536 bytes ends at a certain number of them: here with
+ * the last byte of it. A reader that counts anything else than docs/format.md says ends elsewhere.
  */
 
 import type { Attributes } from '../../src/format/attributes.js'
@@ -20,13 +20,13 @@ export function sharedTexts(nulls: number): Uint8Array {
     const text = textValue(b, b.createString(TEXT))
     const none = nullValue(b)
     const items = [...new Array<number>(TEXTS).fill(text), ...new Array<number>(nulls).fill(none)]
-    return [entry(b, 'shared', listValue(b, items))]
+    return [entry(b, 'sharing', listValue(b, items))]
   })
 }
 
 /** What the model's attributes are in it. */
 export function sharedTextsHold(nulls: number): Attributes {
   return {
-    shared: [...new Array<string>(TEXTS).fill(TEXT), ...new Array<null>(nulls).fill(null)],
+    sharing: [...new Array<string>(TEXTS).fill(TEXT), ...new Array<null>(nulls).fill(null)],
   }
 }

@@ -64,7 +64,7 @@ const bits = (dtype: DType, name: string, array: ArrayBufferView): GoldenTensor 
 
 const embedding = tensor('embedding.weight', 'float32', [4, 3], 3)
 
-const training: Golden = {
+export const training: Golden = {
   epoch: 3,
   step: 1000,
   loss: 0.42,
@@ -178,6 +178,9 @@ const progress: Golden = {
   ],
   config: ' { "lr": 1.0e-3, "lr": 2, "big": 1e400, "n": 12345678901234567890 } ',
 }
+
+/** With these, what a reader has to see first just fits where it looks. */
+export const HEAD_OF_4096 = { idleBytes: 3988, unknownFields: 1 } satisfies WriterOptions
 
 /** Lists in a list, one item each. */
 function nested(depth: number): Attribute {
@@ -373,9 +376,17 @@ export const validFiles: readonly ValidFile[] = [
     holds: model([
       tensor('none', 'float32', [0]),
       tensor('some', 'int32', [2]),
+      tensor('scalar', 'int64', []),
+      tensor('another scalar', 'int64', [], 2),
       tensor('last', 'int8', [0]),
     ]),
     second: {},
+  },
+  {
+    name: 'root-in-front',
+    about: 'the root table is at 8, right behind the identifier',
+    holds: training,
+    second: { rootInFront: true },
   },
   {
     name: 'unknown-fields',
@@ -388,6 +399,12 @@ export const validFiles: readonly ValidFile[] = [
     about: 'bytes in the metadata that nothing refers to, and a root table that is not in front',
     holds: training,
     second: { idleBytes: 3_900 },
+  },
+  {
+    name: 'head-of-4096-bytes',
+    about: 'the vtable of the root table ends with the first 4,096 bytes',
+    holds: training,
+    second: HEAD_OF_4096,
   },
   {
     name: 'depth-64',
