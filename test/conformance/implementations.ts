@@ -4,6 +4,7 @@
  */
 
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Command } from './reporter-process.js'
@@ -21,6 +22,8 @@ type Line = readonly [program: string, ...args: string[]]
 export interface Implementation {
   /** As the table calls it. */
   readonly name: string
+  /** A file of the repository without which there is no such implementation in it. */
+  readonly manifest?: string
   /** Commands that succeed where the toolchain is there. */
   readonly needs: readonly Line[]
   /** Commands that build the reporter, in the root of the repository. */
@@ -49,8 +52,86 @@ const fromTheDocument: Implementation = {
   },
 }
 
+// Of a build, in characters.
+const MOST_OUTPUT = 2 ** 28
+
+const PYTHON = repository('bindings/python/build/venv/bin/python')
+
 /** The languages of bindings/, each with a folder of its own. */
-export const bindings: readonly Implementation[] = []
+export const bindings: readonly Implementation[] = [
+  {
+    name: 'Python',
+    manifest: 'bindings/python/pyproject.toml',
+    needs: [['python3', '-c', 'import venv, ensurepip']],
+    build: [
+      ['python3', '-m', 'venv', 'bindings/python/build/venv'],
+      [PYTHON, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'bindings/python'],
+    ],
+    reporter: { program: PYTHON, args: ['-m', 'lightwatch_checkpoint.reporter'] },
+  },
+  {
+    name: 'C++',
+    manifest: 'bindings/cpp/CMakeLists.txt',
+    needs: [
+      ['cmake', '--version'],
+      ['c++', '--version'],
+      ['flatc', '--version'],
+    ],
+    build: [
+      ['cmake', '-S', 'bindings/cpp', '-B', 'bindings/cpp/build', '-DCMAKE_BUILD_TYPE=Release'],
+      ['cmake', '--build', 'bindings/cpp/build', '--target', 'reporter'],
+    ],
+    reporter: { program: repository('bindings/cpp/build/reporter'), args: [] },
+  },
+  {
+    name: 'Rust',
+    manifest: 'bindings/rust/Cargo.toml',
+    needs: [['cargo', '--version']],
+    build: [
+      [
+        'cargo',
+        'build',
+        '--quiet',
+        '--release',
+        '--manifest-path',
+        'bindings/rust/Cargo.toml',
+        '--bin',
+        'reporter',
+      ],
+    ],
+    reporter: { program: repository('bindings/rust/target/release/reporter'), args: [] },
+  },
+  {
+    name: 'Go',
+    manifest: 'bindings/go/go.mod',
+    needs: [['go', 'version']],
+    build: [['go', 'build', '-C', 'bindings/go', '-o', 'build/reporter', './cmd/reporter']],
+    reporter: { program: repository('bindings/go/build/reporter'), args: [] },
+  },
+  {
+    name: 'Java',
+    manifest: 'bindings/java/pom.xml',
+    needs: [
+      ['javac', '-version'],
+      ['mvn', '--version'],
+    ],
+    build: [
+      [
+        'mvn',
+        '--quiet',
+        '--batch-mode',
+        '--file',
+        'bindings/java/pom.xml',
+        '-DskipTests',
+        'package',
+      ],
+    ],
+    reporter: {
+      program: 'java',
+      args: ['-cp', repository('bindings/java/target/reporter.jar'), 'lightwatch.Reporter'],
+    },
+  },
+]
 
 /** No implementation, but a judge: what any of them reads has to pass the verifier for C++. */
 const flatc: Implementation = {
@@ -71,10 +152,15 @@ export const implementations: readonly Implementation[] = [typescript, ...bindin
 export interface Missing {
   readonly name: string
   readonly why: string
+  /** Whether it could have been built here and was not: a fault on any machine. */
+  readonly failed: boolean
 }
 
 /** What an implementation lacks on this machine, or undefined where it can be built. */
-export async function lackOf({ needs }: Implementation): Promise<string | undefined> {
+export async function lackOf({ manifest, needs }: Implementation): Promise<string | undefined> {
+  if (manifest !== undefined && !existsSync(repository(manifest))) {
+    return `${manifest} is not there`
+  }
   for (const [program, ...args] of needs) {
     try {
       await run(program, args)
@@ -85,10 +171,7 @@ export async function lackOf({ needs }: Implementation): Promise<string | undefi
   return undefined
 }
 
-/**
- * Builds what this machine can build, of the implementations with these names (default: of all).
- * Throws where a build fails: a toolchain that is there has to do.
- */
+/** Builds what this machine can build, of the implementations with these names (default: of all). */
 export async function prepare(
   only: readonly string[] | undefined,
   say: (line: string) => void,
@@ -102,12 +185,18 @@ export async function prepare(
     if (only !== undefined && !only.includes(name)) continue
     const why = await lackOf(implementation)
     if (why !== undefined) {
-      missing.push({ name, why })
+      missing.push({ name, why, failed: false })
       continue
     }
-    for (const [program, ...args] of build) {
-      say(`${name}: ${[program, ...args].join(' ')}`)
-      await run(program, args, { cwd: repository('.'), maxBuffer: 2 ** 28 })
+    try {
+      for (const [program, ...args] of build) {
+        say(`${name}: ${[program, ...args].join(' ')}`)
+        await run(program, args, { cwd: repository('.'), maxBuffer: MOST_OUTPUT })
+      }
+    } catch (error) {
+      const { stderr, stdout } = error as { stderr?: string; stdout?: string }
+      missing.push({ name, why: stderr || stdout || String(error), failed: true })
+      continue
     }
     columns.push({ name, command: reporter })
   }
@@ -116,7 +205,7 @@ export async function prepare(
     const why = await lackOf(flatc)
     if (why === undefined) {
       flatbuffers = { name: flatc.name, command: flatc.reporter, flatbuffersOnly: true }
-    } else missing.push({ name: flatc.name, why })
+    } else missing.push({ name: flatc.name, why, failed: false })
   }
   return { columns, flatbuffers, missing }
 }
