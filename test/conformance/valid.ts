@@ -212,8 +212,8 @@ const packed = [
 
 export const validFiles: readonly ValidFile[] = [
   {
-    name: 'released-0.1.0',
-    about: 'the golden file of the released version 0.1.0, as it was written then',
+    name: 'golden-v1',
+    about: 'the golden file of format version 1, which was written once and is never made again',
     holds: v1,
     written: '../golden/v1.ckpt',
   },
