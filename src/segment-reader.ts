@@ -50,6 +50,11 @@ export class SegmentReader {
     return this.#segment.byteLength
   }
 
+  /** From the start of the file, in bytes. */
+  get offset(): number {
+    return this.#segment.offset
+  }
+
   /**
    * The bytes, at once: a view where the source has one (checked the first time), a new array where
    * it reads (checked every time). Throws CKPT_ASYNC_SOURCE where it can do neither.

@@ -61,18 +61,26 @@ export function fixMetadataChecksum(bytes: Uint8Array): void {
   view.setUint32(at, crc32(bytes.subarray(0, length)), true)
 }
 
-/** The tensors of a seed: where their tables are. Every field is there, as our writer writes it. */
+/** The tensors of a seed: where their tables are. One that leaves out its length or checksum is not listed. */
 export function tensorsOf(seed: Seed): readonly TensorSites[] {
   const view = new DataView(seed.bytes.buffer, seed.bytes.byteOffset, seed.bytes.byteLength)
-  const at = (table: number, name: string): number => {
+  const at = (table: number, name: string): number | undefined => {
     const vtable = table - view.getInt32(table, true)
-    return table + view.getUint16(vtable + fieldOf('Tensor', name).slot, true)
+    const { slot } = fieldOf('Tensor', name)
+    const entry = slot < view.getUint16(vtable, true) ? view.getUint16(vtable + slot, true) : 0
+    return entry === 0 ? undefined : table + entry
   }
-  return (seed.anatomy.places.get('table Tensor') ?? []).map((table) => ({
-    crc32: at(table, 'crc32'),
-    offset: Number(view.getBigUint64(at(table, 'offset'), true)),
-    byteLength: Number(view.getBigUint64(at(table, 'byte_length'), true)),
-  }))
+  return (seed.anatomy.places.get('table Tensor') ?? []).flatMap((table) => {
+    const [crc32, offset, byteLength] = ['crc32', 'offset', 'byte_length'].map((name) =>
+      at(table, name),
+    )
+    if (crc32 === undefined || offset === undefined || byteLength === undefined) return []
+    return {
+      crc32,
+      offset: Number(view.getBigUint64(offset, true)),
+      byteLength: Number(view.getBigUint64(byteLength, true)),
+    }
+  })
 }
 
 export interface TensorSites {

@@ -1,0 +1,58 @@
+/** Every implementation reads every valid file to the same values, and refuses every invalid one. */
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { corpusCases } from './cases.js'
+import { differential } from './differential.js'
+import { implementations, prepare } from './implementations.js'
+import { longFiles, manyTensors } from './large-cases.js'
+import { compare, countDifferences, table } from './results.js'
+import { specialPaths } from './special-cases.js'
+
+// A seed of a run, so that another run tries others; printed, so that it can be run again.
+const SEED = Math.floor(Date.now() / 1000) % 2 ** 31
+const MUTATIONS = 5_000
+
+const { columns, flatbuffers, missing } = await prepare(undefined, () => {})
+const judged = flatbuffers === undefined ? columns : [...columns, flatbuffers]
+
+test.serial('no implementation is missing', (t) => {
+  t.deepEqual(missing, [])
+  t.is(columns.length, implementations.length)
+  t.truthy(flatbuffers)
+})
+
+test.serial('all of them read and refuse the files of the corpus as they have to', async (t) => {
+  t.timeout(20 * 60_000)
+  const folder = await mkdtemp(join(tmpdir(), 'lightwatch-conformance-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const cases = [
+    ...(await corpusCases()),
+    ...(await specialPaths(folder)),
+    await manyTensors(folder),
+  ]
+  const results = await compare(judged, cases)
+  if (countDifferences(results) > 0) t.log(table(results))
+  t.is(countDifferences(results), 0)
+})
+
+test.serial('all of them read the files around 2 GiB, and of more than 4 GiB', async (t) => {
+  t.timeout(20 * 60_000)
+  const folder = await mkdtemp(join(tmpdir(), 'lightwatch-conformance-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const results = await compare(judged, await longFiles(folder))
+  if (countDifferences(results) > 0) t.log(table(results))
+  t.is(countDifferences(results), 0)
+})
+
+test.serial('all of them agree on thousands of mutated files', async (t) => {
+  t.timeout(20 * 60_000)
+  t.log(`seed ${SEED}`)
+  const found = await differential({ columns, flatbuffers, seed: SEED, count: MUTATIONS })
+  t.log(`${found.accepted} accepted, ${found.refused} refused by ${found.rules.size} rules`)
+  t.deepEqual(found.disagreements, [])
+  // Mutations that all are refused at the door would show nothing.
+  t.true(found.accepted > MUTATIONS / 20 && found.rules.size > 20)
+})
