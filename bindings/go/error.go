@@ -1,0 +1,73 @@
+package checkpoint
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Code says what a program can do about an Error. Codes are stable.
+type Code string
+
+// The codes that this package returns.
+const (
+	CodeNotACheckpoint   Code = "CKPT_NOT_A_CHECKPOINT"
+	CodeVersion          Code = "CKPT_VERSION"
+	CodeFileLength       Code = "CKPT_FILE_LENGTH"
+	CodeMetadataChecksum Code = "CKPT_METADATA_CHECKSUM"
+	CodeFlatBuffer       Code = "CKPT_FLATBUFFER"
+	CodeFormat           Code = "CKPT_FORMAT"
+	CodeTensorChecksum   Code = "CKPT_TENSOR_CHECKSUM"
+	CodeTensorTooLarge   Code = "CKPT_TENSOR_TOO_LARGE"
+	CodeClosed           Code = "CKPT_CLOSED"
+	CodeRead             Code = "CKPT_READ"
+	CodeFileChanged      Code = "CKPT_FILE_CHANGED"
+	CodeStateMismatch    Code = "CKPT_STATE_MISMATCH"
+	CodeBigEndian        Code = "CKPT_BIG_ENDIAN"
+)
+
+// Error is the one family of errors of this package; find it with errors.As.
+type Error struct {
+	Code Code
+	// Rule of the format that is broken ("tensor.offset"), or empty where the code says it all.
+	Rule string
+	// Message names what was expected and found. Names from the file are escaped in it.
+	Message string
+	// Cause is the error of the system, if there is one.
+	Cause error
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+func failure(code Code, rule, format string, arguments ...any) *Error {
+	return &Error{Code: code, Rule: rule, Message: fmt.Sprintf(format, arguments...)}
+}
+
+// Longest text that is quoted whole, in characters.
+const quoteLimit = 200
+
+// quote makes a name safe to print: what could steer a terminal becomes \u{...}.
+func quote(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	count := 0
+	for _, r := range text {
+		if count++; count > quoteLimit {
+			b.WriteRune('…')
+			break
+		}
+		switch {
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
+			fmt.Fprintf(&b, "\\u{%x}", r)
+		case r == '"':
+			b.WriteString("\\\"")
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

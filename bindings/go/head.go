@@ -1,0 +1,118 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// FormatVersion is the newest version of the format that this package reads.
+const FormatVersion = 1
+
+const (
+	identifier = "LWCK"
+	// The root table and its vtable lie within this many bytes from the start of a file.
+	headLength = 4096
+	// Root offset, identifier, and the root table's offset to its vtable.
+	minLength = 12
+	// Files shorter than this are one plain FlatBuffer: FLATBUFFERS_MAX_BUFFER_SIZE.
+	flatBufferLimit = 1<<31 - 1
+)
+
+type head struct {
+	version        uint32
+	metadataLength int64
+	metadataCRC    uint32
+	crcOffset      int64
+}
+
+// readHead checks the first bytes (at most headLength) of a file of fileLength bytes.
+func readHead(start []byte, fileLength int64) (head, error) {
+	var h head
+	if len(start) < 8 || string(start[4:8]) != identifier {
+		return h, failure(CodeNotACheckpoint, "", "this is no checkpoint: the bytes 4 to 7 are not %s", identifier)
+	}
+	if fileLength < minLength {
+		return h, failure(CodeFileLength, "", "the file was cut short: it ends after %d bytes", fileLength)
+	}
+	length := int64(len(start))
+	within := func(at, n int64) bool { return at >= 0 && at+n <= length }
+	// A head that does not hold together is a file cut short where the file is short, else a bad one.
+	bad := func(what string) error {
+		if fileLength < headLength {
+			return failure(CodeFileLength, "head", "the file was cut short or is damaged: %s does not lie within its %d bytes", what, fileLength)
+		}
+		return failure(CodeFormat, "head", "%s does not lie within the first %d bytes of the file", what, headLength)
+	}
+	le := binary.LittleEndian
+	root := int64(le.Uint32(start))
+	if root < 8 || root%4 != 0 || !within(root, 4) {
+		return h, bad("the root table")
+	}
+	vtable := root - int64(int32(le.Uint32(start[root:])))
+	if vtable < 8 || vtable%2 != 0 || !within(vtable, 4) {
+		return h, bad("its vtable")
+	}
+	vtableLength := int64(le.Uint16(start[vtable:]))
+	if !within(vtable, vtableLength) {
+		return h, bad("its vtable")
+	}
+	position := func(name string, size int64) (int64, error) {
+		slot, entry := fieldSlot("Checkpoint", name), int64(0)
+		if slot+2 <= vtableLength {
+			entry = int64(le.Uint16(start[vtable+slot:]))
+		}
+		at := root + entry
+		if entry < 4 || at%size != 0 {
+			return 0, failure(CodeFormat, "head", "the root table has no %s", name)
+		}
+		if !within(at, size) {
+			return 0, bad(name)
+		}
+		return at, nil
+	}
+
+	at, err := position("version", 4)
+	if err != nil {
+		return h, err
+	}
+	h.version = le.Uint32(start[at:])
+	if h.version > FormatVersion {
+		return h, failure(CodeVersion, "", "the file has format version %d, and this package reads up to version %d", h.version, FormatVersion)
+	}
+	if h.version == 0 {
+		return h, failure(CodeFormat, "version", "the file has format version 0, which never was")
+	}
+	if at, err = position("file_length", 8); err != nil {
+		return h, err
+	}
+	if declared := le.Uint64(start[at:]); declared != uint64(fileLength) {
+		return h, failure(CodeFileLength, "", "the file is %d bytes long, and says that it has %d", fileLength, declared)
+	}
+	if at, err = position("metadata_length", 4); err != nil {
+		return h, err
+	}
+	h.metadataLength = int64(le.Uint32(start[at:]))
+	// Longer metadata would be refused by the verifier, but only after it had all been read.
+	longest := fileLength
+	if longest > flatBufferLimit-1 {
+		longest = flatBufferLimit - 1
+	}
+	if h.metadataLength < minLength || h.metadataLength > longest {
+		return h, failure(CodeFormat, "metadata_length", "the metadata is said to be %d bytes long, in a file of %d", h.metadataLength, fileLength)
+	}
+	if h.crcOffset, err = position("metadata_crc32", 4); err != nil {
+		return h, err
+	}
+	h.metadataCRC = le.Uint32(start[h.crcOffset:])
+	if h.crcOffset+4 > h.metadataLength {
+		return h, failure(CodeFormat, "metadata_length", "the checksum of the metadata lies behind it")
+	}
+	return h, nil
+}
+
+// metadataChecksum takes the four bytes at crcOffset as zero.
+func metadataChecksum(metadata []byte, crcOffset int64) uint32 {
+	crc := crc32.ChecksumIEEE(metadata[:crcOffset])
+	crc = crc32.Update(crc, crc32.IEEETable, make([]byte, 4))
+	return crc32.Update(crc, crc32.IEEETable, metadata[crcOffset+4:])
+}

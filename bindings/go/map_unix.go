@@ -1,0 +1,20 @@
+//go:build unix
+
+package checkpoint
+
+import (
+	"os"
+	"syscall"
+)
+
+// A FIFO is opened without waiting for its writer.
+const openFlags = os.O_RDONLY | syscall.O_NONBLOCK
+
+func mapFile(file *os.File, length int64) ([]byte, error) {
+	if int64(int(length)) != length {
+		return nil, syscall.EFBIG
+	}
+	return syscall.Mmap(int(file.Fd()), 0, int(length), syscall.PROT_READ, syscall.MAP_SHARED)
+}
+
+func unmapFile(mapped []byte) error { return syscall.Munmap(mapped) }
