@@ -307,3 +307,89 @@ fn fault(rule: &'static str, what: fmt::Arguments<'_>, at: i64) -> Error {
         Err(_) => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
+
+    use crate::checkpoint::Checkpoint;
+    use crate::generated::lightwatch::format::root_as_checkpoint_with_opts;
+    use crate::head::read_head;
+
+    /// Of its own: the same ones each time.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: usize) -> usize {
+            // xorshift64*
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end
+        }
+    }
+
+    fn mutate(bytes: &mut [u8], random: &mut Random) {
+        const NUMBERS: [u32; 10] = [0, 1, 2, 4, 8, 64, 0x7fff, 0x8000, i32::MAX as u32, u32::MAX];
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len());
+            match random.below(4) {
+                0 => bytes[at] ^= 1 << random.below(8),
+                1 => bytes[at] = bytes[at].wrapping_add(1 + 3 * random.below(2) as u8),
+                2 => {
+                    let at = at / 4 * 4;
+                    let number = NUMBERS[random.below(NUMBERS.len())].to_le_bytes();
+                    let end = (at + 4).min(bytes.len());
+                    bytes[at..end].copy_from_slice(&number[..end - at]);
+                }
+                // A part of the file over another one.
+                _ => {
+                    let length = [2, 4, 8][random.below(3)].min(bytes.len() - at);
+                    let from = random.below(bytes.len() - length);
+                    bytes.copy_within(from..from + length, at);
+                }
+            }
+        }
+    }
+
+    /// What this verifier accepts, the one of the flatbuffers crate does, over the whole file; and none
+    /// of what either is given makes anything panic.
+    #[test]
+    fn it_is_stricter_than_the_runtimes_own() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../test/golden/v1.ckpt");
+        let golden = std::fs::read(path).unwrap();
+        let head = read_head(&golden[..4096], golden.len() as u64).unwrap();
+        let options = VerifierOptions {
+            max_tables: usize::MAX,
+            max_apparent_size: usize::MAX,
+            ..VerifierOptions::default()
+        };
+        assert!(root_as_checkpoint_with_opts(&options, &golden).is_ok());
+        let mut random = Random(20_250_923);
+        let (mut accepted, mut refused) = (0, 0);
+        for number in 0..20_000 {
+            let mut bytes = golden.clone();
+            mutate(&mut bytes[..head.metadata_length], &mut random);
+            let crc =
+                crate::checksum::metadata_checksum(&bytes[..head.metadata_length], head.crc_offset);
+            bytes[head.crc_offset..head.crc_offset + 4].copy_from_slice(&crc.to_le_bytes());
+            match Checkpoint::from_bytes(&bytes) {
+                Ok(_) => {
+                    accepted += 1;
+                    match root_as_checkpoint_with_opts(&options, &bytes) {
+                        Ok(_) => {}
+                        // An empty vector, whose elements it wants aligned.
+                        Err(InvalidFlatbuffer::Unaligned { unaligned_type, .. })
+                            if unaligned_type == "u64" => {}
+                        Err(error) => panic!("mutation {number}: {error}"),
+                    }
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(
+            accepted > 1000 && refused > 1000,
+            "{accepted} accepted, {refused} refused"
+        );
+    }
+}
