@@ -81,3 +81,14 @@ impl Attribute {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_small() {
+        // A list can hold a value for every 24 bytes that the verifier's budget allows.
+        assert!(std::mem::size_of::<Attribute>() <= 40);
+    }
+}

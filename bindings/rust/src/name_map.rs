@@ -12,15 +12,16 @@ const SCANNED: usize = 8;
 #[derive(Clone)]
 pub struct NameMap<T> {
     entries: Vec<(Arc<str>, T)>,
-    // Empty up to SCANNED entries.
-    index: HashMap<Arc<str>, usize>,
+    // From SCANNED entries up. Boxed: most maps are short, and a file can have very many of them.
+    #[allow(clippy::box_collection)]
+    index: Option<Box<HashMap<Arc<str>, usize>>>,
 }
 
 impl<T> NameMap<T> {
     pub(crate) fn new() -> Self {
         NameMap {
             entries: Vec::new(),
-            index: HashMap::new(),
+            index: None,
         }
     }
 
@@ -28,11 +29,10 @@ impl<T> NameMap<T> {
     pub(crate) fn push(&mut self, name: Arc<str>, value: T) {
         debug_assert!(!self.contains(&name));
         self.entries.push((name, value));
-        let count = self.entries.len();
-        if count > SCANNED {
-            let indexed = self.index.len();
-            for (i, (name, _)) in self.entries.iter().enumerate().skip(indexed) {
-                self.index.insert(Arc::clone(name), i);
+        if self.entries.len() > SCANNED {
+            let index = self.index.get_or_insert_with(Box::default);
+            for (i, (name, _)) in self.entries.iter().enumerate().skip(index.len()) {
+                index.insert(Arc::clone(name), i);
             }
         }
     }
@@ -49,10 +49,9 @@ impl<T> NameMap<T> {
 
     /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&T> {
-        let position = if self.entries.len() > SCANNED {
-            self.index.get(name).copied()
-        } else {
-            self.entries.iter().position(|(known, _)| &**known == name)
+        let position = match &self.index {
+            Some(index) => index.get(name).copied(),
+            None => self.entries.iter().position(|(known, _)| &**known == name),
         };
         position.map(|i| &self.entries[i].1)
     }
