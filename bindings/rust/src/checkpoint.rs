@@ -1,0 +1,294 @@
+//! An open checkpoint.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::aligned_bytes::AlignedBytes;
+use crate::error::Result;
+use crate::layout::is_plain_flatbuffer;
+use crate::metadata::{Metadata, Progress, StateRecord};
+use crate::name_map::NameMap;
+use crate::read_metadata::read_metadata;
+use crate::rules::Segments;
+use crate::segment::Segment;
+use crate::source::{OpenFile, Source};
+use crate::state::State;
+use crate::tensor::Tensor;
+
+/// How a checkpoint is opened; made by [`Checkpoint::options`].
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Options {
+    map: bool,
+    checksums: bool,
+}
+
+impl Options {
+    /// Whether the file is mapped (the default). Otherwise tensors are read into memory when they are
+    /// asked for: for files that others may truncate or overwrite, and for network file systems. A file
+    /// that the system does not map is read in any case.
+    pub fn map(mut self, map: bool) -> Self {
+        self.map = map;
+        self
+    }
+
+    /// Whether a tensor's checksum, and the bytes before it, are checked before its bytes are handed
+    /// out the first time (the default). The metadata is always checked in full.
+    pub fn checksums(mut self, checksums: bool) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
+    /// Opens a checkpoint; see [`Checkpoint::open`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Checkpoint::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Checkpoint> {
+        let path = path.as_ref();
+        self.open_file(path).map_err(|error| error.with_path(path))
+    }
+
+    fn open_file(self, path: &Path) -> Result<Checkpoint> {
+        let file = OpenFile::open(path)?;
+        // Read and not mapped: what has been checked here cannot change any more.
+        let (metadata, segments) =
+            read_metadata(file.length(), |target, offset| file.read(target, offset))?;
+        let source = if self.map {
+            file.map()
+        } else {
+            Source::File(file)
+        };
+        Ok(Checkpoint::new(metadata, segments, source, self))
+    }
+
+    /// A checkpoint in memory; see [`Checkpoint::from_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Checkpoint::from_bytes`].
+    pub fn from_bytes(self, bytes: &[u8]) -> Result<Checkpoint> {
+        let length = bytes.len() as u64;
+        let (metadata, segments) = read_metadata(length, |target, offset| {
+            let offset = offset as usize;
+            target.copy_from_slice(&bytes[offset..offset + target.len()]);
+            Ok(())
+        })?;
+        let mut memory = AlignedBytes::zeros(length)?;
+        memory.as_mut_slice().copy_from_slice(bytes);
+        Ok(Checkpoint::new(
+            metadata,
+            segments,
+            Source::Memory(memory),
+            self,
+        ))
+    }
+}
+
+/// A checkpoint: the state of a training run in one file.
+///
+/// It owns the map (or the open file), and everything that it hands out borrows from it: views end
+/// with it, which the compiler sees to. Dropping it unmaps and closes the file. It can be shared among
+/// threads.
+pub struct Checkpoint {
+    version: u32,
+    metadata_length: u64,
+    byte_length: u64,
+    epoch: i64,
+    step: i64,
+    loss: Option<f64>,
+    metrics: NameMap<f64>,
+    config: Option<String>,
+    model: State,
+    optimizer: Option<State>,
+    extras: NameMap<State>,
+    segments: Vec<Arc<Segment>>,
+}
+
+impl Checkpoint {
+    /// Opens a checkpoint: reads its metadata, checks all of it, and maps the file. No tensor is
+    /// touched, so the cost does not depend on their size.
+    ///
+    /// While a file is mapped, nobody may truncate it or write to it: a read beyond its new end kills
+    /// the process (SIGBUS), as with every map, and bytes may change under a view. Replacing a file by
+    /// renaming another one over it, as this format's writers do, or deleting it does no harm. Where
+    /// that cannot be promised, use [`Options::map`].
+    ///
+    /// # Errors
+    ///
+    /// `CKPT_READ` where there is no regular file that can be read (a FIFO does not block), and every
+    /// code that says that it is no sound checkpoint. No file makes it panic.
+    pub fn open(path: impl AsRef<Path>) -> Result<Checkpoint> {
+        Checkpoint::options().open(path)
+    }
+
+    /// A checkpoint in memory, of which it makes a copy that is aligned for views.
+    ///
+    /// # Errors
+    ///
+    /// Every code that says that it is no sound checkpoint.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint> {
+        Checkpoint::options().from_bytes(bytes)
+    }
+
+    /// How a checkpoint is opened: `Checkpoint::options().map(false).open(path)`.
+    pub fn options() -> Options {
+        Options {
+            map: true,
+            checksums: true,
+        }
+    }
+
+    fn new(metadata: Metadata, segments: Segments, source: Source, options: Options) -> Self {
+        let Metadata {
+            version,
+            metadata_length,
+            file_length,
+            progress,
+            ..
+        } = metadata;
+        let Progress {
+            epoch,
+            step,
+            loss,
+            metrics,
+            config,
+        } = progress;
+        let Segments { records, by_offset } = segments;
+        let source = Arc::new(source);
+        let plain = is_plain_flatbuffer(file_length);
+        let segments: Vec<Arc<Segment>> = records
+            .into_iter()
+            .map(|record| {
+                Arc::new(Segment::new(
+                    Arc::clone(&source),
+                    record,
+                    plain,
+                    options.checksums,
+                ))
+            })
+            .collect();
+        let state = |record: StateRecord| {
+            let mut tensors = NameMap::new();
+            for tensor in record.tensors {
+                // Every tensor's offset is one of a segment: the rules made them of the tensors.
+                let segment = Arc::clone(&segments[by_offset[&tensor.offset]]);
+                tensors.push(Arc::clone(&tensor.name), Tensor::new(tensor, segment));
+            }
+            State {
+                name: record.name,
+                kind: record.kind,
+                attributes: record.attributes,
+                tensors,
+            }
+        };
+        let model = state(metadata.model);
+        let optimizer = metadata.optimizer.map(state);
+        let mut extras = NameMap::new();
+        for record in metadata.extras {
+            extras.push(Arc::clone(&record.name), state(record));
+        }
+        Checkpoint {
+            version,
+            metadata_length,
+            byte_length: file_length,
+            epoch,
+            step,
+            loss,
+            metrics,
+            config,
+            model,
+            optimizer,
+            extras,
+            segments,
+        }
+    }
+
+    /// Version of the format.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Length of the metadata in bytes.
+    pub fn metadata_length(&self) -> u64 {
+        self.metadata_length
+    }
+
+    /// Length of the file in bytes.
+    pub fn byte_length(&self) -> u64 {
+        self.byte_length
+    }
+
+    /// The epoch, at most 2^53 - 1 either way.
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Optimizer steps taken, at most 2^53 - 1 either way.
+    pub fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// The loss, where there is one yet. Any double: NaN and the infinities among them.
+    pub fn loss(&self) -> Option<f64> {
+        self.loss
+    }
+
+    /// Metrics in the order of the file.
+    pub fn metrics(&self) -> &NameMap<f64> {
+        &self.metrics
+    }
+
+    /// The run's config as JSON text, as the trainer gave it. That it is JSON is not checked.
+    pub fn config(&self) -> Option<&str> {
+        self.config.as_deref()
+    }
+
+    /// The model's state.
+    pub fn model(&self) -> &State {
+        &self.model
+    }
+
+    /// The optimizer's state, where there is one.
+    pub fn optimizer(&self) -> Option<&State> {
+        self.optimizer.as_ref()
+    }
+
+    /// Further states by name, in the order of the file: a scheduler's, a sampler's, `ema`.
+    pub fn extras(&self) -> &NameMap<State> {
+        &self.extras
+    }
+
+    /// All states in the order of the file: the model's, the optimizer's, the extras.
+    pub fn states(&self) -> impl Iterator<Item = &State> {
+        std::iter::once(&self.model)
+            .chain(&self.optimizer)
+            .chain(self.extras.values())
+    }
+
+    /// Checks every byte of every tensor, in the order of the file, whatever the options say.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tensor::bytes`], of the first tensor that is damaged.
+    pub fn verify(&self) -> Result<()> {
+        self.segments.iter().try_for_each(|segment| segment.check())
+    }
+}
+
+impl fmt::Debug for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("version", &self.version)
+            .field("byte_length", &self.byte_length)
+            .field("epoch", &self.epoch)
+            .field("step", &self.step)
+            .field("loss", &self.loss)
+            .field("metrics", &self.metrics)
+            .field("model", &self.model)
+            .field("optimizer", &self.optimizer)
+            .field("extras", &self.extras)
+            .finish_non_exhaustive()
+    }
+}

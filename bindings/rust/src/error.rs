@@ -1,0 +1,182 @@
+//! The one family of errors that a file or a disk can cause.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use crate::quote::quote;
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a program can do about an [`Error`]. Stable; the same codes as in the TypeScript library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The bytes do not begin like a checkpoint: wrong identifier, or too short to have one.
+    NotACheckpoint,
+    /// The file's format version is newer than this crate's.
+    Version,
+    /// The file is shorter or longer than it says it is: torn, truncated, or appended to.
+    FileLength,
+    /// The metadata's checksum does not fit.
+    MetadataChecksum,
+    /// The metadata is not a sound FlatBuffer of the schema.
+    FlatBuffer,
+    /// The metadata is sound, but says something that the format does not allow; see
+    /// [`Error::rule`].
+    Format,
+    /// A tensor's bytes do not fit its checksum.
+    TensorChecksum,
+    /// A state has no tensor of that name.
+    NoSuchTensor,
+    /// A tensor does not have the type that it was asked for as, or not the length of the memory
+    /// that it was to be read into.
+    StateMismatch,
+    /// A tensor or the metadata takes more memory than there is to be had.
+    TensorTooLarge,
+    /// The file could not be opened or read, or is no regular file.
+    Read,
+    /// The file was changed while it was being read.
+    FileChanged,
+    /// The machine is big-endian.
+    BigEndian,
+}
+
+impl ErrorCode {
+    /// The code as text: `CKPT_FORMAT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::NotACheckpoint => "CKPT_NOT_A_CHECKPOINT",
+            ErrorCode::Version => "CKPT_VERSION",
+            ErrorCode::FileLength => "CKPT_FILE_LENGTH",
+            ErrorCode::MetadataChecksum => "CKPT_METADATA_CHECKSUM",
+            ErrorCode::FlatBuffer => "CKPT_FLATBUFFER",
+            ErrorCode::Format => "CKPT_FORMAT",
+            ErrorCode::TensorChecksum => "CKPT_TENSOR_CHECKSUM",
+            ErrorCode::NoSuchTensor => "CKPT_NO_SUCH_TENSOR",
+            ErrorCode::StateMismatch => "CKPT_STATE_MISMATCH",
+            ErrorCode::TensorTooLarge => "CKPT_TENSOR_TOO_LARGE",
+            ErrorCode::Read => "CKPT_READ",
+            ErrorCode::FileChanged => "CKPT_FILE_CHANGED",
+            ErrorCode::BigEndian => "CKPT_BIG_ENDIAN",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a checkpoint, or a part of it, was refused.
+///
+/// Displayed as the file's path, a sentence with what was expected and found, the code and the rule.
+/// Text from a file is escaped in it: nothing that is printed can steer a terminal.
+pub struct Error(Box<Fault>);
+
+// Boxed, so that a Result of ours is not much larger than what it holds.
+struct Fault {
+    code: ErrorCode,
+    rule: Option<&'static str>,
+    message: String,
+    path: Option<String>,
+    offset: Option<u64>,
+    tensor: Option<String>,
+    cause: Option<io::Error>,
+}
+
+impl Error {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Error(Box::new(Fault {
+            code,
+            rule: None,
+            message: message.into(),
+            path: None,
+            offset: None,
+            tensor: None,
+            cause: None,
+        }))
+    }
+
+    /// An error of code [`ErrorCode::Format`].
+    pub(crate) fn format(rule: &'static str, message: impl Into<String>) -> Self {
+        Error::new(ErrorCode::Format, message).with_rule(rule)
+    }
+
+    /// An error of code [`ErrorCode::Read`].
+    pub(crate) fn read(what: &str, cause: io::Error) -> Self {
+        let mut error = Error::new(ErrorCode::Read, format!("the file {what}: {cause}"));
+        error.0.cause = Some(cause);
+        error
+    }
+
+    pub(crate) fn with_rule(mut self, rule: &'static str) -> Self {
+        self.0.rule = Some(rule);
+        self
+    }
+
+    pub(crate) fn with_offset(mut self, offset: u64) -> Self {
+        self.0.offset = Some(offset);
+        self
+    }
+
+    pub(crate) fn with_tensor(mut self, name: &str) -> Self {
+        self.0.tensor = Some(name.to_owned());
+        self
+    }
+
+    pub(crate) fn with_path(mut self, path: &Path) -> Self {
+        self.0.path = Some(quote(&path.to_string_lossy()));
+        self
+    }
+
+    /// What a program can do about it.
+    pub fn code(&self) -> ErrorCode {
+        self.0.code
+    }
+
+    /// The rule of the format that is broken, as `tensor.offset`. The rules are those of the
+    /// document of the format; a code that says it all has none.
+    pub fn rule(&self) -> Option<&str> {
+        self.0.rule
+    }
+
+    /// Where in the file, in bytes, where that is known.
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// The name of the tensor that it is about, as it is in the file: not made safe to print.
+    pub fn tensor(&self) -> Option<&str> {
+        self.0.tensor.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fault = &*self.0;
+        if let Some(path) = &fault.path {
+            write!(f, "{path}: ")?;
+        }
+        write!(f, "{} ({}", fault.message, fault.code)?;
+        if let Some(rule) = fault.rule {
+            write!(f, ", {rule}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+// As Display: what a program prints that ends with an error, `main` returning it, is this.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_ref().map(|cause| cause as _)
+    }
+}

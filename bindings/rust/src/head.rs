@@ -1,0 +1,220 @@
+//! The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only
+//! the first few kilobytes are needed, and nothing in them is believed without a check, so this comes
+//! before everything else: a newer version may mean something else by all the rest.
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::generated::lightwatch::format::Checkpoint;
+use crate::layout::FLATBUFFER_LIMIT;
+use crate::quote::quote;
+use crate::schema::IDENTIFIER;
+
+/// The newest version of the format that this crate reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The root table and its vtable lie within this many bytes from the start of a file, so that one
+/// small read is enough to learn how long the metadata is.
+pub(crate) const HEAD_LENGTH: usize = 4096;
+
+// Root offset, identifier, and the root table's offset to its vtable.
+const MIN_LENGTH: u64 = 12;
+
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// In bytes.
+    pub(crate) metadata_length: usize,
+    /// CRC-32 of the metadata, with its own four bytes taken as zero.
+    pub(crate) metadata_crc32: u32,
+    /// Position of that checksum, in bytes; all of it lies within the metadata.
+    pub(crate) crc_offset: usize,
+}
+
+/// Reads the head of a file of `file_length` bytes from its first HEAD_LENGTH bytes (or all of them,
+/// where it is shorter).
+pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
+    check_identifier(start, file_length)?;
+    if file_length < MIN_LENGTH {
+        return Err(Error::new(
+            ErrorCode::FileLength,
+            format!(
+                "the file was cut short: it begins like a checkpoint, but ends after {file_length} \
+                 bytes"
+            ),
+        ));
+    }
+    let root = RootTable::find(&start[..start.len().min(HEAD_LENGTH)], file_length)?;
+
+    let version = root.u32(Checkpoint::VT_VERSION, "version")?;
+    if version > FORMAT_VERSION {
+        return Err(Error::new(
+            ErrorCode::Version,
+            format!(
+                "the file has format version {version}, and this crate reads up to version \
+                 {FORMAT_VERSION}: a newer lightwatch-checkpoint is needed"
+            ),
+        ));
+    }
+    if version == 0 {
+        return Err(Error::format(
+            "version",
+            "the file has format version 0, which never was",
+        ));
+    }
+
+    let at = root.position(Checkpoint::VT_FILE_LENGTH, 8, "file_length")?;
+    let declared = u64::from_le_bytes(root.bytes(at));
+    if declared != file_length {
+        let how = if declared > file_length {
+            "was cut short"
+        } else {
+            "has something appended to it"
+        };
+        return Err(Error::new(
+            ErrorCode::FileLength,
+            format!(
+                "the file {how}: it is {file_length} bytes long, and says that it has {declared}"
+            ),
+        ));
+    }
+
+    let metadata_length = root.u32(Checkpoint::VT_METADATA_LENGTH, "metadata_length")?;
+    let length = u64::from(metadata_length);
+    // Longer metadata would be refused by the verifier, but only after it had all been read.
+    if length < MIN_LENGTH || length > file_length.min(FLATBUFFER_LIMIT - 1) {
+        return Err(Error::format(
+            "metadata_length",
+            format!("the metadata is said to be {length} bytes long, in a file of {file_length}"),
+        ));
+    }
+    let metadata_length = metadata_length as usize;
+    let crc_offset = root.position(Checkpoint::VT_METADATA_CRC32, 4, "metadata_crc32")?;
+    if crc_offset + 4 > metadata_length {
+        return Err(Error::format(
+            "metadata_length",
+            "the checksum of the metadata lies behind it",
+        )
+        .with_offset(crc_offset as u64));
+    }
+    let metadata_crc32 = u32::from_le_bytes(root.bytes(crc_offset));
+    Ok(Head {
+        metadata_length,
+        metadata_crc32,
+        crc_offset,
+    })
+}
+
+/// The root table, read without a verifier. Its vtable lies within the head.
+struct RootTable<'a> {
+    head: &'a [u8],
+    file_length: u64,
+    at: usize,
+    vtable: usize,
+    vtable_length: usize,
+}
+
+impl<'a> RootTable<'a> {
+    fn find(head: &'a [u8], file_length: u64) -> Result<Self> {
+        let mut root = RootTable {
+            head,
+            file_length,
+            at: 0,
+            vtable: 0,
+            vtable_length: 0,
+        };
+        // At least MIN_LENGTH bytes are there.
+        let at = u64::from(u32::from_le_bytes(root.bytes(0)));
+        if at < 8 || at % 4 != 0 || at + 4 > head.len() as u64 {
+            return Err(root.outside("the root table", 0));
+        }
+        root.at = at as usize;
+        let vtable = at as i64 - i64::from(i32::from_le_bytes(root.bytes(root.at)));
+        if vtable < 8 || vtable % 2 != 0 || vtable + 4 > head.len() as i64 {
+            return Err(root.outside("its vtable", root.at));
+        }
+        root.vtable = vtable as usize;
+        root.vtable_length = usize::from(u16::from_le_bytes(root.bytes(root.vtable)));
+        if root.vtable + root.vtable_length > head.len() {
+            return Err(root.outside("its vtable", root.vtable));
+        }
+        Ok(root)
+    }
+
+    /// Position of a field of `size` bytes, which lies within the head.
+    fn position(&self, slot: u16, size: usize, name: &str) -> Result<usize> {
+        let slot = usize::from(slot);
+        let entry = if slot + 2 <= self.vtable_length {
+            usize::from(u16::from_le_bytes(self.bytes(self.vtable + slot)))
+        } else {
+            0
+        };
+        let at = self.at + entry;
+        if entry < 4 || at % size != 0 {
+            return Err(
+                Error::format("head", format!("the root table has no {name}"))
+                    .with_offset(self.at as u64),
+            );
+        }
+        if at + size > self.head.len() {
+            return Err(self.outside(name, self.vtable + slot));
+        }
+        Ok(at)
+    }
+
+    fn u32(&self, slot: u16, name: &str) -> Result<u32> {
+        Ok(u32::from_le_bytes(
+            self.bytes(self.position(slot, 4, name)?),
+        ))
+    }
+
+    /// Bytes at a position that has been checked.
+    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.head[at..at + N]);
+        bytes
+    }
+
+    /// A head that does not hold together is a file cut short where the file is short, else a bad one.
+    fn outside(&self, what: &str, offset: usize) -> Error {
+        let error = if self.file_length < HEAD_LENGTH as u64 {
+            Error::new(
+                ErrorCode::FileLength,
+                format!(
+                    "the file was cut short or is damaged: {what} does not lie within its {} bytes",
+                    self.file_length
+                ),
+            )
+            .with_rule("head")
+        } else {
+            Error::format(
+                "head",
+                format!("{what} does not lie within the first {HEAD_LENGTH} bytes of the file"),
+            )
+        };
+        error.with_offset(offset as u64)
+    }
+}
+
+fn check_identifier(start: &[u8], file_length: u64) -> Result<()> {
+    if start.get(4..8) == Some(IDENTIFIER) {
+        return Ok(());
+    }
+    let looks_like = match start {
+        [] if file_length == 0 => "the file is empty",
+        // First, since the length of its header can begin like any of the others.
+        [_, _, _, _, _, _, 0, 0, b'{', ..] => "it looks like a safetensors file",
+        [b'P', b'K', ..] => "it is a zip archive (PyTorch and NumPy save these)",
+        [0x80, 2..=5, ..] => "it looks like a Python pickle",
+        [0x89, b'H', _, _, b'\r', b'\n', ..] => "it looks like an HDF5 file",
+        [b'{' | b'[', ..] => "it looks like JSON",
+        _ => "",
+    };
+    let message = if looks_like.is_empty() {
+        let found = String::from_utf8_lossy(start.get(4..8).unwrap_or_default());
+        format!(
+            "this is no checkpoint: the bytes 4 to 7 are {}, not \"LWCK\"",
+            quote(&found)
+        )
+    } else {
+        format!("this is no checkpoint: {looks_like}")
+    };
+    Err(Error::new(ErrorCode::NotACheckpoint, message).with_offset(4))
+}

@@ -1,0 +1,28 @@
+//! Text in a file: UTF-8, taken literally. A byte order mark is a character like any other, and what
+//! is not UTF-8 is refused.
+
+use crate::error::{Error, Result};
+
+/// Longest name in bytes. Far beyond any state dict; a bound so that a name fits a message.
+const MAX_NAME_BYTES: usize = 65_535;
+
+/// Decodes UTF-8; `what` names it in the message.
+pub(crate) fn decode_text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Error::format("text.utf8", format!("{what} is not valid UTF-8: {error}")))
+}
+
+/// Why a text cannot be the name of a tensor, a state or a metric, or `None` where it can.
+pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("is empty");
+    }
+    if name.contains('\0') {
+        // A reader that ends strings there would take two names for one.
+        return Some("contains U+0000");
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Some("is longer than 65535 bytes");
+    }
+    None
+}

@@ -1,0 +1,395 @@
+//! A verifier for the metadata: whether it can be read through the generated accessors without one of
+//! them reading outside of it, or something that is not what the schema says.
+//!
+//! The rules are those of the C++ verifier (flatbuffers/verifier.h), and stricter where that one lets
+//! something through that would be misread: fields inside their table, elements aligned, booleans 0
+//! or 1, and a bound on what sharing can blow up. UTF-8 is left to whoever decodes text.
+//!
+//! The verifier of the flatbuffers crate does not run as well. It would refuse what the format allows
+//! (it wants even the elements of an empty vector aligned), it reports text that is not UTF-8 as one
+//! of its own errors, and it cannot leave out the one vector whose bytes are not in the metadata. The
+//! tests run it over whole files, to see that it accepts what this one does.
+
+use std::fmt::{self, Display};
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::layout::FLATBUFFER_LIMIT;
+use crate::schema::{Field, Scalar, Table, Type, CHECKPOINT, IDENTIFIER};
+
+/// Tables inside tables, at most; the C++ and Rust verifiers' default.
+const MAX_DEPTH: u32 = 64;
+
+// Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
+// at each level of depth). Every range that is visited is added up, shared or not, and may come to
+// this many times the buffer's length.
+const BUDGET_PER_BYTE: i64 = 4;
+const BUDGET_BASE: i64 = 65_536;
+
+// The smallest buffer: root offset, identifier, and a table's offset to its vtable.
+const MIN_BUFFER_LENGTH: i64 = 12;
+
+// Longest buffer (exclusive) that offsets reach across.
+const MAX_BUFFER_LENGTH: i64 = FLATBUFFER_LIMIT as i64;
+
+// A vtable starts with its own length and that of the table, two bytes each.
+const VTABLE_HEADER: i64 = 4;
+
+// Some runtimes read a vtable's numbers as signed.
+const MAX_VTABLE_NUMBER: i64 = 0x7fff;
+
+/// Verifies the metadata `bytes` (all of it, starting at its root offset) against the schema.
+pub(crate) fn verify_flatbuffer(bytes: &[u8]) -> Result<()> {
+    let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    if !(MIN_BUFFER_LENGTH..MAX_BUFFER_LENGTH).contains(&length) {
+        return Err(fault(
+            "flatbuffer.length",
+            format_args!("it is {length} bytes long"),
+            0,
+        ));
+    }
+    if bytes[4..8] != *IDENTIFIER {
+        let what = format_args!("its identifier is not LWCK");
+        return Err(fault("flatbuffer.identifier", what, 4));
+    }
+    let budget = BUDGET_PER_BYTE * length + BUDGET_BASE;
+    let mut verifier = Verifier {
+        bytes,
+        length,
+        depth: 0,
+        budget,
+    };
+    let root = verifier.offset(0, &"the root")?;
+    verifier.table(root, &CHECKPOINT)
+}
+
+/// Positions and lengths are in bytes, and signed: an offset to a vtable can lead to before the start.
+struct Verifier<'a> {
+    bytes: &'a [u8],
+    length: i64,
+    depth: u32,
+    budget: i64,
+}
+
+impl Verifier<'_> {
+    /// `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in C++.
+    fn range(&mut self, at: i64, length: i64, what: &dyn Display) -> Result<()> {
+        if !(at >= 0 && length < self.length && at <= self.length - length) {
+            return Err(fault(
+                "flatbuffer.range",
+                format_args!("{what} of {length} bytes reaches outside of the buffer"),
+                at,
+            ));
+        }
+        self.budget -= length;
+        if self.budget < 0 {
+            return Err(fault(
+                "flatbuffer.budget",
+                format_args!("it stands for far more than its {} bytes", self.length),
+                at,
+            ));
+        }
+        Ok(())
+    }
+
+    /// A number of `size` bytes at `at` lies in the buffer, aligned to `align`.
+    fn inline(&mut self, at: i64, size: i64, align: i64, what: &dyn Display) -> Result<()> {
+        if at % align != 0 {
+            return Err(fault(
+                "flatbuffer.alignment",
+                format_args!("{what} is not aligned to {align} bytes"),
+                at,
+            ));
+        }
+        self.range(at, size, what)
+    }
+
+    /// Where the offset at `at` leads.
+    fn offset(&mut self, at: i64, what: &dyn Display) -> Result<i64> {
+        self.inline(at, 4, 4, &format_args!("the offset of {what}"))?;
+        let offset = i64::from(self.u32(at));
+        if offset == 0 {
+            let what = format_args!("{what} has a null offset");
+            return Err(fault("flatbuffer.offset", what, at));
+        }
+        if offset > i64::from(i32::MAX) || at + offset >= self.length {
+            return Err(fault(
+                "flatbuffer.offset",
+                format_args!("the offset {offset} of {what} leads outside of the buffer"),
+                at,
+            ));
+        }
+        Ok(at + offset)
+    }
+
+    fn table(&mut self, at: i64, table: &Table) -> Result<()> {
+        let name = table.name;
+        self.inline(at, 4, 4, &name)?;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(fault(
+                "flatbuffer.depth",
+                format_args!("it has tables nested more than {MAX_DEPTH} deep"),
+                at,
+            ));
+        }
+        let vtable = at - i64::from(self.u32(at) as i32);
+        self.inline(
+            vtable,
+            VTABLE_HEADER,
+            2,
+            &format_args!("the vtable of {name}"),
+        )?;
+        let vtable_length = self.u16(vtable);
+        let table_length = self.u16(vtable + 2);
+        if !(VTABLE_HEADER..=MAX_VTABLE_NUMBER).contains(&vtable_length) || vtable_length % 2 != 0 {
+            return Err(fault(
+                "flatbuffer.vtable",
+                format_args!("the vtable of {name} has a length of {vtable_length}"),
+                vtable,
+            ));
+        }
+        self.range(vtable, vtable_length, &format_args!("the vtable of {name}"))?;
+        if table_length < 4 {
+            return Err(fault(
+                "flatbuffer.table",
+                format_args!("{name} has a length of {table_length}"),
+                vtable + 2,
+            ));
+        }
+        self.range(at, table_length, &name)?;
+        for field in table.fields {
+            let slot = i64::from(field.slot);
+            // Both are even: an entry that begins in the vtable ends in it.
+            let entry = if slot < vtable_length {
+                self.u16(vtable + slot)
+            } else {
+                0
+            };
+            if entry != 0 {
+                self.field(field, at, entry, table_length, name)?;
+            } else if field.required {
+                return Err(fault(
+                    "flatbuffer.required",
+                    format_args!("{name} lacks its required field {}", field.name),
+                    at,
+                ));
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        field: &Field,
+        table: i64,
+        entry: i64,
+        table_length: i64,
+        table_name: &str,
+    ) -> Result<()> {
+        let name = field.name;
+        let size = match field.holds {
+            Type::Scalar(scalar) => scalar.size(),
+            _ => 4,
+        };
+        if !(4..=MAX_VTABLE_NUMBER).contains(&entry) || entry + size > table_length {
+            return Err(fault(
+                "flatbuffer.field",
+                format_args!("{table_name}.{name} lies outside of its table, at its byte {entry}"),
+                table,
+            ));
+        }
+        let at = table + entry;
+        match field.holds {
+            Type::Scalar(scalar) => {
+                self.inline(at, size, size, &name)?;
+                if scalar == Scalar::Bool && self.byte(at) > 1 {
+                    return Err(fault(
+                        "flatbuffer.bool",
+                        format_args!("{table_name}.{name} is {}, neither 0 nor 1", self.byte(at)),
+                        at,
+                    ));
+                }
+                Ok(())
+            }
+            Type::Text => {
+                let at = self.offset(at, &name)?;
+                self.text(at, &name)
+            }
+            Type::Table(inner) => {
+                let at = self.offset(at, &name)?;
+                self.table(at, inner)
+            }
+            Type::ScalarVector(element) => {
+                let at = self.offset(at, &name)?;
+                let length = self.vector(at, element.size(), &name)?;
+                if length > 0 && (at + 4) % element.size() != 0 {
+                    return Err(fault(
+                        "flatbuffer.alignment",
+                        format_args!(
+                            "the elements of {name} are not aligned to {} bytes",
+                            element.size()
+                        ),
+                        at + 4,
+                    ));
+                }
+                Ok(())
+            }
+            Type::TableVector(element) => {
+                let at = self.offset(at, &name)?;
+                let length = self.vector(at, 4, &name)?;
+                for i in 0..length {
+                    let target = self.offset(at + 4 + 4 * i, &name)?;
+                    self.table(target, element)?;
+                }
+                Ok(())
+            }
+            // Its bytes lie beyond the metadata; the format's own rules say where.
+            Type::Segment => self.inline(at, 4, 4, &format_args!("the offset of {name}")),
+        }
+    }
+
+    fn text(&mut self, at: i64, what: &dyn Display) -> Result<()> {
+        let end = at + 4 + self.vector(at, 1, what)?;
+        self.range(end, 1, &format_args!("the end of {what}"))?;
+        if self.byte(end) != 0 {
+            return Err(fault(
+                "flatbuffer.string",
+                format_args!("{what} does not end with a zero byte"),
+                end,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Verifies that a vector of elements of `size` bytes lies in the buffer, and returns how many.
+    fn vector(&mut self, at: i64, size: i64, what: &dyn Display) -> Result<i64> {
+        self.inline(at, 4, 4, &format_args!("the length of {what}"))?;
+        let length = i64::from(self.u32(at));
+        // At most 2^35.
+        if length * size >= MAX_BUFFER_LENGTH {
+            return Err(fault(
+                "flatbuffer.length",
+                format_args!("{what} has {length} elements"),
+                at,
+            ));
+        }
+        self.range(at, 4 + length * size, what)?;
+        Ok(length)
+    }
+
+    // Only at positions whose range has been checked; they index, so a mistake would be a panic and
+    // never a read elsewhere.
+
+    fn byte(&self, at: i64) -> u8 {
+        self.bytes[at as usize]
+    }
+
+    fn u16(&self, at: i64) -> i64 {
+        let at = at as usize;
+        i64::from(u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]]))
+    }
+
+    fn u32(&self, at: i64) -> u32 {
+        let at = at as usize;
+        let bytes = &self.bytes[at..at + 4];
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+}
+
+// Kept out of the way of what is taken: files are sound.
+#[cold]
+fn fault(rule: &'static str, what: fmt::Arguments<'_>, at: i64) -> Error {
+    let message = format!("the metadata is no sound FlatBuffer: {what} (at byte {at})");
+    let error = Error::new(ErrorCode::FlatBuffer, message).with_rule(rule);
+    match u64::try_from(at) {
+        Ok(at) => error.with_offset(at),
+        Err(_) => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
+
+    use crate::checkpoint::Checkpoint;
+    use crate::generated::lightwatch::format::root_as_checkpoint_with_opts;
+    use crate::head::read_head;
+
+    /// Of its own: the same ones each time.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: usize) -> usize {
+            // xorshift64*
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end
+        }
+    }
+
+    fn mutate(bytes: &mut [u8], random: &mut Random) {
+        const NUMBERS: [u32; 10] = [0, 1, 2, 4, 8, 64, 0x7fff, 0x8000, i32::MAX as u32, u32::MAX];
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len());
+            match random.below(4) {
+                0 => bytes[at] ^= 1 << random.below(8),
+                1 => bytes[at] = bytes[at].wrapping_add(1 + 3 * random.below(2) as u8),
+                2 => {
+                    let at = at / 4 * 4;
+                    let number = NUMBERS[random.below(NUMBERS.len())].to_le_bytes();
+                    let end = (at + 4).min(bytes.len());
+                    bytes[at..end].copy_from_slice(&number[..end - at]);
+                }
+                // A part of the file over another one.
+                _ => {
+                    let length = [2, 4, 8][random.below(3)].min(bytes.len() - at);
+                    let from = random.below(bytes.len() - length);
+                    bytes.copy_within(from..from + length, at);
+                }
+            }
+        }
+    }
+
+    /// What this verifier accepts, the one of the flatbuffers crate does, over the whole file; and none
+    /// of what either is given makes anything panic.
+    #[test]
+    fn it_is_stricter_than_the_runtimes_own() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../test/golden/v1.ckpt");
+        let golden = std::fs::read(path).unwrap();
+        let head = read_head(&golden[..4096], golden.len() as u64).unwrap();
+        let options = VerifierOptions {
+            max_tables: usize::MAX,
+            max_apparent_size: usize::MAX,
+            ..VerifierOptions::default()
+        };
+        assert!(root_as_checkpoint_with_opts(&options, &golden).is_ok());
+        let mut random = Random(20_250_923);
+        let (mut accepted, mut refused) = (0, 0);
+        for number in 0..20_000 {
+            let mut bytes = golden.clone();
+            mutate(&mut bytes[..head.metadata_length], &mut random);
+            let crc =
+                crate::checksum::metadata_checksum(&bytes[..head.metadata_length], head.crc_offset);
+            bytes[head.crc_offset..head.crc_offset + 4].copy_from_slice(&crc.to_le_bytes());
+            match Checkpoint::from_bytes(&bytes) {
+                Ok(_) => {
+                    accepted += 1;
+                    match root_as_checkpoint_with_opts(&options, &bytes) {
+                        Ok(_) => {}
+                        // An empty vector, whose elements it wants aligned.
+                        Err(InvalidFlatbuffer::Unaligned { unaligned_type, .. })
+                            if unaligned_type == "u64" => {}
+                        Err(error) => panic!("mutation {number}: {error}"),
+                    }
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(
+            accepted > 1000 && refused > 1000,
+            "{accepted} accepted, {refused} refused"
+        );
+    }
+}
