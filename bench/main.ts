@@ -19,7 +19,7 @@ import { HELP, type MeasurementName, type Options, parseOptions } from './option
 import { plotSvg } from './plot.js'
 import { type PythonPeers, pythonPeers } from './python.js'
 import { type Report, reportMarkdown } from './report.js'
-import type { Table } from './table.js'
+import { shortReason, type Table } from './table.js'
 
 const MEASURE: Record<MeasurementName, (bench: Bench) => Promise<Table | Table[]>> = {
   save: measureSave,
@@ -41,6 +41,19 @@ function peersOf(options: Options, say: (line: string) => void): PythonPeers {
   return { python: undefined, version: '', safetensors: none, numpy: none, torch: none }
 }
 
+/** The tables of a measurement; where it fails, one that says so: the others are not lost by that. */
+async function measured(name: MeasurementName, bench: Bench): Promise<readonly Table[]> {
+  try {
+    return [await MEASURE[name](bench)].flat()
+  } catch (error) {
+    process.exitCode = 1
+    console.error(error)
+    const reason = shortReason(error instanceof Error ? error.message : String(error))
+    const missing = [{ name: 'all of it', reason }]
+    return [{ id: name, title: name, unit: 's', rows: [], goals: [], notes: [], missing }]
+  }
+}
+
 async function run(options: Options): Promise<void> {
   const say = (line: string) => console.error(`bench: ${line}`)
   const peers = peersOf(options, say)
@@ -57,7 +70,7 @@ async function run(options: Options): Promise<void> {
   for (const name of options.only) {
     say(name)
     const bench: Bench = { options, folder, peers, say }
-    for (const table of [await MEASURE[name](bench)].flat()) {
+    for (const table of await measured(name, bench)) {
       tables.push(table)
       console.log(`\n${tableMarkdown(table)}`)
     }

@@ -20,18 +20,23 @@ interface Artifacts {
 }
 
 const example = process.argv[2]!
-const require = createRequire(join(example, 'package.json'))
-// The package is that of an example: its types are not among ours.
+const { resolve } = createRequire(join(example, 'package.json'))
+// The packages are those of an example: their types are not among ours.
 // biome-ignore lint/suspicious/noExplicitAny: see above
-const tf: any = await import(pathToFileURL(require.resolve('@tensorflow/tfjs')).href)
+type Untyped = any
+const load = (name: string): Promise<Untyped> =>
+  import(pathToFileURL(resolve(`@tensorflow/${name}`)).href)
+const core = await load('tfjs-core')
+const layersApi = await load('tfjs-layers')
+await load('tfjs-backend-cpu')
+core.enableProdMode()
+await core.setBackend('cpu')
 const adapterUrl = new URL('../../dist/src/adapters/tensorflow.js', import.meta.url).href
 const { tensorflowModule, tensorflowOptimizer } = (await import(adapterUrl)) as typeof Adapter
 const { saveCheckpoint } = await importLibrary()
 
-// biome-ignore lint/suspicious/noExplicitAny: as above
-let model: any
-// biome-ignore lint/suspicious/noExplicitAny: as above
-let adam: any
+let model: Untyped
+let adam: Untyped
 
 /** Writes what a model hands over into a folder. */
 function fileHandler(folder: string, durable: boolean) {
@@ -51,17 +56,16 @@ function fileHandler(folder: string, durable: boolean) {
 
 await serve({
   /** A dense model of `layers` layers, with the buffers of one step of Adam. */
-  async load({ layers, width }: { layers: number; width: number }) {
-    await tf.setBackend('cpu')
-    model = tf.sequential({
+  load({ layers, width }: { layers: number; width: number }) {
+    model = layersApi.sequential({
       layers: Array.from({ length: layers }, (_, i) =>
-        tf.layers.dense({ units: width, inputShape: [width], name: `layer${i}` }),
+        layersApi.layers.dense({ units: width, inputShape: [width], name: `layer${i}` }),
       ),
     })
-    adam = tf.train.adam(0.001)
+    adam = core.train.adam(0.001)
     model.compile({ optimizer: adam, loss: 'meanSquaredError' })
     const gradients: Record<string, unknown> = {}
-    for (const { val } of model.trainableWeights) gradients[val.name] = tf.onesLike(val)
+    for (const { val } of model.trainableWeights) gradients[val.name] = core.onesLike(val)
     adam.applyGradients(gradients)
     return 3 * 4 * layers * (width * width + width)
   },
