@@ -79,13 +79,16 @@ test('the picture is well-formed, and shows each goal once', (t) => {
 /** How many elements are left open; throws where one is closed that is not the last one opened. */
 function openElements(xml: string): number {
   const open: string[] = []
-  const rest = xml.replace(/<(\/?)([a-z]+)((?:\s+[a-zA-Z0-9-]+="[^"<&]*")*)\s*(\/?)>/g, (...match) => {
-    const [, closing, name, , alone] = match as string[]
-    if (closing === '/') {
-      if (open.pop() !== name) throw new Error(`</${name}> closes another element`)
-    } else if (alone !== '/') open.push(name!)
-    return ''
-  })
+  const rest = xml.replace(
+    /<(\/?)([a-z]+)((?:\s+[a-zA-Z0-9-]+="[^"<&]*")*)\s*(\/?)>/g,
+    (...match) => {
+      const [, closing, name, , alone] = match as string[]
+      if (closing === '/') {
+        if (open.pop() !== name) throw new Error(`</${name}> closes another element`)
+      } else if (alone !== '/') open.push(name!)
+      return ''
+    },
+  )
   if (/[<>]|&(?!(amp|lt|gt|quot);)/.test(rest)) throw new Error(`not well-formed: ${rest}`)
   return open.length
 }
