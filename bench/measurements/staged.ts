@@ -1,0 +1,61 @@
+/** A save in the background: how long the caller is held up, against one plain copy of the state. */
+
+import { type Bench, Field } from '../field.js'
+import { settle } from '../folder.js'
+import { runRounds } from '../rounds.js'
+import { transformerState } from '../state.js'
+import { ratios } from '../statistics.js'
+import { goal, type Table } from '../table.js'
+import { need } from './save.js'
+
+const COPY = 'plain copy into warm memory'
+const STAGED = 'BackgroundSaver: until staged'
+const DURABLE = 'BackgroundSaver: until durable'
+
+export async function measureStaged(bench: Bench): Promise<Table> {
+  const { options, folder } = bench
+  await using field = await Field.start(bench, ['ours', 'device'], transformerState(options.size))
+  const durations: number[] = []
+  let first = 0
+  const turns = [
+    { row: COPY, run: () => field.ours.call<number>('copy') },
+    {
+      row: STAGED,
+      run: async (round: number) => {
+        settle()
+        const path = folder.file()
+        const { staged, durable } = await field.ours.call<{ staged: number; durable: number }>(
+          'stage',
+          { path },
+        )
+        folder.remove(path)
+        if (round === -1) first = staged
+        else durations.push(durable)
+        return staged
+      },
+    },
+  ]
+  const device = field.get('device')
+  if (device !== undefined) {
+    turns.push({ row: 'plain copy, one piece, outside Node', run: () => device.call('copy') })
+  }
+  const { values, failed } = await runRounds(turns, options.rounds)
+  field.leaveOutAll(failed)
+  const staged = need(values, STAGED, failed)
+  const copies = need(values, COPY, failed)
+  return {
+    id: 'staged',
+    title: 'Save in the background: how long the caller is held up',
+    unit: 's',
+    reference: COPY,
+    rows: [
+      ...[...values].map(([name, of]) => ({ name, values: of })),
+      { name: DURABLE, values: durations },
+    ],
+    goals: [goal('time until staged, to a plain copy', ratios(staged, copies), 'at most', 1.2)],
+    notes: [
+      `The first save of a process, whose staging area is not there yet, took ${first.toFixed(2)} s.`,
+    ],
+    missing: field.missing,
+  }
+}

@@ -1,0 +1,47 @@
+/** A state in the memory of this process, as a model and an optimizer of the library. */
+
+import { readFileSync } from 'node:fs'
+import type { NamedTensors, Stateful } from '../../src/index.js'
+import { elements, fillTensor, isFilled, type StateSpec } from '../state.js'
+
+export interface HeldState {
+  readonly model: Stateful
+  readonly optimizer: Stateful
+  readonly tensors: readonly Float32Array[]
+  /** In bytes. */
+  readonly byteLength: number
+}
+
+/** Makes the state that a file describes. */
+export function holdState(specPath: string): HeldState {
+  const spec = JSON.parse(readFileSync(specPath, 'utf8')) as StateSpec
+  const tensors = spec.map(({ shape }, i) => {
+    const data = new Float32Array(elements(shape))
+    fillTensor(data, i)
+    return data
+  })
+  const part = (state: string): Stateful => {
+    const named: NamedTensors = spec.flatMap((tensor, i) =>
+      tensor.state === state
+        ? [[tensor.name, { shape: tensor.shape, data: tensors[i]! }] as const]
+        : [],
+    )
+    return { stateDict: () => named }
+  }
+  return {
+    model: part('model'),
+    optimizer: part('optimizer'),
+    tensors,
+    byteLength: tensors.reduce((sum, { byteLength }) => sum + byteLength, 0),
+  }
+}
+
+export function wipe({ tensors }: HeldState): void {
+  for (const data of tensors) data.fill(0)
+}
+
+/** Throws where a tensor is not what it was made as: a sample of each. */
+export function checkRestored({ tensors }: HeldState): void {
+  const wrong = tensors.findIndex((data, i) => !isFilled(data, i))
+  if (wrong !== -1) throw new Error(`tensor number ${wrong} was not restored`)
+}
