@@ -15,7 +15,7 @@ export const CODES_OF_BYTES = [
 /** As the source of the library names them, each once. */
 export async function rulesOfBytes(): Promise<string[]> {
   const rules = ['gap']
-  for (const file of ['head', 'decode', 'text', 'rules']) {
+  for (const file of ['head', 'decode', 'tensor-table', 'text', 'rules']) {
     rules.push(...(await ruleNames(`${file}.ts`)))
   }
   for (const rule of await ruleNames('flatbuffer-verifier.ts')) {
