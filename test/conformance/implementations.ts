@@ -70,20 +70,6 @@ export const bindings: readonly Implementation[] = [
     reporter: { program: PYTHON, args: ['-m', 'lightwatch_checkpoint.reporter'] },
   },
   {
-    name: 'C++',
-    manifest: 'bindings/cpp/CMakeLists.txt',
-    needs: [
-      ['cmake', '--version'],
-      ['c++', '--version'],
-      ['flatc', '--version'],
-    ],
-    build: [
-      ['cmake', '-S', 'bindings/cpp', '-B', 'bindings/cpp/build', '-DCMAKE_BUILD_TYPE=Release'],
-      ['cmake', '--build', 'bindings/cpp/build', '--target', 'reporter'],
-    ],
-    reporter: { program: repository('bindings/cpp/build/reporter'), args: [] },
-  },
-  {
     name: 'Rust',
     manifest: 'bindings/rust/Cargo.toml',
     needs: [['cargo', '--version']],
@@ -107,29 +93,6 @@ export const bindings: readonly Implementation[] = [
     needs: [['go', 'version']],
     build: [['go', 'build', '-C', 'bindings/go', '-o', 'build/reporter', './cmd/reporter']],
     reporter: { program: repository('bindings/go/build/reporter'), args: [] },
-  },
-  {
-    name: 'Java',
-    manifest: 'bindings/java/pom.xml',
-    needs: [
-      ['javac', '-version'],
-      ['mvn', '--version'],
-    ],
-    build: [
-      [
-        'mvn',
-        '--quiet',
-        '--batch-mode',
-        '--file',
-        'bindings/java/pom.xml',
-        '-DskipTests',
-        'package',
-      ],
-    ],
-    reporter: {
-      program: 'java',
-      args: ['-cp', repository('bindings/java/target/reporter.jar'), 'lightwatch.Reporter'],
-    },
   },
 ]
 
