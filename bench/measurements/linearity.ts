@@ -2,7 +2,6 @@
 
 import { Contender, nodeProgram } from '../contender.js'
 import type { Bench } from '../field.js'
-import { settle } from '../folder.js'
 import { runRounds, type Turn } from '../rounds.js'
 import { type StateSpec, stateBytes, uniformState } from '../state.js'
 import { median } from '../statistics.js'
@@ -47,7 +46,7 @@ async function measure(
           run: async () => {
             if (name === SAVE[0]) {
               folder.remove(path)
-              settle()
+              folder.settle(stateBytes(size.spec))
             }
             const [method, callArguments] = call(path, size)
             return (await contender.call<number>(method, callArguments)) / size.divisor

@@ -2,7 +2,6 @@
 
 import type { Peak } from '../contender.js'
 import { type Bench, type ContenderId, Field, OURS } from '../field.js'
-import { settle } from '../folder.js'
 import { transformerState, uniformState } from '../state.js'
 import { goal, type Row, type Table } from '../table.js'
 
@@ -83,7 +82,7 @@ async function run(bench: Bench, task: Task): Promise<{ peak?: Peak; missing: Ta
     const path = folder.file()
     try {
       if (reads) await contender.call('save', { path, durable: true })
-      settle()
+      folder.settle()
       if (measured) return (await contender.callForPeak(call, { path, ...extra })).peak
       await contender.call(call, { path, ...extra })
       return undefined

@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Contender, pythonProgram } from '../contender.js'
 import { type Bench, type ContenderId, Field, OURS } from '../field.js'
-import { settle } from '../folder.js'
 import { libraryUrl } from '../library.js'
 import { runRounds, type Turn } from '../rounds.js'
 import { type StateSpec, stateBytes, transformerState, uniformState } from '../state.js'
@@ -68,7 +67,7 @@ async function open(
         id === 'ours' ? openOnce(path, tensor) : openOncePython(peers.python!, id, path, name),
     })
   }
-  settle()
+  folder.settle()
   const { values, failed } = await runRounds([...warm, ...fresh], options.rounds)
   for (const path of paths.values()) folder.remove(path)
   field.leaveOutAll(failed)

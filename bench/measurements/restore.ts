@@ -1,7 +1,6 @@
 /** A restore into memory that is there, of a file that is in the page cache. */
 
 import { type Bench, type ContenderId, Field, OURS } from '../field.js'
-import { settle } from '../folder.js'
 import { runRounds, type Turn } from '../rounds.js'
 import { transformerState } from '../state.js'
 import { fastest, ratios } from '../statistics.js'
@@ -33,7 +32,7 @@ export async function measureRestore(bench: Bench): Promise<Table> {
     await contender.call('save', { path, durable: true })
     paths.set(id, path)
   }
-  settle()
+  folder.settle()
   const turns = ROWS.flatMap(([row, id, extra]): Turn[] => {
     const contender = field.get(id)
     if (contender === undefined) return []

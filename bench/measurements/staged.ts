@@ -1,9 +1,8 @@
 /** A save in the background: how long the caller is held up, against one plain copy of the state. */
 
 import { type Bench, Field } from '../field.js'
-import { settle } from '../folder.js'
 import { runRounds } from '../rounds.js'
-import { transformerState } from '../state.js'
+import { stateBytes, transformerState } from '../state.js'
 import { ratios } from '../statistics.js'
 import { goal, type Table } from '../table.js'
 import { need } from './save.js'
@@ -15,6 +14,7 @@ const DURABLE = 'BackgroundSaver: until durable'
 export async function measureStaged(bench: Bench): Promise<Table> {
   const { options, folder } = bench
   await using field = await Field.start(bench, ['ours', 'device'], transformerState(options.size))
+  const length = stateBytes(transformerState(options.size))
   const durations: number[] = []
   let first = 0
   const turns = [
@@ -22,7 +22,7 @@ export async function measureStaged(bench: Bench): Promise<Table> {
     {
       row: STAGED,
       run: async (round: number) => {
-        settle()
+        folder.settle(length)
         const path = folder.file()
         const { staged, durable } = await field.ours.call<{ staged: number; durable: number }>(
           'stage',

@@ -3,7 +3,6 @@
 import { digits, installExample } from '../../scripts/install-example.js'
 import { Contender, nodeProgram } from '../contender.js'
 import { type Bench, OURS } from '../field.js'
-import { settle } from '../folder.js'
 import { runRounds } from '../rounds.js'
 import { shortReason, type Table } from '../table.js'
 
@@ -30,7 +29,7 @@ export async function measureTfjs(bench: Bench): Promise<Table> {
   await using contender = new Contender('TensorFlow.js', nodeProgram('tfjs.ts', digits))
   const length = await contender.call<number>('load', SIZES[options.size])
   const run = (call: string, callArguments: object) => async () => {
-    settle()
+    folder.settle(length)
     const path = folder.file()
     try {
       return await contender.call<number>(call, { path, ...callArguments })

@@ -2,9 +2,8 @@
 
 import { Contender, nodeProgram } from '../contender.js'
 import type { Bench } from '../field.js'
-import { settle } from '../folder.js'
 import { runRounds } from '../rounds.js'
-import { transformerState } from '../state.js'
+import { stateBytes, transformerState } from '../state.js'
 import { goal, type Table } from '../table.js'
 import { need } from './save.js'
 
@@ -24,7 +23,8 @@ export async function measureTraining(bench: Bench): Promise<Table> {
   await using trainer = new Contender('trainer', nodeProgram('trainer.ts'))
   await trainer.call('load', { spec: folder.spec(transformerState(options.size)) })
   const path = folder.file()
-  settle()
+  const length = stateBytes(transformerState(options.size))
+  folder.settle(length)
   const { perStep, save } = await trainer.call<{ perStep: number; save: number }>('calibrate', {
     path,
   })
@@ -33,7 +33,7 @@ export async function measureTraining(bench: Bench): Promise<Table> {
   const blocked: number[] = []
   let unfinished = 0
   const run = async (saving: boolean, round: number) => {
-    settle()
+    folder.settle(length)
     const trained = await trainer.call<Trained>('train', { steps, every: saving ? every : 0, path })
     if (saving && round >= 0) {
       blocked.push((100 * trained.blocked) / trained.total)
