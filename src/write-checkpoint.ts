@@ -23,6 +23,13 @@ import { nextTurn } from './segment-reader.js'
 import type { Module, Optimizer } from './state.js'
 
 export interface SaveOptions extends CheckpointProgress {
+  /**
+   * Whether the save waits until the checkpoint survives a power cut (default true). False: it is
+   * replaced in one step all the same, so that a kill at any time leaves the old one or the new one,
+   * but nothing is synced. A power cut soon after may then leave neither, an empty file or a part of
+   * one, which its checksums tell; keep a durable one beside it. Of files alone.
+   */
+  readonly durable?: boolean
   readonly onProgress?: OnProgress
   /** Ends the save: it rejects with the signal's reason, and what was there before is untouched. */
   readonly signal?: AbortSignal

@@ -24,6 +24,14 @@ test('a save tells what it has written, and how well it lies there', async (t) =
   })
 })
 
+test('a save that is not to be durable says so, and is the same file', async (t) => {
+  const folder = await scratchFolder(t)
+  const [one, other] = [join(folder, 'one.ckpt'), join(folder, 'other.ckpt')]
+  await saveCheckpoint(one, model)
+  t.is((await saveCheckpoint(other, model, null, { durable: false })).durability, 'none')
+  t.deepEqual(await fs.readFile(other), await fs.readFile(one))
+})
+
 test('the same state makes the same bytes, at any path and in memory', async (t) => {
   const folder = await scratchFolder(t)
   const { model, optimizer, sampler, rng } = createRun()

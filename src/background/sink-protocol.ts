@@ -12,7 +12,12 @@ export interface ChecksumPart {
 /** A call for the thread that writes. `bytes` is shared memory, and not copied. */
 export type SinkRequest =
   /** Answered with the path of the temporary file. */
-  | { readonly call: 'begin'; readonly path: string; readonly length: number }
+  | {
+      readonly call: 'begin'
+      readonly path: string
+      readonly length: number
+      readonly durable: boolean
+    }
   | {
       readonly call: 'write'
       readonly bytes: Uint8Array

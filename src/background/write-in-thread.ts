@@ -37,7 +37,7 @@ export async function writeInThread(
   options: SaveOptions,
   onStaged: () => void,
 ): Promise<SaveReport> {
-  const { signal, onProgress } = options
+  const { signal, onProgress, durable = true } = options
   assertLittleEndian()
   signal?.throwIfAborted()
   const contents = await collectContents(model, optimizer, options)
@@ -51,7 +51,7 @@ export async function writeInThread(
   let temporary: string | undefined
   let committing = false
   try {
-    const begun = thread.call({ call: 'begin', path, length: total }).then((created) => {
+    const begun = thread.call({ call: 'begin', path, length: total, durable }).then((created) => {
       temporary = created as string
     })
     // Looked at below: the copies need not wait for it.

@@ -48,6 +48,7 @@ const NAME_TRIES = 4
 export class FileSink implements Sink {
   readonly path: string
   readonly #fs: FileSystem
+  readonly #durable: boolean
   #file: Descriptor | undefined
   #folder: Descriptor | undefined
   #temporary = ''
@@ -55,15 +56,17 @@ export class FileSink implements Sink {
   #length = 0
   #committed = false
 
-  constructor(path: string, fileSystem: FileSystem = nodeFileSystem) {
+  /** Not `durable`: the commit is atomic all the same, and nothing is promised about power cuts. */
+  constructor(path: string, fileSystem: FileSystem = nodeFileSystem, durable = true) {
     this.path = path
     this.#fs = fileSystem
+    this.#durable = durable
   }
 
   async begin(length: number): Promise<void> {
     this.#length = length
     await this.#step('prepare the folder of', async () => {
-      await makeFolder(this.#fs, dirname(resolve(this.path)))
+      await makeFolder(this.#fs, dirname(resolve(this.path)), this.#durable)
       this.#destination = await resolveLinks(this.#fs, this.path)
     })
     const replaced = await this.#step('examine', () => existing(this.#fs, this.#destination))
@@ -112,7 +115,7 @@ export class FileSink implements Sink {
       if (size !== this.#length) {
         throw new Error(`${size} bytes arrived of ${this.#length}`)
       }
-      await this.#fs.fsync(file)
+      if (this.#durable) await this.#fs.fsync(file)
     })
   }
 
@@ -176,6 +179,7 @@ export class FileSink implements Sink {
   async #syncFolder(): Promise<Durability> {
     const folder = this.#folder
     try {
+      if (!this.#durable) return 'none'
       if (folder === undefined) return 'file-only'
       await this.#fs.fsync(folder)
       // XFS that has shut itself down, because its disk failed, calls the sync of a folder a success
@@ -252,8 +256,8 @@ async function lstatIfAny(fs: FileSystem, path: string) {
   }
 }
 
-/** Makes sure of a folder and those above it, each durably: its name is synced in the one above. */
-async function makeFolder(fs: FileSystem, path: string): Promise<void> {
+/** Makes sure of a folder and those above it; if `durable`, each name is synced in the one above. */
+async function makeFolder(fs: FileSystem, path: string, durable: boolean): Promise<void> {
   // Through links: a link to a folder is as good as one.
   const real = await fs.realpath(path).catch((error) => {
     if (errorCode(error) === 'ENOENT') return undefined
@@ -262,18 +266,18 @@ async function makeFolder(fs: FileSystem, path: string): Promise<void> {
   if (real !== undefined) {
     // Whoever made it may be about to sync its name, may have failed to, or been killed before. (Only
     // the lowest folder that is there can be such a one: none is made in another before that is safe.)
-    await syncNames(fs, dirname(real), ['EACCES'])
+    if (durable) await syncNames(fs, dirname(real), ['EACCES'])
     return
   }
   const parent = dirname(path)
-  await makeFolder(fs, parent)
+  await makeFolder(fs, parent, durable)
   try {
     await fs.mkdir(path)
   } catch (error) {
     // Somebody else may have made it in the meantime.
     if (errorCode(error) !== 'EEXIST') throw error
   }
-  await syncNames(fs, parent)
+  if (durable) await syncNames(fs, parent)
 }
 
 /** Syncs a folder, where the system can, and where opening it does not fail for such a reason. */

@@ -22,6 +22,6 @@ export interface Sink {
  * What a commit reached: `durable`, the new bytes and their name survive a power cut; `file-only`,
  * the bytes do, but the folder could not be synced on this system (some network file systems,
  * Windows), so that a power cut may bring back what was there before; `none`, the sink promises
- * nothing about power cuts (memory, a browser's file).
+ * nothing about power cuts (memory, a browser's file, a file that was not to be synced).
  */
 export type Durability = 'durable' | 'file-only' | 'none'

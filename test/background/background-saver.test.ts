@@ -49,6 +49,16 @@ test('a file is the same, byte for byte, as the one that saveCheckpoint writes',
   t.true(plain!.equals(background!))
 })
 
+test('a save that is not to be durable says so', async (t) => {
+  const folder = await scratchFolder(t)
+  await using saver = new BackgroundSaver()
+  const model = modelOf({ w: numbered(100) })
+  const save = saver.save(join(folder, 'a.ckpt'), model, null, { durable: false })
+  t.is((await save!.durable).durability, 'none')
+  const next = saver.save(join(folder, 'a.ckpt'), model)
+  t.is((await next!.durable).durability, process.platform === 'win32' ? 'file-only' : 'durable')
+})
+
 for (const [title, stagingBytes] of [
   ['', Number.POSITIVE_INFINITY],
   [' with little memory for staging', 1],

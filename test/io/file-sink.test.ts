@@ -19,8 +19,9 @@ async function commit(
   path: string,
   bytes: Uint8Array,
   fileSystem: FileSystem = nodeFileSystem,
+  durable = true,
 ): Promise<Durability> {
-  const sink = new FileSink(path, fileSystem)
+  const sink = new FileSink(path, fileSystem, durable)
   try {
     await sink.begin(bytes.byteLength)
     await sink.write(bytes.subarray(5), 5)
@@ -665,4 +666,38 @@ test('two who save to one path at the same time leave whole files, and one of th
   await Promise.all([...contents.map(save), read()])
   t.true(seen.size > 0)
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
+})
+
+test('a commit that is not to be durable replaces the file in one step, and syncs nothing', async (t) => {
+  const path = join(await scratchFolder(t), 'new/folder/a.ckpt')
+  let renames = 0
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    fsync: () => Promise.reject(new Error('nothing was to be synced')),
+    async rename(from, to) {
+      renames++
+      await nodeFileSystem.rename(from, to)
+    },
+  }
+  for (const bytes of [OLD, NEW]) {
+    t.is(await commit(path, bytes, fileSystem, false), 'none')
+    t.deepEqual(await fs.readFile(path), bytes)
+  }
+  t.is(renames, 2)
+  t.deepEqual(await fs.readdir(dirname(path)), ['a.ckpt'])
+})
+
+test('a commit that is not to be durable still checks that every byte has arrived', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  await commit(path, OLD)
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    // Says that it has written all, and has not.
+    async write(file, bytes, position) {
+      await nodeFileSystem.write(file, bytes.subarray(0, -1), position)
+      return bytes.byteLength
+    },
+  }
+  await t.throwsAsync(commit(path, NEW, fileSystem, false), { code: 'CKPT_NOT_COMMITTED' })
+  t.deepEqual(await fs.readFile(path), OLD)
 })
