@@ -70,6 +70,20 @@ export const bindings: readonly Implementation[] = [
     reporter: { program: PYTHON, args: ['-m', 'lightwatch_checkpoint.reporter'] },
   },
   {
+    name: 'C++',
+    manifest: 'bindings/cpp/CMakeLists.txt',
+    needs: [
+      ['cmake', '--version'],
+      ['c++', '--version'],
+      ['flatc', '--version'],
+    ],
+    build: [
+      ['cmake', '-S', 'bindings/cpp', '-B', 'bindings/cpp/build', '-DCMAKE_BUILD_TYPE=Release'],
+      ['cmake', '--build', 'bindings/cpp/build', '--target', 'reporter'],
+    ],
+    reporter: { program: repository('bindings/cpp/build/reporter'), args: [] },
+  },
+  {
     name: 'Rust',
     manifest: 'bindings/rust/Cargo.toml',
     needs: [['cargo', '--version']],

@@ -85,7 +85,17 @@ export class FaultyDisk {
     const ended = new Promise<void>((resolve) => server.on('close', () => resolve()))
     const kill = undoAtExit(() => server.kill('SIGKILL'))
     this.#stopServer = async () => {
-      await command('fusermount3', '-u', this.#shown)
+      // A loop device that has been let go of holds its file a moment longer.
+      const asked = performance.now()
+      for (;;) {
+        try {
+          await command('fusermount3', '-u', this.#shown)
+          break
+        } catch (error) {
+          if (performance.now() - asked > PATIENCE) throw error
+          await wait(20)
+        }
+      }
       await ended
       kill()
     }
