@@ -1,0 +1,131 @@
+"""The dtypes: how wide an element is, and which NumPy array holds it.
+
+A dtype that NumPy has no type for is that of ``ml_dtypes`` where this is installed, else its raw
+bits as unsigned integers. Those of fewer than eight bits (float6, float4) are always the packed
+bytes, a flat array of uint8.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional, Sequence
+
+import numpy as np
+
+from .generated.DType import DType as Code
+
+try:
+    import ml_dtypes as _ml_dtypes
+except ImportError:
+    _ml_dtypes = None
+
+# The largest integer that every language of the format holds exactly.
+MAX_SAFE_INTEGER = 2**53 - 1
+
+# Most dimensions that a tensor may have: NumPy's limit, and PyTorch's.
+MAX_RANK = 64
+
+
+class DTypeInfo(NamedTuple):
+    """One dtype."""
+
+    name: str
+    #: The number in the file.
+    code: int
+    #: Bits an element.
+    bits: int
+    #: The unsigned integers that hold its raw bits.
+    raw: np.dtype
+    #: What its elements are read as.
+    array: np.dtype
+
+    @property
+    def packed(self) -> bool:
+        """Whether elements do not fill whole bytes."""
+        return self.bits % 8 != 0
+
+
+def _info(name: str, bits: int, array: Optional[str]) -> DTypeInfo:
+    # A complex number's raw bits are those of a pair.
+    raw = np.dtype("V16") if bits == 128 else np.dtype(f"<u{max(bits, 8) // 8}")
+    if array is not None:
+        dtype = np.dtype(array)
+    elif bits >= 8 and _ml_dtypes is not None and hasattr(_ml_dtypes, name):
+        dtype = np.dtype(getattr(_ml_dtypes, name))
+    else:
+        dtype = np.dtype("u1") if bits < 8 else raw
+    return DTypeInfo(name, getattr(Code, name), bits, raw, dtype)
+
+
+DTYPES = {
+    info.name: info
+    for info in (
+        _info("float64", 64, "<f8"),
+        _info("float32", 32, "<f4"),
+        _info("float16", 16, "<f2"),
+        _info("bfloat16", 16, None),
+        _info("float8_e4m3fn", 8, None),
+        _info("float8_e5m2", 8, None),
+        _info("float8_e4m3fnuz", 8, None),
+        _info("float8_e5m2fnuz", 8, None),
+        _info("float8_e8m0fnu", 8, None),
+        _info("float6_e2m3fn", 6, None),
+        _info("float6_e3m2fn", 6, None),
+        _info("float4_e2m1fn", 4, None),
+        _info("int8", 8, "i1"),
+        _info("int16", 16, "<i2"),
+        _info("int32", 32, "<i4"),
+        _info("int64", 64, "<i8"),
+        _info("uint8", 8, "u1"),
+        _info("uint16", 16, "<u2"),
+        _info("uint32", 32, "<u4"),
+        _info("uint64", 64, "<u8"),
+        _info("bool", 8, "?"),
+        _info("complex64", 64, "<c8"),
+        _info("complex128", 128, "<c16"),
+    )
+}
+
+_BY_CODE = {info.code: info for info in DTYPES.values()}
+
+# A uint16 array is uint16, though bfloat16 may be read as one where ml_dtypes is missing.
+_BY_ARRAY = {
+    info.array: info
+    for info in DTYPES.values()
+    if info.array.kind != "u" or info.name.startswith("uint")
+}
+
+
+def dtype_of_code(code: int) -> Optional[DTypeInfo]:
+    """The dtype of a number in a file, or None where there is none."""
+    return _BY_CODE.get(code)
+
+
+def dtype_of_array(array: np.ndarray) -> Optional[DTypeInfo]:
+    """The dtype that an array's elements have, of either byte order, or None."""
+    dtype = array.dtype
+    if dtype.byteorder == ">":
+        dtype = dtype.newbyteorder("<")
+    return _BY_ARRAY.get(dtype)
+
+
+def tensor_byte_length(dtype: DTypeInfo, shape: Sequence[int]) -> Optional[int]:
+    """Bytes that a tensor takes, or None where that is not a safe integer, or (packed dtypes) where
+    its bits do not fill whole bytes. A dimension of zero makes it zero, but only if the product of
+    the others is safe as well: a huge dimension cannot hide."""
+    count = 1
+    empty = False
+    for length in shape:
+        if length == 0:
+            empty = True
+        else:
+            count *= length
+            if count > MAX_SAFE_INTEGER:
+                return None
+    if empty:
+        return 0
+    bits = dtype.bits
+    if bits % 8 == 0:
+        length = count * (bits // 8)
+        return length if length <= MAX_SAFE_INTEGER else None
+    total = count * bits
+    return total // 8 if total <= MAX_SAFE_INTEGER and total % 8 == 0 else None

@@ -1,0 +1,81 @@
+"""The one family of errors that a file or a disk can cause.
+
+Misuse by the caller (a wrong argument, a value that a file cannot hold) is a TypeError or a
+ValueError instead.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, Optional
+
+# Longest text that is quoted whole in a message, in characters.
+_QUOTE_LIMIT = 200
+
+# Control and format characters, surrogates, and separators of lines and paragraphs.
+_UNSAFE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+
+
+class CheckpointError(Exception):
+    """A file that cannot be read, or a save that failed.
+
+    ``code`` is stable and says what a program can do about it (``CKPT_FORMAT``); ``rule`` is the
+    rule of the format that is broken (``tensor.offset``), or None. ``path``, ``state``, ``tensor``,
+    ``offset`` (in bytes), ``expected`` and ``actual`` say more, and are None where they do not
+    apply. The system's own error, where there was one, is ``__cause__``.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        rule: Optional[str] = None,
+        path: Optional[str] = None,
+        state: Optional[str] = None,
+        tensor: Optional[str] = None,
+        offset: Optional[int] = None,
+        expected: Any = None,
+        actual: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.rule = rule
+        self.path = path
+        self.state = state
+        self.tensor = tensor
+        self.offset = offset
+        self.expected = expected
+        self.actual = actual
+
+    def __str__(self) -> str:
+        message = self.message if self.path is None else f"{quote(self.path)}: {self.message}"
+        return f"{message} [{self.code}{'' if self.rule is None else ' ' + self.rule}]"
+
+    def with_path(self, path: str) -> CheckpointError:
+        """The same error with the file that it is about."""
+        if self.path is None:
+            self.path = path
+        return self
+
+
+def broken(rule: str, message: str, **fields: Any) -> CheckpointError:
+    """The error for metadata that is sound, but says what the format does not allow."""
+    return CheckpointError("CKPT_FORMAT", message, rule=rule, **fields)
+
+
+def printable(text: str) -> str:
+    """Text from a file, made safe to print: what steers a terminal becomes ``\\u{...}``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        f"\\u{{{ord(c):x}}}" if unicodedata.category(c) in _UNSAFE else c for c in text
+    )
+
+
+def quote(text: str) -> str:
+    """A name from a file or a caller, quoted, printable, and not longer than a line."""
+    shown = text[:_QUOTE_LIMIT] + "…" if len(text) > _QUOTE_LIMIT else text
+    escaped = printable(shown).replace('"', '\\"')
+    return f'"{escaped}"'
