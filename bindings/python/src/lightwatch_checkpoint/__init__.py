@@ -2,6 +2,7 @@
 
 from .checkpoint import Checkpoint, load, verify
 from .error import CheckpointError
+from .save import SaveReport, save
 from .state import LoadedState, RawTensor, State
 from .tensor import Tensor
 
@@ -10,8 +11,10 @@ __all__ = [
     "CheckpointError",
     "LoadedState",
     "RawTensor",
+    "SaveReport",
     "State",
     "Tensor",
     "load",
+    "save",
     "verify",
 ]
