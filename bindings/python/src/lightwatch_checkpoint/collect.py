@@ -162,7 +162,7 @@ def collect_tensor(value: Any, what: str) -> Collected:
     dtype = dtype_of_array(value)
     if dtype is None:
         raise TypeError(f"{what} has the dtype {value.dtype}, which a file cannot hold")
-    return in_memory(dtype, _shape(value.shape, dtype, what), value)
+    return in_memory(dtype, checked_shape(value.shape, dtype, what), value)
 
 
 def in_memory(dtype: DTypeInfo, shape: Tuple[int, ...], array: np.ndarray) -> Collected:
@@ -181,7 +181,7 @@ def _raw(value: RawTensor, what: str) -> Collected:
         raise ValueError(
             f"{what} has the unknown dtype {quote(str(value.dtype))}; there are {', '.join(DTYPES)}"
         )
-    shape = _shape(value.shape, dtype, what)
+    shape = checked_shape(value.shape, dtype, what)
     array = np.ascontiguousarray(np.asarray(value.data)) if not isinstance(
         value.data, (bytes, bytearray, memoryview)
     ) else np.frombuffer(value.data, np.uint8)
@@ -193,7 +193,8 @@ def _raw(value: RawTensor, what: str) -> Collected:
     return in_memory(dtype, shape, array)
 
 
-def _shape(shape: Any, dtype: DTypeInfo, what: str) -> Tuple[int, ...]:
+def checked_shape(shape: Any, dtype: DTypeInfo, what: str) -> Tuple[int, ...]:
+    """A copy of a shape, checked."""
     copied = tuple(int(length) for length in shape)
     if len(copied) > MAX_RANK:
         raise ValueError(f"{what} has {len(copied)} dimensions; the most is {MAX_RANK}")

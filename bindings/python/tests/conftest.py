@@ -1,0 +1,49 @@
+import json
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+GOLDEN = REPOSITORY / "test" / "golden" / "v1.ckpt"
+
+
+@pytest.fixture(scope="session")
+def golden():
+    return GOLDEN.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def golden_values():
+    return json.loads(GOLDEN.with_suffix(".json").read_text("utf-8"))
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes bytes to a file and returns its path."""
+
+    def write_bytes(data, name="file.ckpt"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write_bytes
+
+
+@pytest.fixture(scope="session")
+def typescript():
+    """Runs a module of TypeScript in the repository, with arguments."""
+    if shutil.which("npx") is None or not (REPOSITORY / "node_modules" / "tsx").exists():
+        pytest.skip("Node and the packages of the repository are needed")
+
+    def run(source, *arguments):
+        return subprocess.run(
+            ["npx", "tsx", "--input-type=module", "-e", source, *map(str, arguments)],
+            cwd=REPOSITORY,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    return run
