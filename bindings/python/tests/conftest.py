@@ -33,17 +33,19 @@ def write(tmp_path):
 
 @pytest.fixture(scope="session")
 def typescript():
-    """Runs a module of TypeScript in the repository, with arguments."""
-    if shutil.which("npx") is None or not (REPOSITORY / "node_modules" / "tsx").exists():
+    """Runs one of the scripts in typescript/ with arguments and returns what it prints."""
+    if shutil.which("node") is None or not (REPOSITORY / "node_modules" / "tsx").exists():
         pytest.skip("Node and the packages of the repository are needed")
 
-    def run(source, *arguments):
-        return subprocess.run(
-            ["npx", "tsx", "--input-type=module", "-e", source, *map(str, arguments)],
+    def run(script, *arguments):
+        path = pathlib.Path(__file__).parent / "typescript" / script
+        done = subprocess.run(
+            ["node", "--import=tsx", str(path), *map(str, arguments)],
             cwd=REPOSITORY,
-            check=True,
             capture_output=True,
             text=True,
-        ).stdout
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     return run
