@@ -1,39 +1,51 @@
-"""What the tests read: files of the repository, and copies of them with something changed."""
-
 import json
-import struct
-import zlib
-from pathlib import Path
+import pathlib
+import shutil
+import subprocess
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-CORPUS = REPOSITORY / "test" / "conformance"
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+GOLDEN = REPOSITORY / "test" / "golden" / "v1.ckpt"
+
+
+@pytest.fixture(scope="session")
+def golden():
+    return GOLDEN.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def golden_values():
+    return json.loads(GOLDEN.with_suffix(".json").read_text("utf-8"))
 
 
 @pytest.fixture
-def golden() -> Path:
-    """The golden file of format version 1."""
-    return REPOSITORY / "test" / "golden" / "v1.ckpt"
+def write(tmp_path):
+    """Writes bytes to a file and returns its path."""
+
+    def write_bytes(data, name="file.ckpt"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write_bytes
 
 
-def valid_files():
-    """Names of the corpus's valid files."""
-    return sorted(path.stem for path in (CORPUS / "valid").glob("*.ckpt"))
+@pytest.fixture(scope="session")
+def typescript():
+    """Runs one of the scripts in typescript/ with arguments and returns what it prints."""
+    if shutil.which("node") is None or not (REPOSITORY / "node_modules" / "tsx").exists():
+        pytest.skip("Node and the packages of the repository are needed")
 
+    def run(script, *arguments):
+        path = pathlib.Path(__file__).parent / "typescript" / script
+        done = subprocess.run(
+            ["node", "--import=tsx", str(path), *map(str, arguments)],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-def invalid_files():
-    """The corpus's invalid files: name, and the code and rule that it has to be refused with."""
-    return sorted(json.loads((CORPUS / "invalid.json").read_text()).items())
-
-
-def reseal(data: bytearray) -> bytearray:
-    """Makes the checksum of the metadata fit again."""
-    root = struct.unpack_from("<I", data, 0)[0]
-    vtable = root - struct.unpack_from("<i", data, root)[0]
-    length_at = root + struct.unpack_from("<H", data, vtable + 6)[0]
-    crc_at = root + struct.unpack_from("<H", data, vtable + 8)[0]
-    length = struct.unpack_from("<I", data, length_at)[0]
-    struct.pack_into("<I", data, crc_at, 0)
-    struct.pack_into("<I", data, crc_at, zlib.crc32(data[:length]))
-    return data
+    return run

@@ -1,11 +1,37 @@
-"""The config of a run: JSON text, kept as it was given."""
+"""The config of a run: JSON text, kept as given. What JSON cannot hold (NaN, bytes, a date) is refused
+with the path to it."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
+from .attributes import describe
 from .error import broken, printable
+from .text import text_fault
+
+# Deeper than any config; a bound so that an object which contains itself is told apart from one.
+_MAX_DEPTH = 200
+
+_encode_string = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def config_text(config: Any) -> str:
+    """The text that a file keeps of ``config``: a string as it is (it has to be JSON text), anything
+    else as JSON. Raises a TypeError or ValueError that names the path of what JSON cannot hold."""
+    if not isinstance(config, str):
+        return _text(config, "config", 0)
+    fault = text_fault(config)
+    if fault is not None:
+        raise ValueError(f"config {fault}")
+    try:
+        _parse(config)
+    except (ValueError, RecursionError) as cause:
+        raise ValueError("config is a string, but not JSON text") from cause
+    return config
+
 
 def parse_config(text: str) -> Any:
     """The value of a file's config. Raises CKPT_FORMAT, rule ``config.json``, where it is not JSON, or
@@ -30,3 +56,38 @@ def _integer(digits: str) -> Any:
     except ValueError:
         # More digits than Python converts; such a number is no exact one in any other reader.
         return float(digits)
+
+
+def _text(value: Any, path: str, depth: int) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{path} is {float(value)}, which JSON cannot hold")
+        return float.__repr__(value)
+    if isinstance(value, str):
+        fault = text_fault(value)
+        if fault is not None:
+            raise ValueError(f"{path} {fault}")
+        return _encode_string(str(value))
+    if isinstance(value, (list, tuple, Mapping)):
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"{path} is nested more than {_MAX_DEPTH} levels deep (or in itself)")
+        if not isinstance(value, Mapping):
+            items = (_text(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value))
+            return f"[{','.join(items)}]"
+        members = []
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"the key {key!r} in {path} is {describe(key)}, and must be a string")
+            at = f"{path}.{key}"
+            fault = text_fault(key)
+            if fault is not None:
+                raise ValueError(f"the key {printable(at)} {fault}")
+            members.append(f"{_encode_string(key)}:{_text(item, at, depth + 1)}")
+        return f"{{{','.join(members)}}}"
+    raise TypeError(f"{path} is {describe(value)}, which JSON cannot hold")

@@ -87,10 +87,25 @@ DTYPES = {
 
 _BY_CODE = {info.code: info for info in DTYPES.values()}
 
+# A uint16 array is uint16, though bfloat16 may be read as one where ml_dtypes is missing.
+_BY_ARRAY = {
+    info.array: info
+    for info in DTYPES.values()
+    if info.array.kind != "u" or info.name.startswith("uint")
+}
+
 
 def dtype_of_code(code: int) -> Optional[DTypeInfo]:
     """The dtype of a number in a file, or None where there is none."""
     return _BY_CODE.get(code)
+
+
+def dtype_of_array(array: np.ndarray) -> Optional[DTypeInfo]:
+    """The dtype that an array's elements have, of either byte order, or None."""
+    dtype = array.dtype
+    if dtype.byteorder == ">":
+        dtype = dtype.newbyteorder("<")
+    return _BY_ARRAY.get(dtype)
 
 
 def tensor_byte_length(dtype: DTypeInfo, shape: Sequence[int]) -> Optional[int]:

@@ -1,4 +1,4 @@
-"""A saved state: named tensors with attributes and a kind."""
+"""States: named tensors with attributes and a kind. What a save takes, and what a load gives."""
 
 from __future__ import annotations
 
@@ -10,6 +10,46 @@ import numpy as np
 
 from .error import CheckpointError, quote
 from .tensor import Tensor
+
+
+class State(Mapping):
+    """A state dict with what it needs beside its tensors, for a save.
+
+    ``tensors`` maps names to arrays, in the order that the file keeps: NumPy arrays, PyTorch
+    tensors, ``RawTensor``, or tensors of another checkpoint. ``kind`` is what it is the state of
+    (``AdamW``); ``attributes`` are hyper-parameters, parameter groups, counters.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping,
+        *,
+        kind: Optional[str] = None,
+        attributes: Optional[Mapping] = None,
+    ) -> None:
+        self.tensors = tensors
+        self.kind = kind
+        self.attributes: Mapping = {} if attributes is None else attributes
+
+    def __getitem__(self, name: str) -> Any:
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+class RawTensor:
+    """A tensor given as raw bits, for a dtype that the array itself does not say (bfloat16 without
+    ml_dtypes, packed float4). ``data`` holds exactly the bytes that ``dtype`` and ``shape`` take,
+    row-major; it stays the caller's and is not copied."""
+
+    def __init__(self, dtype: str, shape: tuple, data: Any) -> None:
+        self.dtype = dtype
+        self.shape = tuple(shape)
+        self.data = data
 
 
 class LoadedState(Mapping):

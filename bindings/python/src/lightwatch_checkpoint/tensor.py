@@ -137,6 +137,11 @@ class Tensor:
         """Everything about its dtype."""
         return self._record.dtype
 
+    @property
+    def origin(self) -> Tuple[int, int]:
+        """The same for tensors over the same segment of the same open file, and for no others."""
+        return id(self._reader), self._record.offset
+
     def raw(self) -> np.ndarray:
         """The bytes, as a flat array of uint8: a read-only view of the mapped file, or new memory
         where the file is read. Raises CKPT_TENSOR_CHECKSUM where they are damaged."""

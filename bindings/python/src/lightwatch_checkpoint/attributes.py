@@ -1,0 +1,87 @@
+"""Attributes: the typed tree that holds what a state is made of beside its tensors. Unlike JSON it
+keeps NaN, the infinities, -0, integers of 64 bits, and the difference between 1 and 1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Dict
+
+import numpy as np
+
+from .dtype import MAX_SAFE_INTEGER
+from .error import printable
+from .text import text_fault
+
+#: How deep lists and maps may be nested: FlatBuffers' verifiers stop at a depth of 64 tables.
+MAX_NESTING = 24
+
+_INT64_MIN = -(2**63)
+_INT64_MAX = 2**63 - 1
+_UINT64_MAX = 2**64 - 1
+
+
+def copy_attributes(value: Any, path: str) -> Dict[str, Any]:
+    """A copy of ``value`` with every part of it checked, in the types that a load gives: tuples are
+    lists. Raises a TypeError or ValueError that names the path of the first part that a file cannot
+    hold: ``optimizer.attributes.groups[0].lr``."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{path} must be a mapping, not {describe(value)}")
+    return _copy_map(value, path, 0)
+
+
+def _copy_map(value: Mapping, path: str, depth: int) -> Dict[str, Any]:
+    copy = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise TypeError(f"the key {key!r} in {path} is {describe(key)}, and must be a string")
+        at = f"{path}.{key}"
+        fault = text_fault(key)
+        if fault is not None:
+            raise ValueError(f"the key {printable(at)} {fault}")
+        copy[str(key)] = _copy(item, at, depth + 1)
+    return copy
+
+
+def _copy(value: Any, path: str, depth: int) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, (np.int64, np.uint64)):
+        # An integer of 64 bits stays one; it is unsigned in the file where only that holds it.
+        return np.uint64(value) if int(value) > _INT64_MAX else np.int64(value)
+    if isinstance(value, (int, np.integer)):
+        return _integer(int(value), path)
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    if isinstance(value, str):
+        fault = text_fault(value)
+        if fault is not None:
+            raise ValueError(f"{path} {fault}")
+        return str(value)
+    if isinstance(value, (list, tuple, Mapping)):
+        if depth > MAX_NESTING:
+            raise ValueError(f"{path} is nested more than {MAX_NESTING} levels deep (or in itself)")
+        if isinstance(value, Mapping):
+            return _copy_map(value, path, depth)
+        return [_copy(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+    hint = "; put arrays of numbers into the tensors" if hasattr(value, "shape") else ""
+    raise TypeError(
+        f"{path} is {describe(value)}, which attributes cannot hold: None, booleans, numbers, "
+        f"strings, and lists and mappings of these{hint}"
+    )
+
+
+def _integer(value: int, path: str) -> Any:
+    if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        return value
+    if _INT64_MIN <= value <= _INT64_MAX:
+        return np.int64(value)
+    if 0 <= value <= _UINT64_MAX:
+        return np.uint64(value)
+    raise ValueError(f"{path} fits neither an int64 nor a uint64")
+
+
+def describe(value: Any) -> str:
+    """What a value is, in words for a message."""
+    return "None" if value is None else f"an instance of {type(value).__name__}"
