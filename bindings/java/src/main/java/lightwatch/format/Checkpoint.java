@@ -23,7 +23,6 @@ import java.nio.ByteOrder;
 
 @SuppressWarnings("unused")
 public final class Checkpoint extends Table {
-  public static void ValidateVersion() { Constants.FLATBUFFERS_25_9_23(); }
   public static Checkpoint getRootAsCheckpoint(ByteBuffer _bb) { return getRootAsCheckpoint(_bb, new Checkpoint()); }
   public static Checkpoint getRootAsCheckpoint(ByteBuffer _bb, Checkpoint obj) { _bb.order(ByteOrder.LITTLE_ENDIAN); return (obj.__assign(_bb.getInt(_bb.position()) + _bb.position(), _bb)); }
   public static boolean CheckpointBufferHasIdentifier(ByteBuffer _bb) { return __has_identifier(_bb, "LWCK"); }

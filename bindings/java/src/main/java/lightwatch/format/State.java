@@ -26,7 +26,6 @@ import java.nio.ByteOrder;
  */
 @SuppressWarnings("unused")
 public final class State extends Table {
-  public static void ValidateVersion() { Constants.FLATBUFFERS_25_9_23(); }
   public static State getRootAsState(ByteBuffer _bb) { return getRootAsState(_bb, new State()); }
   public static State getRootAsState(ByteBuffer _bb, State obj) { _bb.order(ByteOrder.LITTLE_ENDIAN); return (obj.__assign(_bb.getInt(_bb.position()) + _bb.position(), _bb)); }
   public void __init(int _i, ByteBuffer _bb) { __reset(_i, _bb); }

@@ -23,7 +23,6 @@ import java.nio.ByteOrder;
 
 @SuppressWarnings("unused")
 public final class Tensor extends Table {
-  public static void ValidateVersion() { Constants.FLATBUFFERS_25_9_23(); }
   public static Tensor getRootAsTensor(ByteBuffer _bb) { return getRootAsTensor(_bb, new Tensor()); }
   public static Tensor getRootAsTensor(ByteBuffer _bb, Tensor obj) { _bb.order(ByteOrder.LITTLE_ENDIAN); return (obj.__assign(_bb.getInt(_bb.position()) + _bb.position(), _bb)); }
   public void __init(int _i, ByteBuffer _bb) { __reset(_i, _bb); }

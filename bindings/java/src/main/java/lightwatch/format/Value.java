@@ -26,7 +26,6 @@ import java.nio.ByteOrder;
  */
 @SuppressWarnings("unused")
 public final class Value extends Table {
-  public static void ValidateVersion() { Constants.FLATBUFFERS_25_9_23(); }
   public static Value getRootAsValue(ByteBuffer _bb) { return getRootAsValue(_bb, new Value()); }
   public static Value getRootAsValue(ByteBuffer _bb, Value obj) { _bb.order(ByteOrder.LITTLE_ENDIAN); return (obj.__assign(_bb.getInt(_bb.position()) + _bb.position(), _bb)); }
   public void __init(int _i, ByteBuffer _bb) { __reset(_i, _bb); }
