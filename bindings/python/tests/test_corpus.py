@@ -2,11 +2,24 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
-from conftest import CORPUS, invalid_files, valid_files
 
 from lightwatch_checkpoint.reporter import report
+
+CORPUS = Path(__file__).resolve().parents[3] / "test" / "conformance"
+
+
+def valid_files():
+    """Names of the corpus's valid files."""
+    return sorted(path.stem for path in (CORPUS / "valid").glob("*.ckpt"))
+
+
+def invalid_files():
+    """The corpus's invalid files: name, and the code and rule that it has to be refused with."""
+    return sorted(json.loads((CORPUS / "invalid.json").read_text()).items())
+
 
 
 @pytest.mark.parametrize("map", [True, False])
