@@ -89,7 +89,9 @@ function write(folder: string, report: Report, figures: string): void {
   writeFileSync(join(folder, 'performance.svg'), plotSvg(report.tables))
   const document = join(folder, 'performance.md')
   if (existsSync(document)) {
-    writeFileSync(document, replaceFigures(readFileSync(document, 'utf8'), figures))
+    const plot = '![Goals, and how far they are reached](performance.svg)'
+    const text = readFileSync(document, 'utf8')
+    writeFileSync(document, replaceFigures(text, `${plot}\n\n${figures}`))
   }
 }
 
