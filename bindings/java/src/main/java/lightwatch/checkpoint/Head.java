@@ -1,0 +1,195 @@
+package lightwatch.checkpoint;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.zip.CRC32;
+
+/**
+ * The first look at a file: is it a checkpoint, of a version that we know, and as long as it says?
+ * Comes before everything else, since a newer version may mean something else by all the rest.
+ *
+ * @param metadataLength in bytes, at most 2^31 - 2
+ * @param metadataCrc32 as 32 bits
+ * @param crcOffset position of that checksum, in bytes
+ */
+record Head(int metadataLength, int metadataCrc32, int crcOffset) {
+  /** The newest version of the format that this library reads. */
+  static final int FORMAT_VERSION = 1;
+
+  /** The root table and its vtable lie within as many bytes from the start of a file. */
+  static final int LENGTH = 4096;
+
+  // Root offset, identifier, and the root table's offset to its vtable.
+  private static final int MIN_LENGTH = 12;
+
+  /**
+   * Reads the head of a file of {@code fileLength} bytes from its first LENGTH bytes, or all of them
+   * if it is shorter. Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or CKPT_FORMAT.
+   */
+  static Head read(byte[] start, long fileLength) {
+    checkIdentifier(start, fileLength);
+    if (fileLength < MIN_LENGTH) {
+      throw new CheckpointException(
+          ErrorCode.CKPT_FILE_LENGTH,
+          "the file was cut short: it begins like a checkpoint, but ends after "
+              + fileLength
+              + " bytes");
+    }
+    return new Reader(start, fileLength).head();
+  }
+
+  /** Throws CKPT_METADATA_CHECKSUM unless the metadata fits its checksum, whose bytes count as 0. */
+  void checkMetadata(byte[] metadata) {
+    var crc = new CRC32();
+    crc.update(metadata, 0, crcOffset);
+    crc.update(new byte[4]);
+    crc.update(metadata, crcOffset + 4, metadata.length - crcOffset - 4);
+    if ((int) crc.getValue() != metadataCrc32) {
+      throw new CheckpointException(
+          ErrorCode.CKPT_METADATA_CHECKSUM,
+          String.format(
+              "the metadata is damaged: its checksum is %08x, and should be %08x",
+              (int) crc.getValue(), metadataCrc32));
+    }
+  }
+
+  private static final class Reader {
+    private final ByteBuffer bytes;
+    private final long fileLength;
+    private int root;
+    private int vtable;
+    private int vtableLength;
+
+    Reader(byte[] start, long fileLength) {
+      int length = Math.min(start.length, LENGTH);
+      this.bytes = ByteBuffer.wrap(start, 0, length).slice().order(ByteOrder.LITTLE_ENDIAN);
+      this.fileLength = fileLength;
+    }
+
+    Head head() {
+      long rootOffset = Integer.toUnsignedLong(bytes.getInt(0));
+      if (rootOffset < 8 || rootOffset % 4 != 0 || !within(rootOffset, 4)) {
+        throw outside("the root table");
+      }
+      root = (int) rootOffset;
+      long vtableOffset = rootOffset - bytes.getInt(root);
+      if (vtableOffset < 8 || vtableOffset % 2 != 0 || !within(vtableOffset, 4)) {
+        throw outside("its vtable");
+      }
+      vtable = (int) vtableOffset;
+      vtableLength = Short.toUnsignedInt(bytes.getShort(vtable));
+      if (!within(vtable, vtableLength)) throw outside("its vtable");
+
+      checkVersion(Integer.toUnsignedLong(bytes.getInt(position(Schema.VERSION))));
+      checkFileLength(bytes.getLong(position(Schema.FILE_LENGTH)));
+      long metadataLength =
+          Integer.toUnsignedLong(bytes.getInt(position(Schema.METADATA_LENGTH)));
+      // Longer metadata would be refused by the verifier, but only after it had all been read.
+      long longest = Math.min(fileLength, Layout.FLATBUFFER_LIMIT - 1);
+      if (metadataLength < MIN_LENGTH || metadataLength > longest) {
+        throw format(
+            "metadata_length",
+            "the metadata is said to be "
+                + metadataLength
+                + " bytes long, in a file of "
+                + fileLength);
+      }
+      int crcOffset = position(Schema.METADATA_CRC32);
+      if (crcOffset + 4 > metadataLength) {
+        throw format("metadata_length", "the checksum of the metadata lies behind it");
+      }
+      return new Head((int) metadataLength, bytes.getInt(crcOffset), crcOffset);
+    }
+
+    private boolean within(long at, long length) {
+      return at >= 0 && at + length <= bytes.limit();
+    }
+
+    /** Position of a field of the root table. */
+    private int position(Schema.Field field) {
+      int size = field.type().size();
+      int entry =
+          field.slot() + 2 <= vtableLength
+              ? Short.toUnsignedInt(bytes.getShort(vtable + field.slot()))
+              : 0;
+      int at = root + entry;
+      if (entry < 4 || at % size != 0) {
+        throw format("head", "the root table has no " + field.name());
+      }
+      if (!within(at, size)) throw outside(field.name());
+      return at;
+    }
+
+    private void checkVersion(long version) {
+      if (version > FORMAT_VERSION) {
+        throw new CheckpointException(
+            ErrorCode.CKPT_VERSION,
+            "the file has format version "
+                + version
+                + ", and this library reads up to version "
+                + FORMAT_VERSION
+                + ": a newer lightwatch-checkpoint is needed");
+      }
+      if (version == 0) {
+        throw format("version", "the file has format version 0, which never was");
+      }
+    }
+
+    private void checkFileLength(long declared) {
+      if (declared == fileLength) return;
+      boolean longer = Long.compareUnsigned(declared, fileLength) > 0;
+      throw new CheckpointException(
+          ErrorCode.CKPT_FILE_LENGTH,
+          "the file "
+              + (longer ? "was cut short" : "has something appended to it")
+              + ": it is "
+              + fileLength
+              + " bytes long, and says that it has "
+              + Long.toUnsignedString(declared));
+    }
+
+    /** A head that does not hold together: a file cut short where it is short, else a bad one. */
+    private CheckpointException outside(String what) {
+      if (fileLength < LENGTH) {
+        return new CheckpointException(
+            ErrorCode.CKPT_FILE_LENGTH,
+            "head",
+            "the file was cut short or is damaged: "
+                + what
+                + " does not lie within its "
+                + fileLength
+                + " bytes");
+      }
+      return format(
+          "head", what + " does not lie within the first " + LENGTH + " bytes of the file");
+    }
+
+    private static CheckpointException format(String rule, String message) {
+      return new CheckpointException(ErrorCode.CKPT_FORMAT, rule, message);
+    }
+  }
+
+  private static void checkIdentifier(byte[] start, long fileLength) {
+    boolean same = start.length >= 8;
+    for (int i = 0; same && i < 4; i++) same = start[4 + i] == Schema.IDENTIFIER.charAt(i);
+    if (same) return;
+    throw new CheckpointException(
+        ErrorCode.CKPT_NOT_A_CHECKPOINT, "this is no checkpoint: " + looksLike(start, fileLength));
+  }
+
+  private static String looksLike(byte[] start, long fileLength) {
+    if (fileLength == 0) return "the file is empty";
+    // First, since the length of its header can begin like any of the others; its upper bytes are 0.
+    if (start.length > 8 && start[8] == '{' && start[6] == 0 && start[7] == 0) {
+      return "it looks like a safetensors file";
+    }
+    if (start.length > 1 && start[0] == 'P' && start[1] == 'K') {
+      return "it is a zip archive (PyTorch and NumPy save these)";
+    }
+    if (start.length > 1 && start[0] == (byte) 0x80 && start[1] >= 2 && start[1] <= 5) {
+      return "it looks like a Python pickle";
+    }
+    if (start[0] == '{' || start[0] == '[') return "it looks like JSON";
+    return "the bytes 4 to 7 are not " + Schema.IDENTIFIER;
+  }
+}

@@ -1,0 +1,38 @@
+package lightwatch.checkpoint;
+
+/**
+ * Text from a file or a caller, made safe to print: a name in a file must not be able to steer a
+ * terminal or a reader's eye.
+ */
+final class Printable {
+  // Longest text that is quoted whole in a message, in UTF-16 units.
+  private static final int QUOTE_LIMIT = 200;
+
+  private Printable() {}
+
+  /** The text in quotes, escaped, and not longer than a line. */
+  static String quote(String text) {
+    boolean cut = text.length() > QUOTE_LIMIT;
+    String shown = cut ? text.substring(0, QUOTE_LIMIT) : text;
+    return '"' + escape(shown).replace("\"", "\\\"") + (cut ? "…" : "") + '"';
+  }
+
+  /** The text, with what steers a terminal or is not seen as {@code \\u{...}}. */
+  static String escape(String text) {
+    var escaped = new StringBuilder(text.length());
+    text.codePoints()
+        .forEach(
+            c -> {
+              switch (Character.getType(c)) {
+                case Character.CONTROL,
+                    Character.FORMAT,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR ->
+                    escaped.append("\\u{").append(Integer.toHexString(c)).append('}');
+                case Character.SURROGATE -> escaped.append('\ufffd');
+                default -> escaped.appendCodePoint(c);
+              }
+            });
+    return escaped.toString();
+  }
+}
