@@ -108,6 +108,35 @@ export const bindings: readonly Implementation[] = [
     build: [['go', 'build', '-C', 'bindings/go', '-o', 'build/reporter', './cmd/reporter']],
     reporter: { program: repository('bindings/go/build/reporter'), args: [] },
   },
+  {
+    name: 'Java',
+    manifest: 'bindings/java/pom.xml',
+    needs: [
+      ['javac', '-version'],
+      ['mvn', '--version'],
+    ],
+    build: [
+      [
+        'mvn',
+        '--quiet',
+        '--batch-mode',
+        '--file',
+        'bindings/java/pom.xml',
+        '-DskipTests',
+        'package',
+      ],
+    ],
+    reporter: {
+      program: 'java',
+      args: [
+        '-cp',
+        ['target/classes', 'target/test-classes', 'target/dependency/*']
+          .map((path) => repository(`bindings/java/${path}`))
+          .join(':'),
+        'lightwatch.checkpoint.conformance.Reporter',
+      ],
+    },
+  },
 ]
 
 /** No implementation, but a judge: what any of them reads has to pass the verifier for C++. */
