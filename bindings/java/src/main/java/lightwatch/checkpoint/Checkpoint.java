@@ -20,12 +20,12 @@ import lightwatch.checkpoint.Metadata.TensorRecord;
  * <p>Opening reads and checks the metadata in full and maps the tensors; what that costs does not
  * depend on their size. All of it may be used by several threads at once.
  *
- * <p><b>The map.</b> Buffers of tensors are views into it and stay good after {@link #close}. There is
- * no unmapping by hand in Java 17, so the map goes when the garbage collector has found the last of
- * them, and the checkpoint, unreachable; on Windows the file cannot be deleted until then. A file that
- * is truncated while it is mapped makes access fail with an InternalError, or ends the JVM. Files that
- * are replaced by renaming, as this format's writers do, are safe; {@link OpenOptions#withoutMap} is
- * for all others.
+ * <p><b>The map.</b> Buffers of tensors are views into it and stay good after {@link #close}. There
+ * is no unmapping by hand in Java 17, so the map goes when the garbage collector has found the last
+ * of them, and the checkpoint, unreachable; on Windows the file cannot be deleted until then. A
+ * file that is truncated while it is mapped makes access fail with an InternalError, or ends the
+ * JVM. Files that are replaced by renaming, as this format's writers do, are safe; {@link
+ * OpenOptions#withoutMap} is for all others.
  */
 public final class Checkpoint implements AutoCloseable {
   private final Metadata metadata;
@@ -69,9 +69,9 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Opens a checkpoint. Throws a {@link CheckpointException} where there is no file that can be read
-   * (CKPT_READ; also for folders, devices and pipes), or where it is no whole and sound checkpoint:
-   * CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH, CKPT_METADATA_CHECKSUM,
+   * Opens a checkpoint. Throws a {@link CheckpointException} where there is no file that can be
+   * read (CKPT_READ; also for folders, devices and pipes), or where it is no whole and sound
+   * checkpoint: CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH, CKPT_METADATA_CHECKSUM,
    * CKPT_FLATBUFFER, CKPT_FORMAT; CKPT_FILE_CHANGED where something changes it meanwhile, and
    * CKPT_BIG_ENDIAN on a big-endian machine.
    */
@@ -198,8 +198,8 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Lets go of the file. Tensors give no more buffers; those that were handed out stay good. Closing
-   * again does nothing.
+   * Lets go of the file. Tensors give no more buffers; those that were handed out stay good.
+   * Closing again does nothing.
    */
   @Override
   public void close() {

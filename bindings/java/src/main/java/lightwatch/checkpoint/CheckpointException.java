@@ -7,9 +7,9 @@ import java.util.Optional;
  * What a file or a disk can cause: the one exception of this library for anything that is not a
  * caller's mistake.
  *
- * <p>It is unchecked. A tensor is checked when its bytes are first asked for, which is often deep in
- * numerical code, in lambdas and streams that let no checked exception through; and there is little
- * that a caller near by could do about a damaged file. {@link #code} is what to act on.
+ * <p>It is unchecked. A tensor is checked when its bytes are first asked for, which is often deep
+ * in numerical code, in lambdas and streams that let no checked exception through; and there is
+ * little that a caller near by could do about a damaged file. {@link #code} is what to act on.
  *
  * <p>Names from a file are escaped in the message: it is safe to print.
  */

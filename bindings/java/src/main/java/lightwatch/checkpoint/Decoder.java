@@ -17,8 +17,8 @@ import lightwatch.format.Value;
 import lightwatch.format.ValueKind;
 
 /**
- * From verified metadata to plain values: the only place that touches the generated classes. What the
- * values mean for each other is left to the rules.
+ * From verified metadata to plain values: the only place that touches the generated classes. What
+ * the values mean for each other is left to the rules.
  */
 final class Decoder {
   /** Most dimensions that a tensor may have: NumPy's limit, and PyTorch's. */
@@ -32,8 +32,8 @@ final class Decoder {
   }
 
   /**
-   * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT where a value has no meaning by
-   * itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
+   * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT where a value has no meaning
+   * by itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
    */
   static Metadata decode(byte[] metadata) {
     return new Decoder(metadata).checkpoint();

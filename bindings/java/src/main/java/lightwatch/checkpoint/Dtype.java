@@ -7,10 +7,10 @@ import lightwatch.format.DType;
 /**
  * The type of a tensor's elements.
  *
- * <p>Elements that Java has no type for are read as their bits: {@code float16} and {@code bfloat16}
- * as shorts, narrower floats as bytes; unsigned integers in the signed type of their width ({@link
- * Integer#toUnsignedLong} and the like take them apart); complex numbers as two floats or doubles,
- * the real part first.
+ * <p>Elements that Java has no type for are read as their bits: {@code float16} and {@code
+ * bfloat16} as shorts, narrower floats as bytes; unsigned integers in the signed type of their
+ * width ({@link Integer#toUnsignedLong} and the like take them apart); complex numbers as two
+ * floats or doubles, the real part first.
  */
 public enum Dtype {
   FLOAT64(DType.float64, 64),

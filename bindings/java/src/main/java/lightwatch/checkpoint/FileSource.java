@@ -13,11 +13,12 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 
 /**
- * A file that is read by position, through one channel that stays open. Every buffer is memory of its
- * own. (The channel is one that the interrupt of a reading thread closes, like all of them.)
+ * A file that is read by position, through one channel that stays open. Every buffer is memory of
+ * its own. (The channel is one that the interrupt of a reading thread closes, like all of them.)
  */
 final class FileSource implements Source {
-  // The runtime copies through memory outside of the heap, and keeps as much as the longest call took.
+  // The runtime copies through memory outside of the heap, and keeps as much as the longest call
+  // took.
   private static final int READ_LENGTH = 1 << 20;
 
   private final FileChannel channel;
@@ -28,9 +29,9 @@ final class FileSource implements Source {
   }
 
   /**
-   * Opens a regular file. Throws CKPT_READ for anything else; a FIFO is refused before it is opened,
-   * since that would wait for a writer. (One that takes the file's place just then does hang: Java
-   * has no way to open without waiting.)
+   * Opens a regular file. Throws CKPT_READ for anything else; a FIFO is refused before it is
+   * opened, since that would wait for a writer. (One that takes the file's place just then does
+   * hang: Java has no way to open without waiting.)
    */
   static FileSource open(Path path) {
     try {

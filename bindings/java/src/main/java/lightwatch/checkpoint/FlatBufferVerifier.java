@@ -11,12 +11,12 @@ import lightwatch.checkpoint.Schema.TableType;
 import lightwatch.checkpoint.Schema.VectorType;
 
 /**
- * Whether the metadata can be read through the generated classes without one of them reading outside
- * of it, or something that is not what the schema says. The FlatBuffers runtime for Java has no
- * verifier, and follows offsets backwards and in circles.
+ * Whether the metadata can be read through the generated classes without one of them reading
+ * outside of it, or something that is not what the schema says. The FlatBuffers runtime for Java
+ * has no verifier, and follows offsets backwards and in circles.
  *
- * <p>The rules are those of the verifier for C++, and stricter where that one lets something through
- * that would be misread. Positions and lengths are longs: no sum of two of them wraps.
+ * <p>The rules are those of the verifier for C++, and stricter where that one lets something
+ * through that would be misread. Positions and lengths are longs: no sum of two of them wraps.
  */
 final class FlatBufferVerifier {
   /** Tables inside tables, at most. */
@@ -30,8 +30,8 @@ final class FlatBufferVerifier {
   // A vtable starts with its own length and that of the table, two bytes each.
   private static final int VTABLE_HEADER = 4;
 
-  // The runtime reads a vtable's numbers as signed: beyond this it takes a field for absent, or looks
-  // for it in front of its table.
+  // The runtime reads a vtable's numbers as signed: beyond this it takes a field for absent, or
+  // looks for it in front of its table.
   private static final int MAX_VTABLE_NUMBER = Short.MAX_VALUE;
 
   private final ByteBuffer bytes;

@@ -23,8 +23,9 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
   private static final int MIN_LENGTH = 12;
 
   /**
-   * Reads the head of a file of {@code fileLength} bytes from its first LENGTH bytes, or all of them
-   * if it is shorter. Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or CKPT_FORMAT.
+   * Reads the head of a file of {@code fileLength} bytes from its first LENGTH bytes, or all of
+   * them if it is shorter. Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or
+   * CKPT_FORMAT.
    */
   static Head read(byte[] start, long fileLength) {
     checkIdentifier(start, fileLength);
@@ -38,7 +39,7 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
     return new Reader(start, fileLength).head();
   }
 
-  /** Throws CKPT_METADATA_CHECKSUM unless the metadata fits its checksum, whose bytes count as 0. */
+  /** Throws CKPT_METADATA_CHECKSUM unless the metadata fits its checksum (its bytes count as 0). */
   void checkMetadata(byte[] metadata) {
     var crc = new CRC32();
     crc.update(metadata, 0, crcOffset);
@@ -179,7 +180,8 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
 
   private static String looksLike(byte[] start, long fileLength) {
     if (fileLength == 0) return "the file is empty";
-    // First, since the length of its header can begin like any of the others; its upper bytes are 0.
+    // First, since the length of its header can begin like any of the others; its upper bytes are
+    // 0.
     if (start.length > 8 && start[8] == '{' && start[6] == 0 && start[7] == 0) {
       return "it looks like a safetensors file";
     }

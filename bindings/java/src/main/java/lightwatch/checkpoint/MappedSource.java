@@ -11,8 +11,8 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * A file mapped into memory. A buffer ends at 2 GiB, so the file is mapped in windows, laid such that
- * every segment that fits a buffer is in one window. Nothing is mapped later, so the file need
+ * A file mapped into memory. A buffer ends at 2 GiB, so the file is mapped in windows, laid such
+ * that every segment that fits a buffer is in one window. Nothing is mapped later, so the file need
  * not stay open. A window is unmapped by the garbage collector, after the last buffer over it.
  */
 final class MappedSource implements Source {
@@ -41,9 +41,9 @@ final class MappedSource implements Source {
   }
 
   /**
-   * The windows, start to end, for a longest window of {@code longest} bytes, which is not less than
-   * twice MAX_PIECE less one. A window starts with a gap and takes in as many segments as fit. A
-   * segment that fits no window with its gap has one for the gap, and then windows MAX_PIECE
+   * The windows, start to end, for a longest window of {@code longest} bytes, which is not less
+   * than twice MAX_PIECE less one. A window starts with a gap and takes in as many segments as fit.
+   * A segment that fits no window with its gap has one for the gap, and then windows MAX_PIECE
    * apart, which overlap: a piece of that length from anywhere in it is in the last one to start
    * before it.
    */

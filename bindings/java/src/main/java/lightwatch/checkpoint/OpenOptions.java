@@ -5,9 +5,10 @@ package lightwatch.checkpoint;
  *
  * @param checkTensors whether a tensor's checksum, and the bytes before its segment, are checked
  *     before its bytes are handed out. The metadata is checked in any case.
- * @param map whether the file is mapped into memory. If not, every buffer is memory of its own, read
- *     when it is asked for: for network file systems, and for files that others may truncate, which
- *     a map does not survive.
+ * @param map whether the file is mapped into memory. If not, every buffer is memory of its own,
+ *     read when it is asked for: for network file systems, and for files that others may truncate,
+ *     which a map does not survive. The checkpoint then holds the file open, through a channel that
+ *     the interrupt of a reading thread closes.
  */
 public record OpenOptions(boolean checkTensors, boolean map) {
   /** Checked and mapped. */

@@ -12,8 +12,9 @@ import lightwatch.checkpoint.Metadata.StateRecord;
 import lightwatch.checkpoint.Metadata.TensorRecord;
 
 /**
- * What the values of decoded metadata have to mean for each other. The rules leave no byte of a file
- * unexplained: every segment has one possible position, and the file ends where the last one does.
+ * What the values of decoded metadata have to mean for each other. The rules leave no byte of a
+ * file unexplained: every segment has one possible position, and the file ends where the last one
+ * does.
  */
 final class Rules {
   static final String MODEL = "model";

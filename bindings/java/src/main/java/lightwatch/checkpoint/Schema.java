@@ -72,7 +72,7 @@ final class Schema {
   /**
    * A field of a table.
    *
-   * @param slot position of its entry in the vtable, in bytes: 4 for the first field, 6 for the next
+   * @param slot position of its entry in the vtable, in bytes: 4 for the first, 6 for the next
    */
   record Field(String name, int slot, boolean required, Type type) {}
 

@@ -5,9 +5,9 @@ import java.nio.file.Path;
 import java.util.zip.CRC32;
 
 /**
- * The bytes of one segment of an open checkpoint: in place where the file is mapped, read where it is
- * not, and not handed out before they fit their checksum, unless the caller has said so. One for all
- * tensors over the segment. Safe for threads: two that check at once both come to the same.
+ * The bytes of one segment of an open checkpoint: in place where the file is mapped, read where it
+ * is not, and not handed out before they fit their checksum, unless the caller has said so. One for
+ * all tensors over the segment. Safe for threads: two that check at once both come to the same.
  */
 final class SegmentReader {
   // Bytes that are checked at a time.
@@ -29,7 +29,8 @@ final class SegmentReader {
 
   /**
    * All bytes, read-only and little-endian. Throws CKPT_TENSOR_CHECKSUM, CKPT_FORMAT (rule gap),
-   * CKPT_TENSOR_TOO_LARGE, CKPT_CLOSED; CKPT_READ and CKPT_FILE_CHANGED where the file is not mapped.
+   * CKPT_TENSOR_TOO_LARGE, CKPT_CLOSED; CKPT_READ and CKPT_FILE_CHANGED where the file is not
+   * mapped.
    */
   ByteBuffer bytes() {
     try {
@@ -62,8 +63,8 @@ final class SegmentReader {
   }
 
   /**
-   * Some bytes, in range, read-only and little-endian. The whole segment is checked before the first
-   * slice. Throws like {@code bytes}.
+   * Some bytes, in range, read-only and little-endian. The whole segment is checked before the
+   * first slice. Throws like {@code bytes}.
    */
   ByteBuffer slice(long offset, int length) {
     try {

@@ -4,9 +4,9 @@ import com.google.flatbuffers.Table;
 import java.nio.ByteBuffer;
 
 /**
- * Where a table of verified metadata lies, which the generated classes keep to themselves. Walks from
- * the root to the tensors beside them, for the one field whose offset counts and not what it leads
- * to: a tensor's {@code data}.
+ * Where a table of verified metadata lies, which the generated classes keep to themselves. Walks
+ * from the root to the tensors beside them, for the one field whose offset counts and not what it
+ * leads to: a tensor's {@code data}.
  */
 final class TablePosition extends Table {
   private TablePosition(int at, ByteBuffer metadata) {

@@ -17,10 +17,10 @@ import java.util.Objects;
  * goes with the last of them. Each call gives a buffer with a position of its own, from the first
  * byte to the last. Where the checkpoint was opened without a map, a buffer is memory of its own.
  *
- * <p>The first call checks the tensor's checksum and the bytes before its segment, which reads all of
- * it. Every method that gives a buffer throws a {@link CheckpointException}: CKPT_TENSOR_CHECKSUM or
- * CKPT_FORMAT (rule {@code gap}) where the bytes are damaged, CKPT_CLOSED after the checkpoint was
- * closed, and without a map also CKPT_READ and CKPT_FILE_CHANGED.
+ * <p>The first call checks the tensor's checksum and the bytes before its segment, which reads all
+ * of it. Every method that gives a buffer throws a {@link CheckpointException}:
+ * CKPT_TENSOR_CHECKSUM or CKPT_FORMAT (rule {@code gap}) where the bytes are damaged, CKPT_CLOSED
+ * after the checkpoint was closed, and without a map also CKPT_READ and CKPT_FILE_CHANGED.
  */
 public final class Tensor {
   /** Longest slice, in bytes, of a tensor that has more bytes than one buffer holds: 1 GiB. */
@@ -124,8 +124,8 @@ public final class Tensor {
   }
 
   /**
-   * The elements of an {@code int16} or {@code uint16}, or the bits of those of a {@code float16} or
-   * {@code bfloat16}. Throws like {@link #floats}.
+   * The elements of an {@code int16} or {@code uint16}, or the bits of those of a {@code float16}
+   * or {@code bfloat16}. Throws like {@link #floats}.
    */
   public ShortBuffer shorts() {
     expect(Dtype.INT16, Dtype.UINT16, Dtype.FLOAT16, Dtype.BFLOAT16);

@@ -4,7 +4,7 @@
  *
  * <p>{@link lightwatch.checkpoint.Checkpoint#open(java.nio.file.Path)} checks a file's metadata in
  * full before anything of it is believed, and maps the file. A {@link
- * lightwatch.checkpoint.Tensor}'s buffers are views into the map; its checksum is checked before the
- * first one is handed out.
+ * lightwatch.checkpoint.Tensor}'s buffers are views into the map; its checksum is checked before
+ * the first one is handed out.
  */
 package lightwatch.checkpoint;

@@ -24,8 +24,8 @@ import lightwatch.checkpoint.Tensor;
 
 /**
  * The reporter of the conformance tests: reads paths from standard input, one a line, and for each
- * writes what the file says, or why it is refused, as one line of JSON. Reads files as the library's
- * users do, by nothing but its public classes.
+ * writes what the file says, or why it is refused, as one line of JSON. Reads files as the
+ * library's users do, by nothing but its public classes.
  */
 public final class Reporter {
   // Longest tensor whose bytes are written out.
