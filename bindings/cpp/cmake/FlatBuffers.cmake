@@ -1,5 +1,6 @@
-# Finds flatc and the headers that belong to it. Sets LIGHTWATCH_FLATC, LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR and
-# LIGHTWATCH_FLATBUFFERS_VERSION. On Debian they are in flatbuffers-compiler and libflatbuffers-dev.
+# Finds flatc and the headers that belong to it. Sets LIGHTWATCH_FLATC,
+# LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR and LIGHTWATCH_FLATBUFFERS_VERSION. On Debian they are in
+# flatbuffers-compiler and libflatbuffers-dev.
 
 find_program(LIGHTWATCH_FLATC flatc DOC "The FlatBuffers compiler")
 find_path(LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h

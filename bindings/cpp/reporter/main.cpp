@@ -1,5 +1,5 @@
-// Reports what files say, for the conformance tests: paths on standard input, one a line, and for each a line of
-// JSON on standard output. test/conformance/README.md says what is in it.
+// Reports what files say, for the conformance tests: paths on standard input, one a line, and for
+// each a line of JSON on standard output. test/conformance/README.md says what is in it.
 //
 //   --read               reads files instead of mapping them
 //   --flatbuffers-only   asks the verifier that flatc generates, over the whole file, and nothing else:
@@ -16,7 +16,8 @@
 
 namespace {
 
-/// Whether FlatBuffers takes the file for a checkpoint; one of 2^31 - 1 bytes or more it never does.
+/// Whether FlatBuffers takes the file for a checkpoint; one of 2^31 - 1 bytes or more it never
+/// does.
 bool is_flatbuffer(const std::string &path) {
   try {
     const lightwatch::detail::RegularFile file(path);

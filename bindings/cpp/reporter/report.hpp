@@ -1,5 +1,5 @@
-// What a file says, as a line of JSON: the report of test/conformance/README.md. What is said of tensors comes
-// out of the views that the library hands to its users.
+// What a file says, as a line of JSON: the report of test/conformance/README.md. What is said of
+// tensors comes out of the views that the library hands to its users.
 
 #ifndef LIGHTWATCH_REPORTER_REPORT_HPP
 #define LIGHTWATCH_REPORTER_REPORT_HPP

@@ -1,5 +1,5 @@
-// The files of the conformance tests: the valid ones say what stands beside them, the invalid ones are refused by
-// the rule that stands in the list.
+// The files of the conformance tests: the valid ones say what stands beside them, the invalid ones
+// are refused by the rule that stands in the list.
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
-// Files that are no whole checkpoint, and what is no file at all: each is refused, and none is waited for.
+// Files that are no whole checkpoint, and what is no file at all: each is refused, and none is
+// waited for.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

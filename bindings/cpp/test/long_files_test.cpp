@@ -1,5 +1,5 @@
-// Files around the length at which a file is no FlatBuffer any more, and one of more than 4 GiB. Made by the TypeScript
-// library, sparse; run with LIGHTWATCH_LARGE=1.
+// Files around the length at which a file is no FlatBuffer any more, and one of more than 4 GiB.
+// Made by the TypeScript library, sparse; run with LIGHTWATCH_LARGE=1.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
-// Files that are wrong anywhere in their metadata, with checksums that fit: whatever is accepted can be read in
-// full, and passes the verifier of FlatBuffers. Run with sanitizers, this is where they have most to say.
+// Files that are wrong anywhere in their metadata, with checksums that fit: whatever is accepted
+// can be read in full, and passes the verifier of FlatBuffers. Run with sanitizers, this is where
+// they have most to say.
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <lightwatch/checkpoint.hpp>
 #include <string>
 
-/// Code and rule of the CheckpointError that `act` throws: "CKPT_FORMAT gap", "CKPT_READ"; empty where it throws
-/// none.
+/// Code and rule of the CheckpointError that `act` throws: "CKPT_FORMAT gap", "CKPT_READ"; empty
+/// where it throws none.
 template <class Act>
 std::string refusal(const Act &act) {
   try {

@@ -1,4 +1,5 @@
-// A checkpoint may be used by several threads at once. (Run with the thread sanitizer, this says more.)
+// A checkpoint may be used by several threads at once. (Run with the thread sanitizer, this says
+// more.)
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Reads .ckpt files, the checkpoints of training runs: `lightwatch::load_checkpoint(path)`.
 //
-// The metadata is checked in full when a file is opened; the file is mapped, and a tensor is a view of it,
-// checked when its bytes are first asked for. Everything that is wrong with a file is a
+// The metadata is checked in full when a file is opened; the file is mapped, and a tensor is a view
+// of it, checked when its bytes are first asked for. Everything that is wrong with a file is a
 // lightwatch::CheckpointError.
 
 #ifndef LIGHTWATCH_CHECKPOINT_HPP
@@ -32,11 +32,13 @@
 
 namespace lightwatch {
 
-/// An open checkpoint. A handle, cheap to copy; the file is closed and unmapped with the last handle of it
-/// (Checkpoint, State, Tensor, or `Tensor::owner()`). Does not change, and may be used by several threads at once.
+/// An open checkpoint. A handle, cheap to copy; the file is closed and unmapped with the last
+/// handle of it (Checkpoint, State, Tensor, or `Tensor::owner()`). Does not change, and may be used
+/// by several threads at once.
 ///
-/// Where the file is mapped, whoever truncates it or writes into it ends, or misleads, its readers (a read beyond
-/// its new end is SIGBUS). Renaming a new file over it, as writers of this format do, is safe.
+/// Where the file is mapped, whoever truncates it or writes into it ends, or misleads, its readers
+/// (a read beyond its new end is SIGBUS). Renaming a new file over it, as writers of this format
+/// do, is safe.
 class Checkpoint {
  public:
   /// Version of the file format.
@@ -48,7 +50,8 @@ class Checkpoint {
   std::optional<double> loss() const noexcept { return metadata().loss; }
   /// In the order of the file. They are there for as long as this handle.
   const NameMap<double> &metrics() const noexcept { return metadata().metrics; }
-  /// The config's JSON text as it was given, where there is one. It is there for as long as this handle.
+  /// The config's JSON text as it was given, where there is one. It is there for as long as this
+  /// handle.
   std::optional<std::string_view> config() const noexcept { return metadata().config; }
 
   State model() const noexcept { return State(contents_, &metadata().states[0]); }
@@ -72,8 +75,8 @@ class Checkpoint {
     return std::nullopt;
   }
 
-  /// The model's state, the optimizer's where there is one, then the extras', as their tensors follow each other
-  /// in the file.
+  /// The model's state, the optimizer's where there is one, then the extras', as their tensors
+  /// follow each other in the file.
   std::vector<State> states() const { return states_from(0); }
 
   /// Length of the file in bytes.
@@ -83,8 +86,9 @@ class Checkpoint {
   /// Whether the tensors are the file's own bytes.
   bool mapped() const noexcept { return contents_->mapped(); }
 
-  /// Reads all of the file, and checks every tensor's checksum and the bytes between them. Throws the first fault:
-  /// CKPT_TENSOR_CHECKSUM, CKPT_FORMAT (rule `gap`), CKPT_READ or CKPT_FILE_CHANGED.
+  /// Reads all of the file, and checks every tensor's checksum and the bytes between them. Throws
+  /// the first fault: CKPT_TENSOR_CHECKSUM, CKPT_FORMAT (rule `gap`), CKPT_READ or
+  /// CKPT_FILE_CHANGED.
   void verify() const {
     contents_->for_each_segment(
         [this](const detail::Asker &asker) { contents_->check(asker); });
@@ -110,9 +114,10 @@ class Checkpoint {
   std::shared_ptr<const detail::Contents> contents_;
 };
 
-/// Opens a checkpoint: reads and checks its metadata, and maps its tensors without touching them, so that
-/// the cost does not depend on their size. Throws a CheckpointError where the file cannot be read or is no
-/// whole and sound checkpoint, std::invalid_argument where `path` holds a zero byte.
+/// Opens a checkpoint: reads and checks its metadata, and maps its tensors, of which it looks at no
+/// more than the length in front of each, so that the cost does not depend on their size. Throws a
+/// CheckpointError where the file cannot be read or is no whole and sound checkpoint,
+/// std::invalid_argument where `path` holds a zero byte.
 inline Checkpoint load_checkpoint(const std::string &path, const LoadOptions &options = {}) {
   if (path.find('\0') != std::string::npos) {
     throw std::invalid_argument("a path must not contain a zero byte");

@@ -27,8 +27,8 @@ using Attributes = NameMap<Attribute>;
 enum class AttributeKind : std::uint8_t {
   null = 1,
   boolean = 2,
-  /// An integer that a double holds exactly, at most 2^53 - 1 either way; in the writer's language it
-  /// was a number like any other.
+  /// An integer that a double holds exactly, at most 2^53 - 1 either way; in the writer's language
+  /// it was a number like any other.
   integer = 3,
   /// Any int64.
   int64 = 4,
@@ -41,8 +41,8 @@ enum class AttributeKind : std::uint8_t {
   map = 9
 };
 
-/// A node of the tree: a value that owns what is in it, and can be copied and kept. (Copies share the maps
-/// below them, which do not change.)
+/// A node of the tree: a value that owns what is in it, and can be copied and kept. (Copies share
+/// the maps below them, which do not change.)
 class Attribute {
  public:
   /// Null.

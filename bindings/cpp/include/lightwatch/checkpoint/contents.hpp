@@ -1,5 +1,5 @@
-// What is behind a checkpoint and everything that was taken from it: the memory, what the metadata says,
-// and which segments have been checked. It lives as long as any of them.
+// What is behind a checkpoint and everything that was taken from it: the memory, what the metadata
+// says, and which segments have been checked. It lives as long as any of them.
 
 #ifndef LIGHTWATCH_CHECKPOINT_CONTENTS_HPP
 #define LIGHTWATCH_CHECKPOINT_CONTENTS_HPP
@@ -41,8 +41,8 @@ struct Asker {
 /// Safe to be used by several threads at once.
 class Contents {
  public:
-  /// Takes over a file whose metadata is `metadata`, as `read_metadata` returns it. Throws CKPT_FORMAT,
-  /// CKPT_FLATBUFFER, CKPT_TENSOR_TOO_LARGE, CKPT_READ.
+  /// Takes over a file whose metadata is `metadata`, as `read_metadata` returns it. Throws
+  /// CKPT_FORMAT, CKPT_FLATBUFFER, CKPT_TENSOR_TOO_LARGE, CKPT_READ.
   Contents(RegularFile file, const OwnedBytes &metadata, const LoadOptions &options,
            std::string path)
       : path_(std::move(path)),
@@ -77,7 +77,8 @@ class Contents {
     return at;
   }
 
-  /// Checks a tensor's gap and checksum, whatever the options and whether or not it has been done before.
+  /// Checks a tensor's gap and checksum, whatever the options and whether or not it has been done
+  /// before.
   void check(const Asker &asker) const {
     const Segment &segment = segments_[asker.tensor.segment];
     std::array<std::uint8_t, max_gap> gap{};
@@ -101,8 +102,8 @@ class Contents {
     check_sum(asker, crc);
   }
 
-  /// Copies a tensor's bytes to memory that is as long. They are checked as they are copied, so that it
-  /// does not matter who changes the file.
+  /// Copies a tensor's bytes to memory that is as long. They are checked as they are copied, so
+  /// that it does not matter who changes the file.
   void copy(const Asker &asker, std::uint8_t *target) const {
     const Segment &segment = segments_[asker.tensor.segment];
     if (verify_) {
@@ -114,7 +115,8 @@ class Contents {
     if (verify_) check_sum(asker, crc32(target, static_cast<std::size_t>(segment.byte_length)));
   }
 
-  /// Calls `use` with each segment's number and the first tensor that has it, in the order of the file.
+  /// Calls `use` with each segment's number and the first tensor that has it, in the order of the
+  /// file.
   template <class Use>
   void for_each_segment(const Use &use) const {
     std::uint32_t next = 0;
@@ -128,7 +130,8 @@ class Contents {
   }
 
  private:
-  /// Has FlatBuffers' verifier look at the whole file, or at the metadata alone where there is no `data`.
+  /// Has FlatBuffers' verifier look at the whole file, or at the metadata alone where there is no
+  /// `data`.
   void ask_flatbuffers() {
     const bool plain = is_plain_flatbuffer(image_.size());
     const std::uint64_t length = plain ? image_.size() : metadata_.metadata_length;

@@ -34,23 +34,25 @@ constexpr CrcTables make_crc_tables() {
 
 inline constexpr CrcTables crc_tables = make_crc_tables();
 
+/// What four bytes do to a checksum when k bytes follow them.
+inline std::uint32_t crc32_of_word(std::uint32_t word, std::size_t k) noexcept {
+  const CrcTables &t = crc_tables;
+  return t[k + 3][word & 0xff] ^ t[k + 2][(word >> 8) & 0xff] ^ t[k + 1][(word >> 16) & 0xff] ^
+         t[k][word >> 24];
+}
+
 /// Sixteen bytes a step, on any machine. `state` is the checksum without its final inversion.
 inline std::uint32_t crc32_by_tables(const std::uint8_t *bytes, std::size_t length,
                                      std::uint32_t state) noexcept {
-  const CrcTables &t = crc_tables;
-  const auto four = [&t](std::uint32_t word, std::size_t k) {
-    return t[k + 3][word & 0xff] ^ t[k + 2][(word >> 8) & 0xff] ^ t[k + 1][(word >> 16) & 0xff] ^
-           t[k][word >> 24];
-  };
   while (length >= 16) {
-    state = four(state ^ read_number<std::uint32_t>(bytes), 12) ^
-            four(read_number<std::uint32_t>(bytes + 4), 8) ^
-            four(read_number<std::uint32_t>(bytes + 8), 4) ^
-            four(read_number<std::uint32_t>(bytes + 12), 0);
+    state = crc32_of_word(state ^ read_number<std::uint32_t>(bytes), 12) ^
+            crc32_of_word(read_number<std::uint32_t>(bytes + 4), 8) ^
+            crc32_of_word(read_number<std::uint32_t>(bytes + 8), 4) ^
+            crc32_of_word(read_number<std::uint32_t>(bytes + 12), 0);
     bytes += 16;
     length -= 16;
   }
-  for (; length > 0; length--) state = (state >> 8) ^ t[0][(state ^ *bytes++) & 0xff];
+  for (; length > 0; length--) state = (state >> 8) ^ crc_tables[0][(state ^ *bytes++) & 0xff];
   return state;
 }
 

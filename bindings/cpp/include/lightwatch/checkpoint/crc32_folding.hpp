@@ -1,6 +1,6 @@
-// CRC-32 by carry-less multiplication (PCLMULQDQ), several times as fast as tables; where the compiler and
-// the processor have it. The method is that of V. Gopal et al., "Fast CRC Computation for Generic
-// Polynomials Using PCLMULQDQ Instruction" (Intel, 2009), in its bit-reflected form.
+// CRC-32 by carry-less multiplication (PCLMULQDQ), several times as fast as tables; where the
+// compiler and the processor have it. The method is that of V. Gopal et al., "Fast CRC Computation
+// for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009), in its bit-reflected form.
 
 #ifndef LIGHTWATCH_CHECKPOINT_CRC32_FOLDING_HPP
 #define LIGHTWATCH_CHECKPOINT_CRC32_FOLDING_HPP
@@ -25,7 +25,8 @@ inline bool crc32_can_fold() noexcept {
   return can;
 }
 
-/// Multiplies a block by x^n modulo the polynomial, in two halves, and adds the block that is n bits on.
+/// Multiplies a block by x^n modulo the polynomial, in two halves, and adds the block that is n
+/// bits on.
 __attribute__((target("pclmul,sse4.1"))) inline __m128i crc32_fold(__m128i block, __m128i next,
                                                                    __m128i powers) noexcept {
   const __m128i low = _mm_clmulepi64_si128(block, powers, 0x00);
@@ -38,7 +39,8 @@ __attribute__((target("pclmul,sse4.1"))) inline __m128i crc32_load(
   return _mm_loadu_si128(static_cast<const __m128i *>(static_cast<const void *>(bytes)));
 }
 
-/// `length` is a multiple of 16, and at least 64. `state` is the checksum without its final inversion.
+/// `length` is a multiple of 16, and at least 64. `state` is the checksum without its final
+/// inversion.
 __attribute__((target("pclmul,sse4.1"))) inline std::uint32_t crc32_by_folding(
     const std::uint8_t *bytes, std::size_t length, std::uint32_t state) noexcept {
   // Powers of x modulo the polynomial, reflected: across 64 bytes, across 16, and for the end.

@@ -1,5 +1,5 @@
-// From the bytes of the metadata to plain values. Runs after the verifier, and is the only place that touches
-// the generated accessors. What the values mean for each other is left to the rules.
+// From the bytes of the metadata to plain values. Runs after the verifier, and is the only place
+// that touches the generated accessors. What the values mean for each other is left to the rules.
 
 #ifndef LIGHTWATCH_CHECKPOINT_DECODE_HPP
 #define LIGHTWATCH_CHECKPOINT_DECODE_HPP
@@ -27,11 +27,12 @@ constexpr std::uint32_t max_rank = 64;
 
 class Decoder {
  public:
-  /// Of metadata that the verifier has passed, aligned to eight bytes. What is decoded points into it.
+  /// Of metadata that the verifier has passed, aligned to eight bytes. What is decoded points into
+  /// it.
   explicit Decoder(const std::uint8_t *bytes) : bytes_(bytes) {}
 
-  /// Throws CKPT_FORMAT where a value has no meaning by itself: text that is not UTF-8, an unknown dtype,
-  /// an integer beyond 2^53 - 1, a key twice.
+  /// Throws CKPT_FORMAT where a value has no meaning by itself: text that is not UTF-8, an unknown
+  /// dtype, an integer beyond 2^53 - 1, a key twice.
   Metadata decode() const {
     const format::Checkpoint &root = *format::GetCheckpoint(bytes_);
     Metadata metadata;
@@ -131,8 +132,8 @@ class Decoder {
     return record;
   }
 
-  /// Where the offset of `data` leads, as an unsigned number: backwards is one far ahead, and refused as
-  /// that. The accessor would make a pointer of it.
+  /// Where the offset of `data` leads, as an unsigned number: backwards is one far ahead, and
+  /// refused as that. The accessor would make a pointer of it.
   std::uint64_t vector_offset(const format::Tensor &table) const {
     const auto *at = static_cast<const std::uint8_t *>(static_cast<const void *>(&table));
     const std::uint8_t *vtable = at - read_number<std::int32_t>(at);

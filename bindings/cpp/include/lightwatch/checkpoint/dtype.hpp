@@ -105,8 +105,8 @@ constexpr unsigned dtype_bits(DType dtype) noexcept {
 
 namespace detail {
 
-/// Number of elements of a shape, or nothing where it is beyond 2^53 - 1. A zero anywhere makes it zero, but
-/// only if the product of the others is within as well: a huge dimension cannot hide.
+/// Number of elements of a shape, or nothing where it is beyond 2^53 - 1. A zero anywhere makes it
+/// zero, but only if the product of the others is within as well: a huge dimension cannot hide.
 inline std::optional<std::uint64_t> element_count(Span<const std::uint64_t> shape) {
   std::uint64_t count = 1;
   bool empty = false;
@@ -122,8 +122,8 @@ inline std::optional<std::uint64_t> element_count(Span<const std::uint64_t> shap
   return empty ? 0 : count;
 }
 
-/// Bytes that a tensor takes, or nothing where they are beyond 2^53 - 1 or (packed dtypes) its bits are, or
-/// do not fill whole bytes.
+/// Bytes that a tensor takes, or nothing where they are beyond 2^53 - 1 or (packed dtypes) its bits
+/// are, or do not fill whole bytes.
 inline std::optional<std::uint64_t> tensor_byte_length(DType dtype,
                                                        Span<const std::uint64_t> shape) {
   const std::optional<std::uint64_t> count = element_count(shape);

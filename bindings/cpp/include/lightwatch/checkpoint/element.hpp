@@ -14,7 +14,8 @@ namespace lightwatch {
 /// Says which dtypes a type views: `Element<T>::holds(dtype)`.
 ///
 /// - `double`, `float`, `std::complex<float>`, `std::complex<double>`: the dtype of that name;
-/// - integers: the dtype of their width and sign; `std::uint16_t` also the raw bits of float16 and bfloat16,
+/// - integers: the dtype of their width and sign; `std::uint16_t` also the raw bits of float16 and
+///   bfloat16,
 ///   `std::uint8_t` those of float8, the packed bits of float6 and float4, and the bytes of bool (a byte
 ///   other than 0 and 1 is none of C++'s bool);
 /// - `std::byte`: every dtype, as bytes.

@@ -67,8 +67,8 @@ constexpr const char *to_string(ErrorCode code) noexcept {
   return "CKPT_UNKNOWN";
 }
 
-/// What an error carries beside its code and message; empty where it does not apply. Names are as they
-/// are in the file, not made safe to print.
+/// What an error carries beside its code and message; empty where it does not apply. Names are as
+/// they are in the file, not made safe to print.
 struct ErrorDetails {
   /// The rule of the format that is broken, as `tensor.offset`.
   std::string rule{};
@@ -84,8 +84,8 @@ struct ErrorDetails {
 };
 
 /// Why a checkpoint, or a part of it, was refused. `what()` is the path, a sentence with what was
-/// expected and found, the code and the rule; text from a file is escaped in it, so that nothing that
-/// is printed can steer a terminal.
+/// expected and found, the code and the rule; text from a file is escaped in it, so that nothing
+/// that is printed can steer a terminal.
 class CheckpointError : public std::runtime_error {
  public:
   CheckpointError(ErrorCode code, const std::string &message, ErrorDetails details = {})

@@ -1,8 +1,8 @@
 // A file as memory: every byte of it has an address.
 //
-// Mapped, that is the file itself. Otherwise it is address space of the same size which is filled with what is
-// read, and takes no memory where nothing has been. Either way the metadata is a copy of our own: nobody
-// changes it after it has been checked.
+// Mapped, that is the file itself. Otherwise it is address space of the same size which is filled
+// with what is read, and takes no memory where nothing has been. Either way the metadata is a copy
+// of our own: nobody changes it after it has been checked.
 
 #ifndef LIGHTWATCH_CHECKPOINT_FILE_IMAGE_HPP
 #define LIGHTWATCH_CHECKPOINT_FILE_IMAGE_HPP
@@ -26,8 +26,8 @@
 namespace lightwatch {
 namespace detail {
 
-// Linux would refuse address space for a file of more than the machine's memory, though it is not going
-// to be written to.
+// Linux would refuse address space for a file of more than the machine's memory, though it is not
+// going to be written to.
 #ifdef MAP_NORESERVE
 constexpr int no_reserve = MAP_NORESERVE;
 #else
@@ -36,9 +36,9 @@ constexpr int no_reserve = 0;
 
 class FileImage {
  public:
-  /// Of a file that is not empty, mapped where `map` says so and the file system can. `metadata` is what the
-  /// file starts with, checked; it is copied. Throws CKPT_TENSOR_TOO_LARGE where there is not enough address
-  /// space, CKPT_READ where the system refuses.
+  /// Of a file that is not empty, mapped where `map` says so and the file system can. `metadata` is
+  /// what the file starts with, checked; it is copied. Throws CKPT_TENSOR_TOO_LARGE where there is
+  /// not enough address space, CKPT_READ where the system refuses.
   FileImage(RegularFile file, bool map, Span<const std::uint8_t> metadata)
       : file_(std::move(file)), size_(file_.size()) {
     if (size_ > std::numeric_limits<std::size_t>::max()) too_large();
@@ -69,8 +69,8 @@ class FileImage {
   FileImage &operator=(const FileImage &) = delete;
   ~FileImage() { ::munmap(address_, length()); }
 
-  /// The first of `size()` bytes, aligned to a page. Where the file is not mapped, only the metadata and
-  /// what `load` was called for are the file's.
+  /// The first of `size()` bytes, aligned to a page. Where the file is not mapped, only the
+  /// metadata and what `load` was called for are the file's.
   const std::uint8_t *data() const noexcept { return static_cast<const std::uint8_t *>(address_); }
 
   std::uint64_t size() const noexcept { return size_; }
@@ -78,7 +78,8 @@ class FileImage {
   /// Whether the bytes are the file's own.
   bool mapped() const noexcept { return mapped_; }
 
-  /// Reads bytes of a file that is not mapped to their place. Nobody may be looking at them meanwhile.
+  /// Reads bytes of a file that is not mapped to their place. Nobody may be looking at them
+  /// meanwhile.
   void load(std::uint64_t position, std::uint64_t length) {
     if (!mapped_) file_.read(static_cast<std::uint8_t *>(address_) + position, length, position);
   }

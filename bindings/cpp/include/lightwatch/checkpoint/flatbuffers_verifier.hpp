@@ -1,5 +1,5 @@
-// FlatBuffers' own verifier, a second opinion after ours: what it refuses is not read through generated
-// accessors, whatever we think of it.
+// FlatBuffers' own verifier, a second opinion after ours: what it refuses is not read through
+// generated accessors, whatever we think of it.
 
 #ifndef LIGHTWATCH_CHECKPOINT_FLATBUFFERS_VERIFIER_HPP
 #define LIGHTWATCH_CHECKPOINT_FLATBUFFERS_VERIFIER_HPP
@@ -16,14 +16,15 @@
 namespace lightwatch {
 namespace detail {
 
-/// Whether FlatBuffers' verifier takes `length` bytes for a Checkpoint. `bytes` are aligned to eight. Its limits
-/// are generous: of `metadata_length` bytes that our verifier has passed it refuses none for its limits.
+/// Whether FlatBuffers' verifier takes `length` bytes for a Checkpoint. `bytes` are aligned to
+/// eight. Its limits are generous: of `metadata_length` bytes that our verifier has passed it
+/// refuses none for its limits.
 inline bool passes_flatbuffers(const std::uint8_t *bytes, std::uint64_t length,
                                std::uint64_t metadata_length) {
   // The first length at which it would not answer, but assert.
   if (!is_plain_flatbuffer(length)) return false;
-  // A table takes at least 16 bytes of our budget: its offset to the vtable, the two numbers at the start of
-  // the vtable, the vtable, and itself, of four bytes each.
+  // A table takes at least 16 bytes of our budget: its offset to the vtable, the two numbers at the
+  // start of the vtable, the vtable, and itself, of four bytes each.
   constexpr std::uint64_t bytes_per_table = 16;
   const std::uint64_t most_tables =
       (budget_per_byte * metadata_length + budget_base) / bytes_per_table;

@@ -1,5 +1,6 @@
-// The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only its first
-// few kilobytes are needed. A newer version may mean something else by all the rest, so this comes first.
+// The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only
+// its first few kilobytes are needed. A newer version may mean something else by all the rest, so
+// this comes first.
 
 #ifndef LIGHTWATCH_CHECKPOINT_HEAD_HPP
 #define LIGHTWATCH_CHECKPOINT_HEAD_HPP
@@ -25,8 +26,8 @@ inline constexpr std::uint32_t format_version = 1;
 
 namespace detail {
 
-/// The root table and its vtable lie within this many bytes from the start of a file, so that one small
-/// read is enough to learn how long the metadata is.
+/// The root table and its vtable lie within this many bytes from the start of a file, so that one
+/// small read is enough to learn how long the metadata is.
 constexpr std::size_t head_length = 4096;
 
 struct Head {
@@ -158,7 +159,8 @@ class HeadReader {
                std::to_string(declared));
   }
 
-  /// A head that does not hold together is a file cut short where the file is short, else a bad one.
+  /// A head that does not hold together is a file cut short where the file is short, else a bad
+  /// one.
   [[noreturn]] void bad(const char *what) const {
     if (file_length_ < head_length) {
       refuse(ErrorCode::file_length, "head",

@@ -1,5 +1,5 @@
-// Where everything lies in a file: the metadata first, then one segment per distinct tensor. The positions
-// follow from the lengths alone.
+// Where everything lies in a file: the metadata first, then one segment per distinct tensor. The
+// positions follow from the lengths alone.
 
 #ifndef LIGHTWATCH_CHECKPOINT_LAYOUT_HPP
 #define LIGHTWATCH_CHECKPOINT_LAYOUT_HPP
@@ -19,8 +19,8 @@ constexpr std::uint64_t length_bytes = 4;
 /// The longest gap before a segment, in bytes.
 constexpr std::size_t max_gap = segment_alignment + length_bytes - 1;
 
-/// Files shorter than this are one plain FlatBuffer: FLATBUFFERS_MAX_BUFFER_SIZE, which verifiers take
-/// for the first length that is too long.
+/// Files shorter than this are one plain FlatBuffer: FLATBUFFERS_MAX_BUFFER_SIZE, which verifiers
+/// take for the first length that is too long.
 constexpr std::uint64_t flatbuffer_limit = (std::uint64_t{1} << 31) - 1;
 
 /// Where a segment starts when what stands before it ends at `end`, which is at most 2^54.

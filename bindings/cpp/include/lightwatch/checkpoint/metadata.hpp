@@ -23,8 +23,8 @@ namespace detail {
 constexpr std::string_view model_name = "model";
 constexpr std::string_view optimizer_name = "optimizer";
 
-/// A tensor as the file describes it. Its name and shape are where the metadata is. A file may have a
-/// hundred thousand of them.
+/// A tensor as the file describes it. Its name and shape are where the metadata is. A file may have
+/// a hundred thousand of them.
 struct TensorRecord {
   std::string_view name;
   const std::uint64_t *dimensions;
@@ -32,7 +32,8 @@ struct TensorRecord {
   std::uint64_t offset;
   /// In bytes.
   std::uint64_t byte_length;
-  /// Position of the `data` vector (of its length); 0 where there is none, which no vector can have.
+  /// Position of the `data` vector (of its length); 0 where there is none, which no vector can
+  /// have.
   std::uint64_t vector_offset;
   std::uint32_t crc32;
   /// The number of its segment; set by the rules.
@@ -62,7 +63,8 @@ struct Metadata {
   std::optional<double> loss;
   NameMap<double> metrics;
   std::optional<std::string_view> config;
-  /// The model, the optimizer where there is one, the extras: the order of their segments in the file.
+  /// The model, the optimizer where there is one, the extras: the order of their segments in the
+  /// file.
   std::vector<StateRecord> states;
   bool has_optimizer = false;
 };

@@ -14,8 +14,8 @@
 namespace lightwatch {
 namespace detail {
 
-/// The numbers of names in the order of the names. Sorting and not hashing: a file could be made so that all
-/// of its names have the same hash, but its names sort in n log n whatever they are.
+/// The numbers of names in the order of the names. Sorting and not hashing: a file could be made so
+/// that all of its names have the same hash, but its names sort in n log n whatever they are.
 class NameIndex {
  public:
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();

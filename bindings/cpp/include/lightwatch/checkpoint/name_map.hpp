@@ -15,8 +15,8 @@
 
 namespace lightwatch {
 
-/// A map from unique names to values that keeps its order: `for (const auto &[name, value] : map)`. It
-/// owns both and does not change.
+/// A map from unique names to values that keeps its order: `for (const auto &[name, value] : map)`.
+/// It owns both and does not change.
 template <class T>
 class NameMap {
  public:

@@ -1,5 +1,5 @@
-// Text from a file or a caller, made safe to print: a name in a file must not be able to steer a terminal
-// or a reader's eye.
+// Text from a file or a caller, made safe to print: a name in a file must not be able to steer a
+// terminal or a reader's eye.
 
 #ifndef LIGHTWATCH_CHECKPOINT_QUOTE_HPP
 #define LIGHTWATCH_CHECKPOINT_QUOTE_HPP
@@ -22,8 +22,8 @@ struct CharacterRange {
   char32_t last;
 };
 
-/// Unicode's general categories Cc (controls), Cf (format characters: not seen, or turning the direction
-/// of text), Zl and Zp (separators of lines).
+/// Unicode's general categories Cc (controls), Cf (format characters: not seen, or turning the
+/// direction of text), Zl and Zp (separators of lines).
 constexpr CharacterRange steering_characters[] = {
     {0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x0600, 0x0605},
     {0x061c, 0x061c},   {0x06dd, 0x06dd},   {0x070f, 0x070f},   {0x0890, 0x0891},
@@ -51,8 +51,8 @@ inline std::string hexadecimal(std::uint64_t number, std::size_t digits = 1) {
 
 }  // namespace detail
 
-/// A text in quotation marks, at most a line long. What steers a terminal becomes `\u{...}`, a byte that is
-/// not UTF-8 (paths may have them) `\x..`.
+/// A text in quotation marks, at most a line long. What steers a terminal becomes `\u{...}`, a byte
+/// that is not UTF-8 (paths may have them) `\x..`.
 inline std::string quote(std::string_view text) {
   std::string quoted = "\"";
   std::size_t count = 0;

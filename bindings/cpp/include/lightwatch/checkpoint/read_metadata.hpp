@@ -1,4 +1,5 @@
-// From an open file to its metadata, in memory of our own and checked in full. No tensor is touched.
+// From an open file to its metadata, in memory of our own and checked in full. No tensor is
+// touched.
 
 #ifndef LIGHTWATCH_CHECKPOINT_READ_METADATA_HPP
 #define LIGHTWATCH_CHECKPOINT_READ_METADATA_HPP
@@ -26,9 +27,9 @@ struct OwnedBytes {
   Span<const std::uint8_t> view() const noexcept { return {bytes.get(), length}; }
 };
 
-/// Reads the metadata and checks the head, the checksum and the structure. Throws CKPT_NOT_A_CHECKPOINT,
-/// CKPT_VERSION, CKPT_FILE_LENGTH, CKPT_FORMAT, CKPT_METADATA_CHECKSUM, CKPT_FLATBUFFER, CKPT_READ or
-/// CKPT_FILE_CHANGED.
+/// Reads the metadata and checks the head, the checksum and the structure. Throws
+/// CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH, CKPT_FORMAT, CKPT_METADATA_CHECKSUM,
+/// CKPT_FLATBUFFER, CKPT_READ or CKPT_FILE_CHANGED.
 inline OwnedBytes read_metadata(const RegularFile &file) {
   std::uint8_t start[head_length];
   const auto start_length =

@@ -26,8 +26,8 @@ static_assert(sizeof(off_t) >= 8, "compile with -D_FILE_OFFSET_BITS=64: files ar
 /// Owns a descriptor. Every failure is CKPT_READ, with what the system said.
 class RegularFile {
  public:
-  /// Opens a regular file, or a link to one, for reading. A folder, FIFO, socket or device is refused, and none
-  /// is waited for.
+  /// Opens a regular file, or a link to one, for reading. A folder, FIFO, socket or device is
+  /// refused, and none is waited for.
   explicit RegularFile(const std::string &path) {
     // O_NONBLOCK is for FIFOs, whose open would wait for a writer.
     do {

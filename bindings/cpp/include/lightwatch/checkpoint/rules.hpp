@@ -1,5 +1,6 @@
-// The format's own rules: what the values of decoded metadata have to mean for each other. They leave no byte
-// of a file unexplained: every segment has one possible position, and the file ends where the last one does.
+// The format's own rules: what the values of decoded metadata have to mean for each other. They
+// leave no byte of a file unexplained: every segment has one possible position, and the file ends
+// where the last one does.
 
 #ifndef LIGHTWATCH_CHECKPOINT_RULES_HPP
 #define LIGHTWATCH_CHECKPOINT_RULES_HPP
@@ -25,8 +26,9 @@ class Rules {
  public:
   explicit Rules(Metadata &metadata) : metadata_(metadata) {}
 
-  /// Checks the rules and returns the file's segments in its order. Gives the tensors the numbers of their
-  /// segments, and the states their indexes. Throws CKPT_FORMAT with the rule that is broken.
+  /// Checks the rules and returns the file's segments in its order. Gives the tensors the numbers
+  /// of their segments, and the states their indexes. Throws CKPT_FORMAT with the rule that is
+  /// broken.
   std::vector<Segment> check() {
     check_state_names();
     for (const auto &metric : metadata_.metrics) {

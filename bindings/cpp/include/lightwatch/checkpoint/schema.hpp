@@ -1,5 +1,5 @@
-// The tables of schema/checkpoint.fbs, as data for the verifier. A test holds them against what flatc says of
-// the schema; the slots are those of the code that it generates.
+// The tables of schema/checkpoint.fbs, as data for the verifier. A test holds them against what
+// flatc says of the schema; the slots are those of the code that it generates.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SCHEMA_HPP
 #define LIGHTWATCH_CHECKPOINT_SCHEMA_HPP

@@ -15,8 +15,8 @@
 
 namespace lightwatch {
 
-/// Elements in memory that somebody else owns. Copying one copies a pointer and a length. It becomes a
-/// std::span where there is one.
+/// Elements in memory that somebody else owns. Copying one copies a pointer and a length. It
+/// becomes a std::span where there is one.
 template <class T>
 class Span {
  public:

@@ -1,4 +1,5 @@
-// The state of one thing that has a state dict: a map from names to tensors, with a kind and attributes.
+// The state of one thing that has a state dict: a map from names to tensors, with a kind and
+// attributes.
 
 #ifndef LIGHTWATCH_CHECKPOINT_STATE_HPP
 #define LIGHTWATCH_CHECKPOINT_STATE_HPP
@@ -23,8 +24,8 @@
 
 namespace lightwatch {
 
-/// The state of a model, an optimizer, a scheduler, a sampler. A handle like Tensor: cheap to copy, and it keeps the
-/// file's memory alive.
+/// The state of a model, an optimizer, a scheduler, a sampler. A handle like Tensor: cheap to copy,
+/// and it keeps the file's memory alive.
 ///
 ///     for (const auto &[name, tensor] : checkpoint.model()) ...   // in the order of the state dict
 ///     checkpoint.model().at("layer.weight").as<float>()
@@ -39,8 +40,8 @@ class State {
   /// What it is the state of, as its framework calls it: `AdamW`.
   std::optional<std::string_view> kind() const noexcept { return record_->kind; }
 
-  /// Hyper-parameters, parameter groups, counters. They are there for as long as this handle, or another
-  /// one of the same checkpoint.
+  /// Hyper-parameters, parameter groups, counters. They are there for as long as this handle, or
+  /// another one of the same checkpoint.
   const Attributes &attributes() const noexcept { return record_->attributes; }
 
   /// Number of tensors.

@@ -20,8 +20,9 @@
 
 namespace lightwatch {
 
-/// A handle, cheap to copy, that keeps the file's memory alive. **A span or a name that it hands out does not**: keep
-/// the tensor, its checkpoint, or `owner()` for as long as you use one. May be used by several threads at once.
+/// A handle, cheap to copy, that keeps the file's memory alive. **A span or a name that it hands
+/// out does not**: keep the tensor, its checkpoint, or `owner()` for as long as you use one. May be
+/// used by several threads at once.
 class Tensor {
  public:
   /// The key in the state dict.
@@ -30,8 +31,8 @@ class Tensor {
   /// The type of the elements.
   DType dtype() const noexcept { return record_->dtype; }
 
-  /// Length of each dimension in elements, outermost first; empty for a scalar. Elements are in row-major order,
-  /// without strides or gaps.
+  /// Length of each dimension in elements, outermost first; empty for a scalar. Elements are in
+  /// row-major order, without strides or gaps.
   Span<const std::uint64_t> shape() const noexcept { return record_->shape(); }
 
   /// Number of elements; 1 for a scalar.
@@ -50,13 +51,14 @@ class Tensor {
   /// The checksum of the bytes, as the file says it.
   std::uint32_t crc32() const noexcept { return record_->crc32; }
 
-  /// The bytes, in place. The checksum, and the bytes before the tensor, are checked the first time.
-  /// Throws CKPT_TENSOR_CHECKSUM or CKPT_FORMAT (rule `gap`) where they are damaged, CKPT_READ or
-  /// CKPT_FILE_CHANGED where they cannot be read (only where the file is not mapped).
+  /// The bytes, in place. The checksum, and the bytes before the tensor, are checked the first
+  /// time. Throws CKPT_TENSOR_CHECKSUM or CKPT_FORMAT (rule `gap`) where they are damaged,
+  /// CKPT_READ or CKPT_FILE_CHANGED where they cannot be read (only where the file is not mapped).
   Span<const std::byte> bytes() const { return as<std::byte>(); }
 
-  /// The elements, in place; Element says which type goes with which dtype. Throws CKPT_STATE_MISMATCH where this
-  /// one does not, or where they are not aligned for it, and what `bytes()` throws.
+  /// The elements, in place; Element says which type goes with which dtype. Throws
+  /// CKPT_STATE_MISMATCH where this one does not, or where they are not aligned for it, and what
+  /// `bytes()` throws.
   template <class T>
   Span<const T> as() const {
     static_assert(std::is_trivially_copyable_v<T>, "elements are bytes of a file");
@@ -71,9 +73,10 @@ class Tensor {
     return {reinterpret_cast<const T *>(at), static_cast<std::size_t>(byte_length() / sizeof(T))};
   }
 
-  /// Copies the bytes to `target`, which has room for `length` of them. They are checked as they are copied, each
-  /// time; where the file is not mapped they are not kept. Throws CKPT_STATE_MISMATCH where `length` is not
-  /// `byte_length()`, and what `bytes()` throws. After an error what is in `target` is not to be used.
+  /// Copies the bytes to `target`, which has room for `length` of them. They are checked as they
+  /// are copied, each time; where the file is not mapped they are not kept. Throws
+  /// CKPT_STATE_MISMATCH where `length` is not `byte_length()`, and what `bytes()` throws. After an
+  /// error what is in `target` is not to be used.
   void read_into(void *target, std::uint64_t length) const {
     if (length != byte_length()) {
       mismatch("has " + std::to_string(byte_length()) + " bytes, and the memory for it " +

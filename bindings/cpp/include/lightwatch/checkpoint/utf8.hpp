@@ -17,13 +17,14 @@ struct Utf8Character {
   std::size_t length;
 };
 
-/// Decodes the first character of a text that is not empty. No overlong forms, no surrogates, nothing
-/// beyond U+10FFFF, nothing cut off.
+/// Decodes the first character of a text that is not empty. No overlong forms, no surrogates,
+/// nothing beyond U+10FFFF, nothing cut off.
 constexpr Utf8Character first_character(std::string_view text) {
   constexpr Utf8Character none{0, 0};
   const auto first = static_cast<unsigned char>(text[0]);
   if (first < 0x80) return {first, 1};
-  // What the second byte has to lie between rules out overlong forms, surrogates, and what is too large.
+  // What the second byte has to lie between rules out overlong forms, surrogates, and what is too
+  // large.
   unsigned char low = 0x80;
   unsigned char high = 0xbf;
   std::size_t length = 0;

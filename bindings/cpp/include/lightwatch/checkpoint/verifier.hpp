@@ -1,10 +1,11 @@
-// Whether the metadata can be read through generated accessors without one of them reading outside of it,
-// or something that is not what the schema says.
+// Whether the metadata can be read through generated accessors without one of them reading outside
+// of it, or something that is not what the schema says.
 //
-// The rules are those of FlatBuffers' own verifier, and stricter where that one lets something through that
-// another language would misread: fields inside their table, no null offsets in vectors, booleans 0 or 1, and a
-// bound on what sharing can blow up. Ranges are those of the metadata alone. It never accepts what FlatBuffers'
-// verifier refuses. UTF-8 is left to whoever decodes text.
+// The rules are those of FlatBuffers' own verifier, and stricter where that one lets something
+// through that another language would misread: fields inside their table, no null offsets in
+// vectors, booleans 0 or 1, and a bound on what sharing can blow up. Ranges are those of the
+// metadata alone. It never accepts what FlatBuffers' verifier refuses. UTF-8 is left to whoever
+// decodes text.
 
 #ifndef LIGHTWATCH_CHECKPOINT_VERIFIER_HPP
 #define LIGHTWATCH_CHECKPOINT_VERIFIER_HPP
@@ -25,8 +26,9 @@ namespace detail {
 /// Tables inside tables, at most: the default of FlatBuffers' verifiers.
 constexpr unsigned max_depth = 64;
 
-// Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every range that is
-// visited is added up, shared or not, and may come to this many times the buffer's length.
+// Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
+// range that is visited is added up, shared or not, and may come to this many times the buffer's
+// length.
 constexpr std::uint64_t budget_per_byte = 4;
 constexpr std::uint64_t budget_base = 65'536;
 
@@ -57,8 +59,8 @@ class Verifier {
   }
 
  private:
-  // Positions are of 64 bits: no sum of two numbers of a file can wrap. A vtable may lie before the buffer's
-  // start, so they are signed.
+  // Positions are of 64 bits: no sum of two numbers of a file can wrap. A vtable may lie before the
+  // buffer's start, so they are signed.
   using Position = std::int64_t;
 
   template <class T>
@@ -66,7 +68,8 @@ class Verifier {
     return read_number<T>(bytes_ + at);
   }
 
-  /// `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in FlatBuffers.
+  /// `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in
+  /// FlatBuffers.
   void range(Position at, std::uint64_t length, const char *what) {
     if (at < 0 || length >= length_ || static_cast<std::uint64_t>(at) > length_ - length) {
       fail("range",
