@@ -1,250 +1,138 @@
-/// Reads lightwatch checkpoints (.ckpt) over mapped memory. Nothing in a file is believed before it has
-/// been checked; errors are CheckpointError.
-#pragma once
+// Reads .ckpt files, the checkpoints of training runs: `lightwatch::load_checkpoint(path)`.
+//
+// The metadata is checked in full when a file is opened; the file is mapped, and a tensor is a view
+// of it, checked when its bytes are first asked for. Everything that is wrong with a file is a
+// lightwatch::CheckpointError.
+
+#ifndef LIGHTWATCH_CHECKPOINT_HPP
+#define LIGHTWATCH_CHECKPOINT_HPP
 
 #include <cstdint>
-#include <limits>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "lightwatch/attribute.hpp"
-#include "lightwatch/crc32.hpp"
-#include "lightwatch/dtype.hpp"
-#include "lightwatch/error.hpp"
-#include "lightwatch/flatbuffer_verifier.hpp"
-#include "lightwatch/head.hpp"
-#include "lightwatch/mapped_file.hpp"
-#include "lightwatch/metadata.hpp"
+#include "lightwatch/checkpoint/attribute.hpp"
+#include "lightwatch/checkpoint/contents.hpp"
+#include "lightwatch/checkpoint/dtype.hpp"
+#include "lightwatch/checkpoint/element.hpp"
+#include "lightwatch/checkpoint/error.hpp"
+#include "lightwatch/checkpoint/head.hpp"
+#include "lightwatch/checkpoint/load_options.hpp"
+#include "lightwatch/checkpoint/name_map.hpp"
+#include "lightwatch/checkpoint/read_metadata.hpp"
+#include "lightwatch/checkpoint/regular_file.hpp"
+#include "lightwatch/checkpoint/span.hpp"
+#include "lightwatch/checkpoint/state.hpp"
+#include "lightwatch/checkpoint/tensor.hpp"
 
 namespace lightwatch {
 
-namespace detail {
-
-/// An open file, and which of its segments have been checked. Shared by all views of it.
-struct OpenFile {
-  explicit OpenFile(const std::string& path) : file(path) {}
-
-  /// Checks the bytes before a segment. Throws CKPT_FORMAT, rule `gap`.
-  void check_gap(const Segment& s, std::string_view tensor) const {
-    for (std::uint64_t at = s.gap_start; at < s.offset; at++) {
-      std::uint8_t expected = 0;
-      if (at >= s.offset - 4 && is_plain(metadata.file_length)) {
-        expected = static_cast<std::uint8_t>(s.byte_length >> (8 * (at - (s.offset - 4))));
-      }
-      if (file.data()[at] != expected) {
-        fail_format("gap", "the bytes before " + quote(tensor) + " are not what they have to be");
-      }
-    }
-  }
-
-  /// Checks the bytes before a segment and its checksum, once. Throws CKPT_FORMAT, rule `gap`, or
-  /// CKPT_TENSOR_CHECKSUM.
-  void check(std::size_t i, std::string_view tensor) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    if (checked[i]) return;
-    const Segment& s = metadata.segments[i];
-    check_gap(s, tensor);
-    if (crc32(file.data() + s.offset, static_cast<std::size_t>(s.byte_length)) != s.crc32) {
-      throw CheckpointError("CKPT_TENSOR_CHECKSUM", "",
-                            "the bytes of " + quote(tensor) + " are damaged");
-    }
-    checked[i] = true;
-  }
-
-  MappedFile file;
-  Metadata metadata;
-  std::vector<bool> checked;
-  std::mutex mutex;
-  bool verify = true;
-};
-
-}  // namespace detail
-
-/// Elements in place. The memory is the mapped file's; it stays for as long as the tensor, or a copy of
-/// it, or the checkpoint does.
-template <typename T>
-class Span {
- public:
-  Span(const T* data, std::size_t size) : data_(data), size_(size) {}
-  const T* data() const noexcept { return data_; }
-  /// In elements.
-  std::size_t size() const noexcept { return size_; }
-  const T* begin() const noexcept { return data_; }
-  const T* end() const noexcept { return data_ + size_; }
-  const T& operator[](std::size_t i) const noexcept { return data_[i]; }
-
- private:
-  const T* data_;
-  std::size_t size_;
-};
-
-/// A tensor of a checkpoint. Keeps the mapped file for as long as it lives.
-class Tensor {
- public:
-  Tensor(std::shared_ptr<detail::OpenFile> file, const detail::TensorRecord* record)
-      : file_(std::move(file)), record_(record) {}
-
-  const std::string& name() const noexcept { return record_->name; }
-  DType dtype() const noexcept { return record_->dtype; }
-  /// In elements, outermost first; empty for a scalar.
-  const std::vector<std::uint64_t>& shape() const noexcept { return record_->shape; }
-  /// Of its first byte, from the start of the file.
-  std::uint64_t offset() const noexcept { return record_->offset; }
-  std::uint64_t byte_length() const noexcept { return record_->byte_length; }
-
-  /// The bytes, in place. The first time they are held against their checksum: throws
-  /// CKPT_TENSOR_CHECKSUM, or CKPT_FORMAT with rule `gap`.
-  Span<std::uint8_t> bytes() const {
-    if (file_->verify) file_->check(record_->segment, record_->name);
-    return {file_->file.data() + record_->offset, static_cast<std::size_t>(record_->byte_length)};
-  }
-
-  /// The elements, in place; see `holds` for which type is which dtype's. Throws like `bytes`, and
-  /// CKPT_STATE_MISMATCH where the dtype is not read as T.
-  template <typename T>
-  Span<T> as() const {
-    if (!holds<T>(record_->dtype)) {
-      throw CheckpointError("CKPT_STATE_MISMATCH", "",
-                            detail::quote(record_->name) + " is " +
-                                std::string(dtype_name(record_->dtype)));
-    }
-    // Segments start at multiples of 64 of a file that is mapped at a page.
-    const Span<std::uint8_t> data = bytes();
-    return {reinterpret_cast<const T*>(data.data()), data.size() / sizeof(T)};
-  }
-
- private:
-  std::shared_ptr<detail::OpenFile> file_;
-  const detail::TensorRecord* record_;
-};
-
-/// A saved state: named tensors in the order of the state dict, attributes, and a kind (`AdamW`).
-class State {
- public:
-  State(const std::shared_ptr<detail::OpenFile>& file, const detail::StateRecord* record)
-      : record_(record), file_(file) {
-    index_.reserve(record->tensors.size());
-    tensors_.reserve(record->tensors.size());
-    for (const detail::TensorRecord& tensor : record->tensors) {
-      index_.emplace(tensor.name, tensors_.size());
-      tensors_.emplace_back(file, &tensor);
-    }
-  }
-
-  const std::string& name() const noexcept { return record_->name; }
-  const std::optional<std::string>& kind() const noexcept { return record_->kind; }
-  const Attributes& attributes() const noexcept { return record_->attributes; }
-  const std::vector<Tensor>& tensors() const noexcept { return tensors_; }
-  bool contains(std::string_view name) const { return index_.count(name) != 0; }
-
-  /// Throws CKPT_NO_SUCH_TENSOR.
-  const Tensor& at(std::string_view name) const {
-    const auto found = index_.find(name);
-    if (found == index_.end()) {
-      throw CheckpointError("CKPT_NO_SUCH_TENSOR", "",
-                            detail::quote(record_->name) + " has no tensor " + detail::quote(name));
-    }
-    return tensors_[found->second];
-  }
-
- private:
-  const detail::StateRecord* record_;
-  std::shared_ptr<detail::OpenFile> file_;
-  std::unordered_map<std::string_view, std::size_t> index_;
-  std::vector<Tensor> tensors_;
-};
-
-/// An open checkpoint. What it hands out stays good after it is gone.
+/// An open checkpoint. A handle, cheap to copy; the file is closed and unmapped with the last
+/// handle of it (Checkpoint, State, Tensor, or `Tensor::owner()`). Does not change, and may be used
+/// by several threads at once.
+///
+/// Where the file is mapped, whoever truncates it or writes into it ends, or misleads, its readers
+/// (a read beyond its new end is SIGBUS). Renaming a new file over it, as writers of this format
+/// do, is safe.
 class Checkpoint {
  public:
-  explicit Checkpoint(std::shared_ptr<detail::OpenFile> file) : file_(std::move(file)) {
-    for (const detail::StateRecord& record : file_->metadata.states) {
-      states_.emplace_back(file_, &record);
-    }
-  }
-
-  std::uint32_t version() const noexcept { return file_->metadata.version; }
-  std::uint32_t metadata_length() const noexcept { return file_->metadata.metadata_length; }
-  std::uint64_t byte_length() const noexcept { return file_->metadata.file_length; }
-  std::int64_t epoch() const noexcept { return file_->metadata.epoch; }
+  /// Version of the file format.
+  std::uint32_t version() const noexcept { return metadata().version; }
+  std::int64_t epoch() const noexcept { return metadata().epoch; }
   /// Optimizer steps taken.
-  std::int64_t step() const noexcept { return file_->metadata.step; }
-  std::optional<double> loss() const noexcept { return file_->metadata.loss; }
-  const std::vector<std::pair<std::string, double>>& metrics() const noexcept {
-    return file_->metadata.metrics;
-  }
-  /// JSON text.
-  const std::optional<std::string>& config() const noexcept { return file_->metadata.config; }
+  std::int64_t step() const noexcept { return metadata().step; }
+  /// Nothing where there was none yet.
+  std::optional<double> loss() const noexcept { return metadata().loss; }
+  /// In the order of the file. They are there for as long as this handle.
+  const NameMap<double> &metrics() const noexcept { return metadata().metrics; }
+  /// The config's JSON text as it was given, where there is one. It is there for as long as this
+  /// handle.
+  std::optional<std::string_view> config() const noexcept { return metadata().config; }
 
-  const State& model() const noexcept { return states_[0]; }
-  /// Null where none was saved.
-  const State* optimizer() const noexcept {
-    return file_->metadata.has_optimizer ? &states_[1] : nullptr;
-  }
-  /// The model's, the optimizer's if there is one, then the extras.
-  const std::vector<State>& states() const noexcept { return states_; }
+  State model() const noexcept { return State(contents_, &metadata().states[0]); }
 
-  /// Checks every byte of the file. Throws the first fault.
-  void verify() const {
-    for (const State& state : states_) {
-      for (const detail::TensorRecord& t : record(state)) file_->check(t.segment, t.name);
+  /// Nothing where none was saved.
+  std::optional<State> optimizer() const noexcept {
+    if (!metadata().has_optimizer) return std::nullopt;
+    return State(contents_, &metadata().states[1]);
+  }
+
+  /// Whatever else was saved, in the order of the file.
+  std::vector<State> extras() const {
+    return states_from(metadata().has_optimizer ? 2 : 1);
+  }
+
+  /// The extra of that name, where there is one.
+  std::optional<State> extra(std::string_view name) const {
+    for (State &state : extras()) {
+      if (state.name() == name) return std::move(state);
     }
+    return std::nullopt;
+  }
+
+  /// The model's state, the optimizer's where there is one, then the extras', as their tensors
+  /// follow each other in the file.
+  std::vector<State> states() const { return states_from(0); }
+
+  /// Length of the file in bytes.
+  std::uint64_t byte_length() const noexcept { return metadata().file_length; }
+  /// Length of the part that is not tensors, in bytes.
+  std::uint64_t metadata_length() const noexcept { return metadata().metadata_length; }
+  /// Whether the tensors are the file's own bytes.
+  bool mapped() const noexcept { return contents_->mapped(); }
+
+  /// Reads all of the file, and checks every tensor's checksum and the bytes between them. Throws
+  /// the first fault: CKPT_TENSOR_CHECKSUM, CKPT_FORMAT (rule `gap`), CKPT_READ or
+  /// CKPT_FILE_CHANGED.
+  void verify() const {
+    contents_->for_each_segment(
+        [this](const detail::Asker &asker) { contents_->check(asker); });
   }
 
  private:
-  const std::vector<detail::TensorRecord>& record(const State& state) const {
-    return file_->metadata.states[static_cast<std::size_t>(&state - states_.data())].tensors;
+  friend Checkpoint load_checkpoint(const std::string &path, const LoadOptions &options);
+
+  explicit Checkpoint(std::shared_ptr<const detail::Contents> contents) noexcept
+      : contents_(std::move(contents)) {}
+
+  const detail::Metadata &metadata() const noexcept { return contents_->metadata(); }
+
+  std::vector<State> states_from(std::size_t first) const {
+    std::vector<State> states;
+    const std::vector<detail::StateRecord> &records = metadata().states;
+    for (std::size_t i = first; i < records.size(); i++) {
+      states.push_back(State(contents_, &records[i]));
+    }
+    return states;
   }
 
-  std::shared_ptr<detail::OpenFile> file_;
-  std::vector<State> states_;
+  std::shared_ptr<const detail::Contents> contents_;
 };
 
-/// Opens a checkpoint: maps it, and checks all of its metadata, at a cost that does not depend on the size
-/// of the tensors. `verify`: whether a tensor's checksum is checked before its bytes are handed out.
-inline Checkpoint load_checkpoint(const std::string& path, bool verify = true) {
-  const std::uint16_t one = 1;
-  if (*reinterpret_cast<const std::uint8_t*>(&one) != 1) {
-    throw CheckpointError("CKPT_BIG_ENDIAN", "", "checkpoints are little-endian");
+/// Opens a checkpoint: reads and checks its metadata, and maps its tensors, of which it looks at no
+/// more than the length in front of each, so that the cost does not depend on their size. Throws a
+/// CheckpointError where the file cannot be read or is no whole and sound checkpoint,
+/// std::invalid_argument where `path` holds a zero byte.
+inline Checkpoint load_checkpoint(const std::string &path, const LoadOptions &options = {}) {
+  if (path.find('\0') != std::string::npos) {
+    throw std::invalid_argument("a path must not contain a zero byte");
   }
-  auto open = std::make_shared<detail::OpenFile>(path);
-  const std::uint64_t size = open->file.size();
-  const detail::Head head = detail::read_head(open->file.data(), size);
-  // A copy, which nobody changes after it has been checked.
-  const std::vector<std::uint8_t> metadata(open->file.data(),
-                                           open->file.data() + head.metadata_length);
-  if (detail::metadata_checksum(metadata.data(), metadata.size(), head.crc_offset) !=
-      head.metadata_crc32) {
-    throw CheckpointError("CKPT_METADATA_CHECKSUM", "", "the metadata is damaged");
+  try {
+    detail::require_little_endian();
+    detail::RegularFile file(path);
+    const detail::OwnedBytes metadata = detail::read_metadata(file);
+    return Checkpoint(
+        std::make_shared<const detail::Contents>(std::move(file), metadata, options, path));
+  } catch (const CheckpointError &error) {
+    throw error.with_path(path);
   }
-  detail::FlatBufferVerifier(metadata.data(), metadata.size()).verify();
-  open->metadata = detail::Decoder(metadata.data()).decode();
-  detail::check_rules(open->metadata);
-  // FlatBuffers' own verifier as well, over the whole file where that is one FlatBuffer.
-  const bool plain = detail::is_plain(size);
-  flatbuffers::Verifier verifier(plain ? open->file.data() : metadata.data(),
-                                 plain ? static_cast<std::size_t>(size) : metadata.size(), 64,
-                                 std::numeric_limits<flatbuffers::uoffset_t>::max());
-  if (!format::VerifyCheckpointBuffer(verifier)) {
-    // The lengths before the segments are all that it looks at and our rules have not yet.
-    for (const detail::StateRecord& state : open->metadata.states) {
-      for (const detail::TensorRecord& tensor : state.tensors) {
-        open->check_gap(open->metadata.segments[tensor.segment], tensor.name);
-      }
-    }
-    throw CheckpointError("CKPT_FLATBUFFER", "flatbuffer.range",
-                          "the file is no sound FlatBuffer by FlatBuffers' own verifier");
-  }
-  open->checked.resize(open->metadata.segments.size());
-  open->verify = verify;
-  return Checkpoint(std::move(open));
 }
 
 }  // namespace lightwatch
+
+#endif

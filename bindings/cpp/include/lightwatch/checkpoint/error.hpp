@@ -1,0 +1,143 @@
+// The one family of errors that a file, a disk or a wrong request can cause.
+
+#ifndef LIGHTWATCH_CHECKPOINT_ERROR_HPP
+#define LIGHTWATCH_CHECKPOINT_ERROR_HPP
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "lightwatch/checkpoint/quote.hpp"
+
+namespace lightwatch {
+
+/// What a program can do about a CheckpointError. The codes are those of the TypeScript library.
+enum class ErrorCode {
+  /// The bytes do not begin like a checkpoint: wrong identifier, or too short to have one.
+  not_a_checkpoint,
+  /// The file's format version is newer than this library's.
+  version,
+  /// The file is shorter or longer than it says it is: torn, truncated, or appended to.
+  file_length,
+  /// The metadata's checksum does not fit.
+  metadata_checksum,
+  /// The metadata is not a sound FlatBuffer of the schema.
+  flatbuffer,
+  /// The metadata is sound, but says something that the format does not allow; see `rule()`.
+  format,
+  /// A tensor's bytes do not fit its checksum.
+  tensor_checksum,
+  /// A state has no tensor of that name.
+  no_such_tensor,
+  /// A tensor was asked for as a type that does not hold its dtype, or is to be read into memory of
+  /// another length.
+  state_mismatch,
+  /// The file takes more address space than there is.
+  tensor_too_large,
+  /// The file could not be opened or read, or is no regular file; see `system_error()`.
+  read,
+  /// The file was changed while it was being read.
+  file_changed,
+  /// The machine is big-endian.
+  big_endian
+};
+
+/// The code as text, as all implementations have it: "CKPT_FORMAT".
+constexpr const char *to_string(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::not_a_checkpoint: return "CKPT_NOT_A_CHECKPOINT";
+    case ErrorCode::version: return "CKPT_VERSION";
+    case ErrorCode::file_length: return "CKPT_FILE_LENGTH";
+    case ErrorCode::metadata_checksum: return "CKPT_METADATA_CHECKSUM";
+    case ErrorCode::flatbuffer: return "CKPT_FLATBUFFER";
+    case ErrorCode::format: return "CKPT_FORMAT";
+    case ErrorCode::tensor_checksum: return "CKPT_TENSOR_CHECKSUM";
+    case ErrorCode::no_such_tensor: return "CKPT_NO_SUCH_TENSOR";
+    case ErrorCode::state_mismatch: return "CKPT_STATE_MISMATCH";
+    case ErrorCode::tensor_too_large: return "CKPT_TENSOR_TOO_LARGE";
+    case ErrorCode::read: return "CKPT_READ";
+    case ErrorCode::file_changed: return "CKPT_FILE_CHANGED";
+    case ErrorCode::big_endian: return "CKPT_BIG_ENDIAN";
+  }
+  return "CKPT_UNKNOWN";
+}
+
+/// What an error carries beside its code and message; empty where it does not apply. Names are as
+/// they are in the file, not made safe to print.
+struct ErrorDetails {
+  /// The rule of the format that is broken, as `tensor.offset`.
+  std::string rule{};
+  /// The file, as the caller named it.
+  std::string path{};
+  /// The state: `model`, `optimizer`, or the name of an extra.
+  std::string state{};
+  std::string tensor{};
+  /// Where in the file, in bytes.
+  std::optional<std::uint64_t> offset{};
+  /// What the operating system said.
+  std::error_code system_error{};
+};
+
+/// Why a checkpoint, or a part of it, was refused. `what()` is the path, a sentence with what was
+/// expected and found, the code and the rule; text from a file is escaped in it, so that nothing
+/// that is printed can steer a terminal.
+class CheckpointError : public std::runtime_error {
+ public:
+  CheckpointError(ErrorCode code, const std::string &message, ErrorDetails details = {})
+      : std::runtime_error(sentence(code, message, details)),
+        code_(code),
+        message_(std::make_shared<const std::string>(message)),
+        details_(std::make_shared<const ErrorDetails>(std::move(details))) {}
+
+  /// What a program can do about it.
+  ErrorCode code() const noexcept { return code_; }
+
+  /// The rule of the format that is broken; empty where the code says it all.
+  std::string_view rule() const noexcept { return details_->rule; }
+
+  /// The file, as the caller named it; empty where there is none.
+  const std::string &path() const noexcept { return details_->path; }
+
+  /// The state that it is about, or empty.
+  const std::string &state() const noexcept { return details_->state; }
+
+  /// The name of the tensor that it is about, or empty.
+  const std::string &tensor() const noexcept { return details_->tensor; }
+
+  /// Where in the file, in bytes, where that is known.
+  std::optional<std::uint64_t> offset() const noexcept { return details_->offset; }
+
+  /// What the operating system said; false where it was not asked.
+  std::error_code system_error() const noexcept { return details_->system_error; }
+
+  /// The same error, with the path of its file where it has none.
+  CheckpointError with_path(const std::string &path) const {
+    ErrorDetails details = *details_;
+    if (details.path.empty()) details.path = path;
+    return CheckpointError(code_, *message_, std::move(details));
+  }
+
+ private:
+  static std::string sentence(ErrorCode code, const std::string &message,
+                              const ErrorDetails &details) {
+    std::string text;
+    if (!details.path.empty()) text += quote(details.path) + ": ";
+    text += message + " (" + to_string(code);
+    if (!details.rule.empty()) text += ", " + details.rule;
+    return text + ")";
+  }
+
+  ErrorCode code_;
+  // Shared, so that copying an exception does not throw.
+  std::shared_ptr<const std::string> message_;
+  std::shared_ptr<const ErrorDetails> details_;
+};
+
+}  // namespace lightwatch
+
+#endif

@@ -1,0 +1,36 @@
+// Numbers at a position of a buffer. The format is little-endian, and so has the machine to be.
+
+#ifndef LIGHTWATCH_CHECKPOINT_LITTLE_ENDIAN_HPP
+#define LIGHTWATCH_CHECKPOINT_LITTLE_ENDIAN_HPP
+
+#include <cstdint>
+#include <cstring>
+
+#include "lightwatch/checkpoint/error.hpp"
+
+namespace lightwatch {
+namespace detail {
+
+/// Reads a T from anywhere in memory, aligned or not.
+template <class T>
+T read_number(const std::uint8_t *at) noexcept {
+  T number;
+  std::memcpy(&number, at, sizeof number);
+  return number;
+}
+
+/// Throws CKPT_BIG_ENDIAN where tensors could not be viewed in place.
+inline void require_little_endian() {
+  constexpr std::uint16_t one = 1;
+  std::uint8_t first = 0;
+  std::memcpy(&first, &one, 1);
+  if (first != 1) {
+    throw CheckpointError(ErrorCode::big_endian,
+                          "checkpoints are little-endian, and this machine is big-endian");
+  }
+}
+
+}  // namespace detail
+}  // namespace lightwatch
+
+#endif

@@ -1,0 +1,28 @@
+// What can be the name of a tensor, an extra or a metric.
+
+#ifndef LIGHTWATCH_CHECKPOINT_NAME_HPP
+#define LIGHTWATCH_CHECKPOINT_NAME_HPP
+
+#include <cstddef>
+#include <string_view>
+
+namespace lightwatch {
+namespace detail {
+
+/// Longest name in bytes of UTF-8. Far beyond any state dict; a bound so that a name fits a
+/// message.
+constexpr std::size_t max_name_bytes = 65'535;
+
+/// Why a text that is UTF-8 cannot be a name, or null where it can. Any script is one; U+0000 is
+/// refused since a reader that ends strings there would take two names for one.
+inline const char *name_fault(std::string_view name) {
+  if (name.empty()) return "is empty";
+  if (name.find('\0') != std::string_view::npos) return "contains U+0000";
+  if (name.size() > max_name_bytes) return "is longer than 65535 bytes";
+  return nullptr;
+}
+
+}  // namespace detail
+}  // namespace lightwatch
+
+#endif

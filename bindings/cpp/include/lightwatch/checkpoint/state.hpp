@@ -1,0 +1,150 @@
+// The state of one thing that has a state dict: a map from names to tensors, with a kind and
+// attributes.
+
+#ifndef LIGHTWATCH_CHECKPOINT_STATE_HPP
+#define LIGHTWATCH_CHECKPOINT_STATE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lightwatch/checkpoint/attribute.hpp"
+#include "lightwatch/checkpoint/contents.hpp"
+#include "lightwatch/checkpoint/error.hpp"
+#include "lightwatch/checkpoint/quote.hpp"
+#include "lightwatch/checkpoint/tensor.hpp"
+
+namespace lightwatch {
+
+/// The state of a model, an optimizer, a scheduler, a sampler. A handle like Tensor: cheap to copy,
+/// and it keeps the file's memory alive.
+///
+///     for (const auto &[name, tensor] : checkpoint.model()) ...   // in the order of the state dict
+///     checkpoint.model().at("layer.weight").as<float>()
+class State {
+ public:
+  using value_type = std::pair<std::string_view, Tensor>;
+  class const_iterator;
+
+  /// `model`, `optimizer`, or what an extra is called.
+  std::string_view name() const noexcept { return record_->name; }
+
+  /// What it is the state of, as its framework calls it: `AdamW`.
+  std::optional<std::string_view> kind() const noexcept { return record_->kind; }
+
+  /// Hyper-parameters, parameter groups, counters. They are there for as long as this handle, or
+  /// another one of the same checkpoint.
+  const Attributes &attributes() const noexcept { return record_->attributes; }
+
+  /// Number of tensors.
+  std::size_t size() const noexcept { return record_->tensors.size(); }
+  bool empty() const noexcept { return record_->tensors.empty(); }
+
+  /// Pairs of name and tensor, made as they are asked for.
+  const_iterator begin() const noexcept;
+  const_iterator end() const noexcept;
+
+  /// The tensor of a number below `size()`. Throws std::out_of_range.
+  Tensor tensor(std::size_t number) const {
+    return Tensor(contents_, record_, &record_->tensors.at(number));
+  }
+
+  /// The tensor of that name, where there is one.
+  std::optional<Tensor> find(std::string_view name) const {
+    const std::uint32_t i = number_of(name);
+    if (i == detail::NameIndex::none) return std::nullopt;
+    return tensor(i);
+  }
+
+  bool contains(std::string_view name) const { return number_of(name) != detail::NameIndex::none; }
+
+  /// The tensor of that name. Throws CKPT_NO_SUCH_TENSOR, with some of the names that there are.
+  Tensor at(std::string_view name) const {
+    const std::uint32_t i = number_of(name);
+    if (i == detail::NameIndex::none) no_such_tensor(name);
+    return tensor(i);
+  }
+
+ private:
+  friend class Checkpoint;
+
+  State(std::shared_ptr<const detail::Contents> contents,
+        const detail::StateRecord *record) noexcept
+      : contents_(std::move(contents)), record_(record) {}
+
+  std::uint32_t number_of(std::string_view name) const {
+    const std::vector<detail::TensorRecord> &tensors = record_->tensors;
+    return record_->tensor_index.find(name, tensors.size(),
+                                      [&tensors](std::size_t i) { return tensors[i].name; });
+  }
+
+  [[noreturn]] void no_such_tensor(std::string_view name) const {
+    constexpr std::size_t shown = 5;
+    std::string some;
+    for (std::size_t i = 0; i < std::min(size(), shown); i++) {
+      some += (i == 0 ? ": " : ", ") + quote(record_->tensors[i].name);
+    }
+    if (size() > shown) some += ", \xe2\x80\xa6";
+    ErrorDetails details;
+    details.state = record_->name;
+    details.tensor = name;
+    throw CheckpointError(ErrorCode::no_such_tensor,
+                          "the state " + quote(record_->name) + " has no tensor " +
+                              quote(name) + "; it has " + std::to_string(size()) + some,
+                          details);
+  }
+
+  std::shared_ptr<const detail::Contents> contents_;
+  const detail::StateRecord *record_;
+};
+
+/// Yields pairs by value. It is good for as long as the State that it is of.
+class State::const_iterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = State::value_type;
+  using difference_type = std::ptrdiff_t;
+  using reference = value_type;
+  using pointer = void;
+
+  value_type operator*() const {
+    Tensor tensor = state_->tensor(number_);
+    const std::string_view name = tensor.name();
+    return {name, std::move(tensor)};
+  }
+  const_iterator &operator++() noexcept {
+    number_++;
+    return *this;
+  }
+  const_iterator operator++(int) noexcept {
+    const const_iterator before = *this;
+    number_++;
+    return before;
+  }
+  bool operator==(const const_iterator &other) const noexcept { return number_ == other.number_; }
+  bool operator!=(const const_iterator &other) const noexcept { return number_ != other.number_; }
+
+ private:
+  friend class State;
+
+  const_iterator(const State *state, std::size_t number) noexcept
+      : state_(state), number_(number) {}
+
+  const State *state_;
+  std::size_t number_;
+};
+
+inline State::const_iterator State::begin() const noexcept { return {this, 0}; }
+inline State::const_iterator State::end() const noexcept { return {this, size()}; }
+
+}  // namespace lightwatch
+
+#endif

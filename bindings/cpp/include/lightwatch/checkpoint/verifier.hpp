@@ -1,0 +1,225 @@
+// Whether the metadata can be read through generated accessors without one of them reading outside
+// of it, or something that is not what the schema says.
+//
+// The rules are those of FlatBuffers' own verifier, and stricter where that one lets something
+// through that another language would misread: fields inside their table, no null offsets in
+// vectors, booleans 0 or 1, and a bound on what sharing can blow up. Ranges are those of the
+// metadata alone. It never accepts what FlatBuffers' verifier refuses. UTF-8 is left to whoever
+// decodes text.
+
+#ifndef LIGHTWATCH_CHECKPOINT_VERIFIER_HPP
+#define LIGHTWATCH_CHECKPOINT_VERIFIER_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "lightwatch/checkpoint/error.hpp"
+#include "lightwatch/checkpoint/layout.hpp"
+#include "lightwatch/checkpoint/little_endian.hpp"
+#include "lightwatch/checkpoint/schema.hpp"
+
+namespace lightwatch {
+namespace detail {
+
+/// Tables inside tables, at most: the default of FlatBuffers' verifiers.
+constexpr unsigned max_depth = 64;
+
+// Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
+// range that is visited is added up, shared or not, and may come to this many times the buffer's
+// length.
+constexpr std::uint64_t budget_per_byte = 4;
+constexpr std::uint64_t budget_base = 65'536;
+
+/// The smallest buffer: root offset, identifier, and a table's offset to its vtable.
+constexpr std::size_t min_buffer_length = 12;
+
+/// A vtable starts with its own length and that of the table, two bytes each.
+constexpr std::uint32_t vtable_header = 4;
+
+/// Some runtimes read a vtable's length and entries as signed 16 bits.
+constexpr std::uint32_t max_vtable_number = 0x7fff;
+
+class Verifier {
+ public:
+  /// Of `length` bytes, all of the buffer, which has to stay as it is.
+  Verifier(const std::uint8_t *bytes, std::size_t length)
+      : bytes_(bytes), length_(length), budget_(budget_per_byte * length + budget_base) {}
+
+  /// Throws CKPT_FLATBUFFER with the rule that is broken and where.
+  void verify() {
+    if (length_ < min_buffer_length || length_ >= flatbuffer_limit) {
+      fail("length", "it is " + std::to_string(length_) + " bytes long", 0);
+    }
+    if (std::memcmp(bytes_ + 4, file_identifier, 4) != 0) {
+      fail("identifier", std::string("its identifier is not ") + file_identifier, 4);
+    }
+    table(offset(0, "the root"), TableType::checkpoint);
+  }
+
+ private:
+  // Positions are of 64 bits: no sum of two numbers of a file can wrap. A vtable may lie before the
+  // buffer's start, so they are signed.
+  using Position = std::int64_t;
+
+  template <class T>
+  T read(Position at) const noexcept {
+    return read_number<T>(bytes_ + at);
+  }
+
+  /// `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in
+  /// FlatBuffers.
+  void range(Position at, std::uint64_t length, const char *what) {
+    if (at < 0 || length >= length_ || static_cast<std::uint64_t>(at) > length_ - length) {
+      fail("range",
+           std::string(what) + " of " + std::to_string(length) + " bytes reaches outside of the buffer",
+           at);
+    }
+    if (length > budget_) {
+      fail("budget", "it stands for far more than its " + std::to_string(length_) + " bytes", at);
+    }
+    budget_ -= length;
+  }
+
+  /// A number of `size` bytes at `at` lies in the buffer, aligned to `align`.
+  void inlined(Position at, std::uint64_t size, Position align, const char *what) {
+    if (at % align != 0) {
+      fail("alignment",
+           std::string(what) + " is not aligned to " + std::to_string(align) + " bytes", at);
+    }
+    range(at, size, what);
+  }
+
+  /// Where the offset at `at` leads.
+  Position offset(Position at, const char *what) {
+    inlined(at, 4, 4, what);
+    const auto offset = read<std::uint32_t>(at);
+    if (offset == 0) fail("offset", std::string(what) + " has a null offset", at);
+    if (offset > 0x7fffffff || static_cast<std::uint64_t>(at) + offset >= length_) {
+      fail("offset", std::string("the offset of ") + what + " leads outside of the buffer", at);
+    }
+    return at + offset;
+  }
+
+  void table(Position at, TableType type) {
+    const TableDescription &description = description_of(type);
+    inlined(at, 4, 4, description.name);
+    if (++depth_ > max_depth) {
+      fail("depth", "it has tables nested more than " + std::to_string(max_depth) + " deep", at);
+    }
+    const Position vtable = at - read<std::int32_t>(at);
+    inlined(vtable, vtable_header, 2, "a vtable");
+    const std::uint32_t vtable_length = read<std::uint16_t>(vtable);
+    const std::uint32_t table_length = read<std::uint16_t>(vtable + 2);
+    if (vtable_length < vtable_header || vtable_length > max_vtable_number ||
+        vtable_length % 2 != 0) {
+      fail("vtable",
+           std::string("the vtable of ") + description.name + " has a length of " +
+               std::to_string(vtable_length),
+           vtable);
+    }
+    range(vtable, vtable_length, "a vtable");
+    if (table_length < 4) {
+      fail("table",
+           std::string(description.name) + " has a length of " + std::to_string(table_length),
+           vtable + 2);
+    }
+    range(at, table_length, description.name);
+    for (const FieldDescription &described : description.fields) {
+      const std::uint32_t entry =
+          described.slot < vtable_length ? read<std::uint16_t>(vtable + described.slot) : 0;
+      if (entry != 0) {
+        field(described, at, entry, table_length, description.name);
+      } else if (described.required) {
+        fail("required",
+             std::string(description.name) + " lacks its required field " + described.name, at);
+      }
+    }
+    depth_--;
+  }
+
+  void field(const FieldDescription &described, Position table_at, std::uint32_t entry,
+             std::uint32_t table_length, const char *table_name) {
+    const bool is_number =
+        described.type == FieldType::number || described.type == FieldType::boolean;
+    const std::uint32_t size = is_number ? described.size : 4;
+    if (entry < 4 || entry > max_vtable_number || entry + size > table_length) {
+      fail("field",
+           std::string(table_name) + "." + described.name + " lies outside of its table", table_at);
+    }
+    const Position at = table_at + entry;
+    const char *name = described.name;
+    switch (described.type) {
+      case FieldType::number: return inlined(at, size, size, name);
+      case FieldType::boolean:
+        inlined(at, size, size, name);
+        if (bytes_[at] > 1) fail("bool", std::string(name) + " is neither 0 nor 1", at);
+        return;
+      case FieldType::string: return string(offset(at, name), name);
+      case FieldType::table: return table(offset(at, name), described.table);
+      case FieldType::numbers: return numbers(offset(at, name), described.size, name);
+      case FieldType::tables: return tables_at(offset(at, name), described.table, name);
+      // Its elements lie beyond the metadata; the format's own rules say where.
+      case FieldType::segment: return inlined(at, 4, 4, name);
+    }
+  }
+
+  void string(Position at, const char *what) {
+    const Position end = at + 4 + vector_length(at, 1, what);
+    range(end, 1, what);
+    if (bytes_[end] != 0) fail("string", std::string(what) + " does not end with a zero byte", end);
+  }
+
+  void numbers(Position at, std::uint32_t size, const char *what) {
+    const std::uint32_t length = vector_length(at, size, what);
+    if (length > 0 && (at + 4) % size != 0) {
+      fail("alignment",
+           std::string("the elements of ") + what + " are not aligned to " + std::to_string(size) +
+               " bytes",
+           at + 4);
+    }
+  }
+
+  void tables_at(Position at, TableType type, const char *what) {
+    const std::uint32_t length = vector_length(at, 4, what);
+    for (std::uint32_t i = 0; i < length; i++) {
+      table(offset(at + 4 + Position{4} * i, what), type);
+    }
+  }
+
+  std::uint32_t vector_length(Position at, std::uint64_t size, const char *what) {
+    inlined(at, 4, 4, what);
+    const auto length = read<std::uint32_t>(at);
+    if (length * size >= flatbuffer_limit) {
+      fail("length", std::string(what) + " has " + std::to_string(length) + " elements", at);
+    }
+    range(at, 4 + length * size, what);
+    return length;
+  }
+
+  [[noreturn]] static void fail(const char *rule, const std::string &message, Position at) {
+    ErrorDetails details;
+    details.rule = std::string("flatbuffer.") + rule;
+    if (at >= 0) details.offset = static_cast<std::uint64_t>(at);
+    throw CheckpointError(ErrorCode::flatbuffer,
+                          "the metadata is no sound FlatBuffer: " + message + " (at byte " +
+                              std::to_string(at) + ")",
+                          details);
+  }
+
+  const std::uint8_t *bytes_;
+  std::uint64_t length_;
+  std::uint64_t budget_;
+  unsigned depth_ = 0;
+};
+
+/// Verifies a buffer, all of it, against the schema. Throws CKPT_FLATBUFFER.
+inline void verify_flatbuffer(const std::uint8_t *bytes, std::size_t length) {
+  Verifier(bytes, length).verify();
+}
+
+}  // namespace detail
+}  // namespace lightwatch
+
+#endif
