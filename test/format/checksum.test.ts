@@ -1,7 +1,7 @@
 import zlib from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
-import { crc32, tableCrc32 } from '../../src/format/checksum.js'
+import { crc32, nativeCrc32, platformCrc32, tableCrc32 } from '../../src/format/checksum.js'
 import { holds } from './property.js'
 
 const ascii = (text: string) => new TextEncoder().encode(text)
@@ -9,9 +9,13 @@ const anyCrc = fc.integer({ min: 0, max: 0xffffffff })
 // Around 16, the step of the tables, and beyond.
 const anyBytes = fc.uint8Array({ maxLength: 200 })
 
+const native = nativeCrc32()
+
 for (const [name, crc] of [
-  ['the fastest that the platform has', crc32],
+  ['the one that is used', crc32],
   ['the portable one', tableCrc32],
+  // Optional: where it is not installed there is nothing to be said of it.
+  ...(native === undefined ? [] : [['the native one', native] as const]),
 ] as const) {
   test(`${name} is CRC-32/ISO-HDLC: its check value is cbf43926`, (t) => {
     t.is(crc(ascii('123456789')), 0xcbf43926)
@@ -51,14 +55,29 @@ for (const [name, crc] of [
   })
 }
 
-test('the portable one gives the same numbers as zlib, for any bytes and any seed', (t) => {
+test('every one gives the same numbers as zlib, for any bytes and any seed', (t) => {
   holds(
     t,
     fc.property(anyBytes, anyCrc, (bytes, seed) => {
-      return tableCrc32(bytes, seed) === zlib.crc32(bytes, seed)
+      const expected = zlib.crc32(bytes, seed)
+      return (
+        tableCrc32(bytes, seed) === expected && (native?.(bytes, seed) ?? expected) === expected
+      )
     }),
     { numRuns: 2000 },
   )
+})
+
+test('the native one gives the same numbers at every length, from every address', (t) => {
+  if (native === undefined) return t.pass('@node-rs/crc32 is not installed here')
+  const memory = Uint8Array.from({ length: 5000 }, (_, i) => (i * 2654435761) >>> 11)
+  for (let length = 0; length < 600; length++) {
+    const view = memory.subarray(length % 67, (length % 67) + length)
+    t.is(native(view, length), zlib.crc32(view, length), `${length} bytes`)
+  }
+  const shared = new Uint8Array(new SharedArrayBuffer(5000))
+  shared.set(memory)
+  t.is(native(shared), zlib.crc32(memory))
 })
 
 test('the portable one reads a view where it lies, and not the memory around it', (t) => {
@@ -71,6 +90,12 @@ test('the portable one reads a view where it lies, and not the memory around it'
   }
 })
 
-test('where Node is, its own is taken', (t) => {
-  t.is(crc32, zlib.crc32)
+test('where Node is, its own is the one of the platform', (t) => {
+  t.is(platformCrc32, zlib.crc32)
+})
+
+test('the one that is used gives the same numbers before and after it has seen many bytes', (t) => {
+  const bytes = Uint8Array.from({ length: 1 << 20 }, (_, i) => i * i)
+  const expected = zlib.crc32(bytes, 7)
+  for (let mebibyte = 0; mebibyte < 40; mebibyte++) t.is(crc32(bytes, 7), expected)
 })

@@ -120,14 +120,15 @@ test.serial('and in TypeScript, as does every other block of it, with all checks
   }
 })
 
-test.serial('without koffi the quick start prints the same', async (t) => {
+test.serial('without the optional packages the quick start prints the same', async (t) => {
   const { folder } = t.context
   const [quickStart] = await readmeBlocks('js')
-  await writeFile(join(folder, 'no-koffi.mjs'), quickStart!)
-  const withKoffi = await node(folder, 'no-koffi.mjs')
-  const koffi = join(folder, 'node_modules', 'koffi')
-  await rm(koffi, { recursive: true, force: true })
-  t.is(await node(folder, 'no-koffi.mjs'), withKoffi)
+  await writeFile(join(folder, 'no-optional.mjs'), quickStart!)
+  const withAll = await node(folder, 'no-optional.mjs')
+  for (const name of ['koffi', '@node-rs']) {
+    await rm(join(folder, 'node_modules', name), { recursive: true, force: true })
+  }
+  t.is(await node(folder, 'no-optional.mjs'), withAll)
 })
 
 test.serial('every entry can be imported by its name, and the schema resolved', async (t) => {

@@ -3,9 +3,9 @@ import test from 'ava'
 
 const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
 
-test('flatbuffers is the only dependency at run time, and koffi the only optional one', (t) => {
+test('flatbuffers is the only dependency at run time; two native ones are optional', (t) => {
   t.deepEqual(Object.keys(manifest.dependencies), ['flatbuffers'])
-  t.deepEqual(Object.keys(manifest.optionalDependencies), ['koffi'])
+  t.deepEqual(Object.keys(manifest.optionalDependencies), ['@node-rs/crc32', 'koffi'])
   t.is(manifest.peerDependencies, undefined)
 })
 
