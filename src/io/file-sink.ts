@@ -23,6 +23,14 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { CheckpointError } from '../error.js'
 import {
+  cannotSync,
+  existing,
+  lstatIfAny,
+  makeFolder,
+  openFolder,
+  resolveLinks,
+} from './destination.js'
+import {
   type Descriptor,
   errorCode,
   errorReason,
@@ -35,12 +43,6 @@ import { sweepTemporaryFiles, temporaryName } from './temporary-file.js'
 // Most bytes handed to one write call. Above 2 GiB Node's calls fail or miscount; well below, an
 // abort and a progress report come in time.
 const MAX_WRITE = 64 * 1024 * 1024
-
-// What a file system answers that cannot sync folders.
-const CANNOT_SYNC = ['EINVAL', 'ENOTSUP', 'ENOSYS', 'EPERM']
-
-// Symbolic links that point to one another, at most; Linux's own limit.
-const MAX_LINKS = 40
 
 // Names are 64 random bits, so one that is taken is somebody's doing; then a few more are tried.
 const NAME_TRIES = 4
@@ -187,7 +189,7 @@ export class FileSink implements Sink {
       await this.#fs.fstat(folder)
       return 'durable'
     } catch (cause) {
-      if (CANNOT_SYNC.includes(errorCode(cause) ?? '')) return 'file-only'
+      if (cannotSync(cause)) return 'file-only'
       throw new CheckpointError(
         'CKPT_NOT_DURABLE',
         `the new checkpoint is in place, but its folder could not be synced: ` +
@@ -223,92 +225,5 @@ export class FileSink implements Sink {
         { cause },
       ).withPath(this.path)
     }
-  }
-}
-
-/** Follows symbolic links to the file that they name, which need not exist. */
-async function resolveLinks(fs: FileSystem, path: string): Promise<string> {
-  let current = path
-  for (let links = 0; links <= MAX_LINKS; links++) {
-    const absolute = resolve(current)
-    const folder = await fs.realpath(dirname(absolute))
-    const real = join(folder, basename(absolute))
-    const status = await lstatIfAny(fs, real)
-    if (status?.kind !== 'link') return real
-    current = resolve(folder, await fs.readlink(real))
-  }
-  throw new Error('the symbolic links go round in a circle')
-}
-
-/** The file that is to be replaced, or undefined where there is none. */
-async function existing(fs: FileSystem, path: string) {
-  const status = await lstatIfAny(fs, path)
-  if (status === undefined || status.kind === 'file') return status
-  throw new Error(status.kind === 'folder' ? 'it is a folder' : 'it is a device, pipe or socket')
-}
-
-async function lstatIfAny(fs: FileSystem, path: string) {
-  try {
-    return await fs.lstat(path)
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Makes sure of a folder and those above it; if `durable`, each name is synced in the one above. */
-async function makeFolder(fs: FileSystem, path: string, durable: boolean): Promise<void> {
-  // Through links: a link to a folder is as good as one.
-  const real = await fs.realpath(path).catch((error) => {
-    if (errorCode(error) === 'ENOENT') return undefined
-    throw error
-  })
-  if (real !== undefined) {
-    // Whoever made it may be about to sync its name, may have failed to, or been killed before. (Only
-    // the lowest folder that is there can be such a one: none is made in another before that is safe.)
-    if (durable) await syncNames(fs, dirname(real), ['EACCES'])
-    return
-  }
-  const parent = dirname(path)
-  await makeFolder(fs, parent, durable)
-  try {
-    await fs.mkdir(path)
-  } catch (error) {
-    // Somebody else may have made it in the meantime.
-    if (errorCode(error) !== 'EEXIST') throw error
-  }
-  if (durable) await syncNames(fs, parent)
-}
-
-/** Syncs a folder, where the system can, and where opening it does not fail for such a reason. */
-async function syncNames(fs: FileSystem, path: string, unless: string[] = []): Promise<void> {
-  const folder = await openFolder(fs, path, unless)
-  if (folder === undefined) return
-  try {
-    await fs.fsync(folder)
-  } catch (error) {
-    // The first error is the one that is told.
-    await fs.close(folder).catch(() => {})
-    // Where the system cannot, the commit finds the same, and says so in its durability.
-    if (CANNOT_SYNC.includes(errorCode(error) ?? '')) return
-    throw error
-  }
-  await fs.close(folder)
-}
-
-/**
- * Opens a folder for syncing, or returns undefined where the system has no such thing (Windows), or
- * where it fails with one of the errors in `unless`.
- */
-async function openFolder(
-  fs: FileSystem,
-  path: string,
-  unless: string[] = [],
-): Promise<Descriptor | undefined> {
-  try {
-    return await fs.openFolder(path)
-  } catch (error) {
-    if (['EPERM', 'EISDIR', ...unless].includes(errorCode(error) ?? '')) return undefined
-    throw error
   }
 }
