@@ -3,7 +3,6 @@
 import { sep } from 'node:path'
 import { CheckpointError, quote } from './error.js'
 import { FileSink } from './io/file-sink.js'
-import { nodeFileSystem } from './io/filesystem.js'
 import type { Sink } from './io/sink.js'
 import { pathOf } from './load.js'
 import type { Module, Optimizer } from './state.js'
@@ -37,7 +36,7 @@ export async function saveCheckpoint(
   if (path.endsWith('/') || path.endsWith(sep)) {
     throw new TypeError(`${quote(path)} names a folder, and a checkpoint is a file`)
   }
-  const sink = new FileSink(path, nodeFileSystem, options.durable ?? true)
+  const sink = new FileSink(path, { durable: options.durable ?? true })
   try {
     return await writeCheckpoint(sink, model, optimizer, options)
   } catch (error) {

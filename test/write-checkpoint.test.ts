@@ -367,10 +367,15 @@ test('a save that is aborted at any time leaves the old file and nothing beside 
         renamed ||= operation === 'rename'
       },
     })
-    const outcome = await writeCheckpoint(new FileSink(path, observed), lateModel(tick), null, {
-      signal: controller.signal,
-      onProgress: tick,
-    }).then(
+    const outcome = await writeCheckpoint(
+      new FileSink(path, { fileSystem: observed }),
+      lateModel(tick),
+      null,
+      {
+        signal: controller.signal,
+        onProgress: tick,
+      },
+    ).then(
       () => 'saved',
       (error) => (error === reason ? 'aborted' : error),
     )

@@ -28,7 +28,7 @@ async function run(request: SinkRequest): Promise<unknown> {
   if (request.call === 'begin') {
     failure = undefined
     checksums = []
-    sink = new FileSink(request.path, fileSystem, request.durable)
+    sink = new FileSink(request.path, { fileSystem, durable: request.durable })
     await sink.begin(request.length)
     return temporary
   }

@@ -3,11 +3,13 @@ import { isCheckpointError } from '../../src/index.js'
 import type { Fault } from './model-file-system.js'
 import { newFolders, overwrite } from './plots.js'
 import { FAULTY } from './scenarios.js'
-import { libraryCommit, play } from './stage.js'
+import { LIBRARY_COMMITS, libraryCommit, play } from './stage.js'
 
-for (const { name, run } of FAULTY) {
-  test(`${name}: the error says which checkpoint is there, and nothing is left behind`, async (t) => {
-    const { violations, faults, examples, sampled } = await run(libraryCommit)
+for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
+  FAULTY.map(({ name, run }) => [name, run, commit] as const),
+)) {
+  test(`${name}, ${commit.name}: the error says which checkpoint is there, and nothing is left behind`, async (t) => {
+    const { violations, faults, examples, sampled } = await run(commit)
     t.deepEqual(examples, [])
     t.is(violations + faults, 0)
     t.false(sampled)

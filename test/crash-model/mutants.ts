@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'The checkpoint before is removed while the next is saved',
     foundBy: rotation.name,
-    sink: (path, process) => new FileSink(path, process),
+    sink: (path, process) => new FileSink(path, { fileSystem: process }),
     removesEarly: true,
   },
 ]
@@ -191,7 +191,7 @@ function mutant(name: string, foundBy: string, change: Change): Mutant {
   return {
     name,
     foundBy,
-    sink: (path, process) => new FileSink(path, changed(process, change)),
+    sink: (path, process) => new FileSink(path, { fileSystem: changed(process, change) }),
   }
 }
 
@@ -254,7 +254,7 @@ function unchecked(path: string, process: ModelProcess): Sink {
     },
     fstat: async (fd) => ({ ...(await fs.fstat(fd)), size: length }),
   }))
-  const sink = new FileSink(path, fs)
+  const sink = new FileSink(path, { fileSystem: fs })
   return {
     ...passingOn(sink),
     begin(bytes) {
@@ -266,7 +266,7 @@ function unchecked(path: string, process: ModelProcess): Sink {
 
 /** A sink that says that it has committed, and only then begins to. */
 function hasty(path: string, process: ModelProcess): Sink {
-  const sink = new FileSink(path, process)
+  const sink = new FileSink(path, { fileSystem: process })
   return {
     ...passingOn(sink),
     async commit() {
@@ -292,7 +292,7 @@ function hastyAfterRename(path: string, process: ModelProcess): Sink {
       await fs.fsync(fd)
     },
   }))
-  const sink = new FileSink(path, fs)
+  const sink = new FileSink(path, { fileSystem: fs })
   return {
     ...passingOn(sink),
     async commit() {

@@ -1,12 +1,14 @@
 import test from 'ava'
 import { overwrite, PLOTS, symbolicLink, threeSaves } from './plots.js'
 import { PLAIN } from './scenarios.js'
-import { judgeSound, libraryCommit, play } from './stage.js'
+import { judgeSound, LIBRARY_COMMITS, libraryCommit, play } from './stage.js'
 import { NOTHING } from './versions.js'
 
-for (const { name, run } of PLAIN) {
-  test(`${name}: after a power cut at any moment there is the whole old or the whole new one`, async (t) => {
-    const { violations, faults, examples, states, cuts, sampled } = await run(libraryCommit)
+for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
+  PLAIN.map(({ name, run }) => [name, run, commit] as const),
+)) {
+  test(`${name}, ${commit.name}: after a power cut at any moment there is the whole old or the whole new one`, async (t) => {
+    const { violations, faults, examples, states, cuts, sampled } = await run(commit)
     t.deepEqual(examples, [])
     t.is(violations + faults, 0)
     t.false(sampled, 'not every crash state was made')

@@ -21,8 +21,16 @@ export interface Commit {
 
 export const libraryCommit: Commit = {
   name: 'the library',
-  sink: (path, process) => new FileSink(path, process),
+  sink: (path, process) => new FileSink(path, { fileSystem: process }),
 }
+
+/** The same, as it saves a long file: synced after each write. */
+export const libraryCommitOfLong: Commit = {
+  name: 'the library, with a long file',
+  sink: (path, process) => new FileSink(path, { fileSystem: process, syncEvery: 1 }),
+}
+
+export const LIBRARY_COMMITS = [libraryCommit, libraryCommitOfLong] as const
 
 /** A number that no process has: above the most that Linux gives. */
 export const DEAD_PROCESS = 999_999_999

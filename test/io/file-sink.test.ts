@@ -21,7 +21,7 @@ async function commit(
   fileSystem: FileSystem = nodeFileSystem,
   durable = true,
 ): Promise<Durability> {
-  const sink = new FileSink(path, fileSystem, durable)
+  const sink = new FileSink(path, { fileSystem, durable })
   try {
     await sink.begin(bytes.byteLength)
     await sink.write(bytes.subarray(5), 5)
@@ -105,7 +105,7 @@ test('an abort leaves what was there, and no temporary file; after a commit it d
   const path = join(folder, 'a.ckpt')
   await commit(path, OLD)
   const observed = observedFileSystem()
-  const sink = new FileSink(path, observed)
+  const sink = new FileSink(path, { fileSystem: observed })
   await sink.begin(NEW.byteLength)
   await sink.write(NEW, 0)
   t.is((await fs.readdir(folder)).length, 2)
@@ -396,7 +396,7 @@ test('no more than 64 MiB are handed to the system at once', async (t) => {
       return length
     },
   })
-  const sink = new FileSink(path, observed)
+  const sink = new FileSink(path, { fileSystem: observed })
   await sink.begin(bytes.byteLength)
   await sink.write(bytes, 0)
   await sink.sync()
@@ -407,6 +407,76 @@ test('no more than 64 MiB are handed to the system at once', async (t) => {
   await file.read(last, 0, 1, bytes.length - 1)
   await file.close()
   t.is(last[0], 7)
+})
+
+test('a long file is synced on the way, and at the end all the same', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  const observed = observedFileSystem()
+  const sink = new FileSink(path, { fileSystem: observed, syncEvery: 10 })
+  await sink.begin(NEW.byteLength)
+  for (let at = 0; at < NEW.byteLength; at += 8) {
+    await sink.write(NEW.subarray(at, at + 8), at)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await sink.sync()
+  t.is(await sink.commit(), process.platform === 'win32' ? 'file-only' : 'durable')
+  const steps = observed.calls.filter(({ path }) => path.endsWith('.tmp'))
+  const last = steps.findLastIndex(({ operation }) => operation === 'write')
+  const syncs = steps.flatMap(({ operation }, i) => (operation === 'fsync' ? [i] : []))
+  t.true(syncs.some((at) => at < last))
+  t.true(syncs.some((at) => at > last))
+  t.deepEqual(await fs.readFile(path), NEW)
+  // Nobody waits for a disk that nothing is promised of.
+  const careless = observedFileSystem()
+  await commit(path, OLD, careless, false)
+  t.false(careless.calls.some(({ operation }) => operation === 'fsync'))
+})
+
+test('a sync on the way that fails ends the save, though one after it succeeds', async (t) => {
+  const folder = await scratchFolder(t)
+  const path = join(folder, 'a.ckpt')
+  await commit(path, OLD)
+  let failed = false
+  const observed = observedFileSystem({
+    before({ operation, path }) {
+      if (operation !== 'fsync' || failed || path === folder || !path.startsWith(folder)) return
+      failed = true
+      throw systemError('EIO', 'fsync')
+    },
+  })
+  const sink = new FileSink(path, { fileSystem: observed, syncEvery: 1 })
+  await sink.begin(NEW.byteLength)
+  await sink.write(NEW, 0)
+  await t.throwsAsync(sink.sync(), { code: 'CKPT_NOT_COMMITTED', message: /EIO/ })
+  await sink.abort()
+  t.deepEqual(await fs.readFile(path), OLD)
+  t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
+  t.is(observed.open.size, 0)
+})
+
+test('an abort waits for a sync on the way before it closes the file', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  let syncing = false
+  let closedUnderSync = false
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    async fsync(fd) {
+      syncing = true
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await nodeFileSystem.fsync(fd)
+      syncing = false
+    },
+    async close(fd) {
+      closedUnderSync ||= syncing
+      await nodeFileSystem.close(fd)
+    },
+  }
+  const sink = new FileSink(path, { fileSystem, syncEvery: 1 })
+  await sink.begin(NEW.byteLength)
+  await sink.write(NEW, 0)
+  t.true(syncing)
+  await sink.abort()
+  t.false(closedUnderSync)
 })
 
 /** What is at the path before a commit, in which every call is made to fail in turn. */

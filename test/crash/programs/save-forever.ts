@@ -15,7 +15,8 @@ const { path, saver, first, period, mutant }: SaveForever = JSON.parse(process.a
 for (let i = 0; ; i++) {
   const step = first + (period === undefined ? i : i % period)
   const { model, optimizer, progress } = trainingAt(step, saver)
-  const to = mutant === undefined ? path : new FileSink(path, mutantFileSystem(mutant))
+  const to =
+    mutant === undefined ? path : new FileSink(path, { fileSystem: mutantFileSystem(mutant) })
   const saved: Saved = await saveCheckpoint(to, model, optimizer, progress).then(
     ({ durability }) => ({ step, durability }),
     (error: Error) => ({ step, message: error.message }),

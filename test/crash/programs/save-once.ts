@@ -75,7 +75,8 @@ async function saving({ by, mutant }: SaveOnce): Promise<Save> {
   }
   return async (path, step) => {
     const { model, optimizer, progress } = trainingAt(step, job.saver)
-    const to = mutant === undefined ? path : new FileSink(path, mutantFileSystem(mutant))
+    const to =
+      mutant === undefined ? path : new FileSink(path, { fileSystem: mutantFileSystem(mutant) })
     return (await saveCheckpoint(to, model, optimizer, progress)).durability
   }
 }
