@@ -14,7 +14,8 @@ import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './wr
  * path holds what it held before, at every instant.
  *
  * The arrays that the state dicts name are read while the save runs and not copied: await it before
- * they are changed again. A change in between is an error, CKPT_TENSOR_CHANGED, and nothing is saved.
+ * they are changed again. A change in between is an error, CKPT_TENSOR_CHANGED, and nothing is saved,
+ * unless it comes so late that nothing of it is in the file.
  *
  * Missing folders are created. A symbolic link is followed: the file that it names is replaced. The
  * mode of a file that is replaced is kept, and its owner where that is permitted.

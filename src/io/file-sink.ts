@@ -65,6 +65,8 @@ export interface FileSinkOptions {
 
 export class FileSink implements Sink {
   readonly path: string
+  /** While the system copies one piece, the next one waits for no turn of this thread. */
+  readonly writesAtOnce = 2
   readonly #fs: FileSystem
   readonly #durable: boolean
   readonly #syncEvery: number

@@ -1,6 +1,7 @@
 /**
- * Writes bytes to a sink one after the other. Small pieces are gathered, so that a state of a hundred
- * thousand scalars does not take as many system calls; large ones go as they are, without a copy.
+ * Writes bytes to a sink, each where the last ended, as many at once as the sink can take. Small pieces
+ * are gathered, so that a state of a hundred thousand scalars does not take as many system calls; large
+ * ones go as they are, without a copy.
  */
 
 import type { Sink } from './sink.js'
@@ -8,48 +9,194 @@ import type { Sink } from './sink.js'
 // One write of this size costs the system about as much per byte as any larger one.
 const GATHER = 1024 * 1024
 
-// From here on a piece is written from where it is.
-const LARGE = 64 * 1024
+/** From this length on, in bytes, a piece is written from where it is. */
+export const LARGE = 64 * 1024
+
+const QUEUE_TRIM = 1024
+
+/** Bytes on their way to the sink. */
+interface Piece {
+  readonly bytes: Uint8Array
+  readonly byteLength: number
+  readonly position: number
+  /** Memory of the writer's own. */
+  readonly gathered: boolean
+  readonly lost: (() => Error) | undefined
+}
+
+interface Waiting {
+  readonly end: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
 
 export class SequentialWriter {
   readonly #sink: Sink
-  readonly #gathered = new Uint8Array(GATHER)
-  #count = 0
+  readonly #atOnce: number
+  readonly #onWritten: (end: number) => void
+  /** What has been handed over: a hole for what has been begun, taken off from time to time. */
+  #queue: (Piece | undefined)[] = []
+  #begun = 0
+  readonly #underWay = new Map<Piece, Promise<void>>()
+  #waiting: Waiting[] = []
+  #failure: { readonly error: unknown } | undefined
+  /** Where the next piece goes. */
   #position: number
+  /** Everything before has been written. */
+  #written: number
+  /** Memory for gathering: that which is being filled, and how far; and what else is there. */
+  #gathered: Uint8Array | undefined
+  #count = 0
+  readonly #free: Uint8Array[] = []
+  #allocated = 0
+  #whenFree: (() => void) | undefined
 
-  /** Starts at `position`, in bytes. */
-  constructor(sink: Sink, position: number) {
+  /**
+   * Starts at `position`, in bytes. `onWritten` is called with where what has been written ends, each
+   * time that it ends later; what it throws is a failure.
+   */
+  constructor(sink: Sink, position: number, onWritten: (end: number) => void = () => {}) {
     this.#sink = sink
+    this.#atOnce = sink.writesAtOnce ?? 1
+    this.#onWritten = onWritten
     this.#position = position
+    this.#written = position
   }
 
   /**
-   * Writes `bytes`. What is gathered has been copied when this returns; what is not may be changed
-   * by its owner only when the promise has resolved.
+   * Takes `bytes` to be written. Of `LARGE` and more they are not copied: their owner may change them
+   * when they have been written (see `written`), and if their memory is taken away before, the failure
+   * is what `lost` returns. Fewer have been copied when this returns. A promise is returned where
+   * there is no room for more; nothing else may be appended until it has resolved. Throws what has
+   * failed before.
    */
-  append(bytes: Uint8Array): Promise<void> | undefined {
-    if (bytes.byteLength >= LARGE) return this.#writeLarge(bytes)
-    if (this.#count + bytes.byteLength > GATHER) {
-      // Copied first: its owner may change it as soon as this returns.
+  append(bytes: Uint8Array, lost?: () => Error): Promise<void> | undefined {
+    this.#throwFailure()
+    if (bytes.byteLength >= LARGE) {
+      this.flush()
+      this.#hand(bytes, false, lost)
+      return undefined
+    }
+    if (this.#count + bytes.byteLength > GATHER) this.flush()
+    this.#gathered ??= this.#takeFree()
+    if (this.#gathered === undefined) {
       const copy = bytes.slice()
-      return this.flush().then(() => this.append(copy))
+      return new Promise<void>((resolve) => {
+        this.#whenFree = resolve
+      }).then(() => this.append(copy))
     }
     this.#gathered.set(bytes, this.#count)
     this.#count += bytes.byteLength
     return undefined
   }
 
-  /** Writes what has been gathered. */
-  async flush(): Promise<void> {
+  /** Hands over what has been gathered. */
+  flush(): void {
     if (this.#count === 0) return
-    await this.#sink.write(this.#gathered.subarray(0, this.#count), this.#position)
-    this.#position += this.#count
+    const gathered = this.#gathered!
+    const count = this.#count
+    this.#gathered = undefined
     this.#count = 0
+    this.#hand(gathered.subarray(0, count), true, undefined)
   }
 
-  async #writeLarge(bytes: Uint8Array): Promise<void> {
-    if (this.#count > 0) await this.flush()
-    await this.#sink.write(bytes, this.#position)
-    this.#position += bytes.byteLength
+  /**
+   * A promise that resolves when what ends at `end` or before, which has been handed over, has been
+   * written; undefined where it has.
+   */
+  written(end = this.#position): Promise<void> | undefined {
+    this.#throwFailure()
+    if (end <= this.#written) return undefined
+    return new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ end, resolve, reject })
+    })
+  }
+
+  /** Begins nothing more, and resolves when nothing is under way. Never throws. The last call. */
+  async stop(): Promise<void> {
+    this.#fail(new Error('the writer has been stopped'))
+    await Promise.all(this.#underWay.values())
+  }
+
+  #hand(bytes: Uint8Array, gathered: boolean, lost: (() => Error) | undefined): void {
+    const { byteLength } = bytes
+    this.#queue.push({ bytes, byteLength, position: this.#position, gathered, lost })
+    this.#position += byteLength
+    this.#begin()
+  }
+
+  #begin(): void {
+    while (this.#underWay.size < this.#atOnce && this.#failure === undefined) {
+      const piece = this.#queue[this.#begun]
+      if (piece === undefined) return
+      // Its memory is somebody else's, who may let go of it.
+      this.#queue[this.#begun++] = undefined
+      // Not each time: of a long array that would move all the others.
+      if (this.#begun === QUEUE_TRIM) {
+        this.#queue = this.#queue.slice(this.#begun)
+        this.#begun = 0
+      }
+      this.#underWay.set(piece, this.#write(piece))
+    }
+  }
+
+  /** Never rejects. */
+  async #write(piece: Piece): Promise<void> {
+    try {
+      if (piece.bytes.byteLength !== piece.byteLength) {
+        throw piece.lost?.() ?? new TypeError('memory was taken away before it was written')
+      }
+      await this.#sink.write(piece.bytes, piece.position)
+      this.#underWay.delete(piece)
+      this.#advance()
+    } catch (error) {
+      this.#underWay.delete(piece)
+      this.#fail(error)
+    }
+    if (piece.gathered) this.#giveFree(piece.bytes)
+    this.#begin()
+  }
+
+  /** Finds out how far everything has been written, and tells whoever wants to know. */
+  #advance(): void {
+    if (this.#failure !== undefined) return
+    // Both are in the order of their positions.
+    const [first = this.#queue[this.#begun]] = this.#underWay.keys()
+    const written = first?.position ?? this.#position
+    if (written === this.#written) return
+    this.#written = written
+    this.#onWritten(written)
+    const waiting = this.#waiting
+    this.#waiting = waiting.filter(({ end }) => end > written)
+    for (const { end, resolve } of waiting) if (end <= written) resolve()
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error }
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure.error)
+    this.#wakeGatherer()
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Memory to gather in: one that is filled for each that is written, and one more. */
+  #takeFree(): Uint8Array | undefined {
+    const free = this.#free.pop()
+    if (free !== undefined || this.#allocated > this.#atOnce) return free
+    this.#allocated++
+    return new Uint8Array(GATHER)
+  }
+
+  #giveFree(piece: Uint8Array): void {
+    this.#free.push(new Uint8Array(piece.buffer))
+    this.#wakeGatherer()
+  }
+
+  #wakeGatherer(): void {
+    const resolve = this.#whenFree
+    this.#whenFree = undefined
+    resolve?.()
   }
 }

@@ -6,6 +6,8 @@
 export interface Sink {
   /** How the destination is called in messages. */
   readonly path: string | undefined
+  /** How many writes it takes at once; one where it does not say. */
+  readonly writesAtOnce?: number
   /** Makes ready for a checkpoint of `length` bytes, touching nothing of what is there. */
   begin(length: number): Promise<void>
   /** Writes all of `bytes` at `position`, in bytes from the start. The memory stays the caller's. */

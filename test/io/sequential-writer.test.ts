@@ -1,31 +1,37 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import { SequentialWriter } from '../../src/io/sequential-writer.js'
+import { LARGE, SequentialWriter } from '../../src/io/sequential-writer.js'
 import type { Sink } from '../../src/io/sink.js'
+import { Rng } from '../trainer/rng.js'
 
 /** A sink that takes its time, as a disk does: bytes are looked at some turns after the call. */
 class SlowSink implements Sink {
   readonly path = undefined
+  readonly writesAtOnce: number
   readonly writes: { readonly position: number; readonly length: number }[] = []
   readonly bytes: Uint8Array
   readonly #turns: number
-  #busy = false
+  readonly #rng = new Rng(1)
+  #busy = 0
 
-  constructor(length: number, turns: number) {
+  constructor(length: number, turns: number, writesAtOnce = 1) {
     this.bytes = new Uint8Array(length)
     this.#turns = turns
+    this.writesAtOnce = writesAtOnce
   }
 
   async begin(): Promise<void> {}
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    if (this.#busy) throw new Error('a write was begun before the last one had ended')
-    this.#busy = true
-    for (let i = 0; i < this.#turns; i++) await setImmediate()
-    this.bytes.set(bytes, position)
+    if (this.#busy >= this.writesAtOnce) throw new Error('more writes at once than it takes')
+    this.#busy++
     this.writes.push({ position, length: bytes.byteLength })
-    this.#busy = false
+    // Those at once do not end in their order.
+    const turns = this.#rng.below(this.#turns + 1)
+    for (let i = 0; i < turns; i++) await setImmediate()
+    this.bytes.set(bytes, position)
+    this.#busy--
   }
 
   async sync(): Promise<void> {}
@@ -51,11 +57,13 @@ test('any sequence of pieces becomes their concatenation', async (t) => {
     fc.asyncProperty(
       fc.array(fc.record({ length, flush: fc.boolean() }), { maxLength: 40 }),
       fc.nat(1_000),
-      fc.nat(2),
-      async (pieces, start, turns) => {
+      fc.nat(4),
+      fc.integer({ min: 1, max: 3 }),
+      async (pieces, start, turns, writesAtOnce) => {
         const total = pieces.reduce((sum, piece) => sum + piece.length, 0)
-        const sink = new SlowSink(start + total, turns)
-        const writer = new SequentialWriter(sink, start)
+        const sink = new SlowSink(start + total, turns, writesAtOnce)
+        const told: number[] = []
+        const writer = new SequentialWriter(sink, start, (end) => told.push(end))
         const expected = new Uint8Array(start + total)
         let end = start
         for (const [i, piece] of pieces.entries()) {
@@ -63,11 +71,16 @@ test('any sequence of pieces becomes their concatenation', async (t) => {
           expected.set(bytes, end)
           end += bytes.length
           await writer.append(bytes)
-          // From here on they are their owner's again.
-          bytes.fill(255)
-          if (piece.flush) await writer.flush()
+          // From here on they are their owner's again, or when they have been written.
+          if (bytes.length >= LARGE) await writer.written(end)
+          if (bytes.length < LARGE || piece.flush) bytes.fill(255)
+          if (piece.flush) writer.flush()
         }
-        await writer.flush()
+        writer.flush()
+        await writer.written()
+        if (told.some((end, i) => end <= (told[i - 1] ?? start)))
+          throw new Error('told out of order')
+        if (total > 0 && told.at(-1) !== end) throw new Error('the end was not told')
         if (Buffer.compare(sink.bytes, expected) !== 0) throw new Error('other bytes arrived')
         // And every byte was written once, from the first to the last.
         let position = start
@@ -94,7 +107,8 @@ test('a piece that is only gathered has been copied when append returns', async 
     piece.fill(255)
     await writing
   }
-  await writer.flush()
+  writer.flush()
+  await writer.written()
   for (let i = 0; i < 50; i++) {
     const arrived = sink.bytes.subarray(i * 60_000, (i + 1) * 60_000)
     t.true(
@@ -116,25 +130,163 @@ test('many small pieces take few writes, and a large one is not copied', async (
   for (let i = 0; i < 100_000; i++) await writer.append(new Uint8Array(40))
   t.true(written.length <= 4, `${written.length} writes`)
   const large = new Uint8Array(1_000_000)
-  await writer.append(large)
+  writer.append(large)
+  await writer.written()
   t.is(written.at(-1)!.buffer, large.buffer)
+})
+
+test('as many writes are under way as the sink takes, and no more', async (t) => {
+  for (const [writesAtOnce, expected] of [
+    [undefined, 1],
+    [1, 1],
+    [3, 3],
+  ] as const) {
+    let underWay = 0
+    let most = 0
+    const sink = {
+      ...new SlowSink(0, 0),
+      ...(writesAtOnce === undefined ? { writesAtOnce: undefined } : { writesAtOnce }),
+      async write() {
+        most = Math.max(most, ++underWay)
+        await setImmediate()
+        underWay--
+      },
+    } as unknown as Sink
+    const writer = new SequentialWriter(sink, 0)
+    for (let i = 0; i < 10; i++) writer.append(new Uint8Array(LARGE))
+    await writer.written()
+    t.is(most, expected)
+  }
+})
+
+test('what has been written is known piece by piece, in their order', async (t) => {
+  const ends: (() => void)[] = []
+  const sink = new SlowSink(0, 0, 2)
+  sink.write = () => new Promise((resolve) => ends.push(resolve))
+  const writer = new SequentialWriter(sink, 0)
+  for (let i = 0; i < 3; i++) writer.append(new Uint8Array(LARGE))
+  let first = false
+  let second = false
+  const writing = [
+    writer.written(LARGE)!.then(() => {
+      first = true
+    }),
+    writer.written(2 * LARGE)!.then(() => {
+      second = true
+    }),
+  ]
+  ends[1]!()
+  await setImmediate()
+  t.false(first || second, 'the second alone has been written')
+  ends[0]!()
+  await Promise.all(writing)
+  t.is(writer.written(LARGE), undefined)
+  t.is(writer.written(2 * LARGE), undefined)
+  t.not(writer.written(), undefined)
+})
+
+test('memory for what is gathered does not grow with what is appended', async (t) => {
+  const buffers = new Set<ArrayBufferLike>()
+  const sink = new SlowSink(20_000_000, 3, 2)
+  const write = sink.write.bind(sink)
+  sink.write = (bytes, position) => {
+    buffers.add(bytes.buffer)
+    return write(bytes, position)
+  }
+  const writer = new SequentialWriter(sink, 0)
+  for (let i = 0; i < 400; i++) {
+    const waiting = writer.append(new Uint8Array(50_000))
+    if (waiting !== undefined) await waiting
+  }
+  writer.flush()
+  await writer.written()
+  t.is(buffers.size, 3)
 })
 
 test('nothing is written where there is nothing to write', async (t) => {
   const sink = new SlowSink(0, 0)
   const writer = new SequentialWriter(sink, 0)
   await writer.append(new Uint8Array(0))
-  await writer.flush()
+  writer.flush()
+  await writer.written()
   t.deepEqual(sink.writes, [])
 })
 
-test('an error of the sink reaches whoever appends or flushes', async (t) => {
+test('an error of the sink reaches whoever waits or appends, and nothing more is begun', async (t) => {
   const sink = new SlowSink(0, 0)
+  let writes = 0
   sink.write = async () => {
+    writes++
     throw new Error('full')
   }
   const writer = new SequentialWriter(sink, 0)
-  await t.throwsAsync(async () => writer.append(new Uint8Array(100_000)), { message: 'full' })
-  await writer.append(new Uint8Array(10))
-  await t.throwsAsync(writer.flush(), { message: 'full' })
+  writer.append(new Uint8Array(100_000))
+  writer.append(new Uint8Array(100_000))
+  await t.throwsAsync(async () => writer.written(), { message: 'full' })
+  t.throws(() => writer.append(new Uint8Array(10)), { message: 'full' })
+  await writer.stop()
+  t.is(writes, 1)
+})
+
+test('an error while memory for gathering is waited for reaches the one who waits', async (t) => {
+  const sink = new SlowSink(0, 0)
+  sink.write = async () => {
+    await setImmediate()
+    throw new Error('full')
+  }
+  const writer = new SequentialWriter(sink, 0)
+  await t.throwsAsync(
+    async () => {
+      for (let i = 0; i < 100; i++) {
+        const waiting = writer.append(new Uint8Array(60_000))
+        if (waiting !== undefined) await waiting
+      }
+    },
+    { message: 'full' },
+  )
+})
+
+test('so does that of a piece before, after which what is gathered never has its turn', async (t) => {
+  const sink = new SlowSink(0, 0)
+  sink.write = async () => {
+    for (let i = 0; i < 20; i++) await setImmediate()
+    throw new Error('full')
+  }
+  const writer = new SequentialWriter(sink, 0)
+  writer.append(new Uint8Array(LARGE))
+  await t.throwsAsync(
+    async () => {
+      for (let i = 0; i < 100; i++) {
+        const waiting = writer.append(new Uint8Array(60_000))
+        if (waiting !== undefined) await waiting
+      }
+    },
+    { message: 'full' },
+  )
+})
+
+test('what onWritten throws is a failure', async (t) => {
+  const writer = new SequentialWriter(new SlowSink(100_000, 1), 0, () => {
+    throw new Error('enough')
+  })
+  writer.append(new Uint8Array(100_000))
+  await t.throwsAsync(async () => writer.written(), { message: 'enough' })
+})
+
+test('memory that is taken away before its turn is a failure, with the error that it came with', async (t) => {
+  const writer = new SequentialWriter(new SlowSink(300_000, 1), 0)
+  const taken = new Uint8Array(100_000)
+  writer.append(new Uint8Array(100_000))
+  writer.append(taken, () => new Error('gone'))
+  structuredClone(taken.buffer, { transfer: [taken.buffer] })
+  await t.throwsAsync(async () => writer.written(), { message: 'gone' })
+})
+
+test('a stop waits for what is under way, and begins nothing more', async (t) => {
+  const sink = new SlowSink(300_000, 3)
+  const writer = new SequentialWriter(sink, 0)
+  for (let i = 0; i < 3; i++) writer.append(new Uint8Array(100_000).fill(7))
+  await writer.stop()
+  t.is(sink.writes.length, 1)
+  t.is(sink.bytes[99_999], 7)
 })
