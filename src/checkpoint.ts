@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** An open checkpoint: its progress, its states, and the source that their tensors are read from. */
 
+import { checkSegments } from './check-segments.js'
 import { CheckpointError } from './error.js'
 import { parseConfig } from './format/config.js'
 import { isPlainFlatBuffer } from './format/layout.js'
@@ -11,9 +12,6 @@ import { LazyTensors } from './lazy-tensors.js'
 import { CheckpointState, CheckpointTensor } from './loaded-state.js'
 import type { OnProgress } from './progress.js'
 import { type SegmentOptions, SegmentReader } from './segment-reader.js'
-
-// What a damaged tensor shows as; anything else is no finding but a failure to look.
-const DAMAGE: ReadonlySet<string> = new Set(['CKPT_TENSOR_CHECKSUM', 'CKPT_FORMAT'])
 
 export interface VerifyOptions {
   readonly onProgress?: OnProgress
@@ -105,22 +103,12 @@ export class Checkpoint implements Disposable, AsyncDisposable {
     for (const state of this.states) for (const [, tensor] of state) readers.add(tensor.segment())
     let total = 0
     for (const reader of readers) total += reader.byteLength
-    let start = 0
-    for (const reader of readers) {
-      let done = start
-      // What is damaged before its first byte counts as well.
-      start += reader.byteLength
-      try {
-        await reader.check((bytes) => {
-          signal?.throwIfAborted()
-          done += bytes
-          if (done < total) onProgress?.({ done, total })
-        })
-      } catch (error) {
-        if (!(error instanceof CheckpointError) || !DAMAGE.has(error.code)) throw error
-        yield error
-      }
-    }
+    let done = 0
+    yield* checkSegments(readers, (bytes) => {
+      signal?.throwIfAborted()
+      done += bytes
+      if (done < total) onProgress?.({ done, total })
+    })
     await this.checkUnchanged()
     onProgress?.({ done: total, total })
   }
@@ -142,6 +130,14 @@ export class Checkpoint implements Disposable, AsyncDisposable {
    */
   checkUnchanged(): Promise<void> {
     return this.#source.checkUnchanged()
+  }
+
+  /**
+   * How many long reads go on beside each other.
+   * @internal
+   */
+  get readsAtOnce(): number {
+    return this.#source.readsAtOnce ?? 1
   }
 
   #reader(segment: Segment, at: SegmentOptions): SegmentReader {

@@ -1,9 +1,11 @@
 /** A saved state as its reader sees it: named tensors, attributes, a kind. */
 
+import { checkSegments } from './check-segments.js'
 import { CheckpointError, printable, quote } from './error.js'
 import type { Attributes } from './format/attributes.js'
 import { arrayType, type DType, elementCount } from './format/dtype.js'
 import type { StateRecord, TensorRecord } from './format/metadata.js'
+import { InFlight } from './io/in-flight.js'
 import type { SegmentReader } from './segment-reader.js'
 import type { LoadedState, LoadedTensor, TensorData, TypedArray } from './state.js'
 import { bytesOf } from './tensor-bytes.js'
@@ -65,8 +67,14 @@ export class CheckpointTensor implements LoadedTensor {
       )
     }
     const reader = this.#reader()
-    await reader.check()
-    await reader.copyTo(bytesOf(target))
+    for await (const fault of checkSegments([reader])) throw fault
+    const copies = new InFlight(reader.source.readsAtOnce ?? 1)
+    try {
+      await reader.copyTo(bytesOf(target), copies)
+      await copies.done()
+    } finally {
+      await copies.settled()
+    }
     await reader.checkUnchanged()
   }
 

@@ -3,12 +3,14 @@
  * checksum is checked before the first byte is written.
  */
 
+import { checkSegments } from './check-segments.js'
 import type { Checkpoint } from './checkpoint.js'
 import { type CollectedState, collectState } from './collect.js'
 import { checkExtras } from './contents.js'
 import { CheckpointError, quote } from './error.js'
 import { sameAttributes } from './format/attributes.js'
 import { MODEL, OPTIMIZER } from './format/metadata.js'
+import { InFlight } from './io/in-flight.js'
 import type { CheckpointState } from './loaded-state.js'
 import type { OnProgress } from './progress.js'
 import type { SegmentReader, Tick } from './segment-reader.js'
@@ -134,12 +136,11 @@ export async function restoreCheckpoint(
     if (done < total) onProgress?.({ done, total })
   }
   if (verify) {
-    for (const reader of readers) {
-      await reader.check((bytes) => {
-        signal?.throwIfAborted()
-        tick(bytes)
-      })
-    }
+    const faults = checkSegments(readers, (bytes) => {
+      signal?.throwIfAborted()
+      tick(bytes)
+    })
+    for await (const fault of faults) throw fault
     await checkpoint.checkUnchanged()
   }
   signal?.throwIfAborted()
@@ -198,17 +199,21 @@ async function copyTensors(
   const restored = pairs
     .filter(({ target }) => target.loadStateDict !== undefined)
     .map(({ saved }) => saved.name)
+  const copies = new InFlight(checkpoint.readsAtOnce)
   try {
     for (const { target, collected, saved } of pairs) {
       if (target.loadStateDict !== undefined) continue
       for (const [name, tensor] of saved) {
-        await tensor.segment().copyTo(collected.tensors.get(name)!.bytes!, tick)
+        await tensor.segment().copyTo(collected.tensors.get(name)!.bytes!, copies, tick)
       }
+      await copies.done()
       restored.push(saved.name)
     }
     await checkpoint.checkUnchanged()
     finished()
   } catch (cause) {
+    // Nothing is written into memory once the caller has been told.
+    await copies.settled()
     throw incomplete('a copy into memory failed', restored, cause)
   }
 }

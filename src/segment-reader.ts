@@ -8,13 +8,24 @@ import { crc32 } from './format/checksum.js'
 import { gapBytes } from './format/layout.js'
 import { MODEL, OPTIMIZER } from './format/metadata.js'
 import type { Segment } from './format/segment-table.js'
-import { MAX_READ, type Source } from './io/source.js'
+import type { InFlight } from './io/in-flight.js'
+import { LONG_READ, type Source } from './io/source.js'
 
 /** Called with the number of bytes that have been dealt with since the last call; may throw. */
 export type Tick = (bytes: number) => void
 
-// Bytes that are checked or copied before the event loop gets a turn, and an abort is noticed.
-const SLICE = 16 * 1024 * 1024
+// Bytes that are copied at once.
+const PIECE = 4 * 1024 * 1024
+
+/** A segment being checked, with the bytes before it. */
+export interface SegmentCheck {
+  /** Whether it has had all of its bytes. */
+  readonly complete: boolean
+  /** Takes those of `bytes` that are its own: how many, and how many of them are the segment's. */
+  take(bytes: Uint8Array): { readonly taken: number; readonly ofSegment: number }
+  /** What is wrong with them, or undefined. */
+  end(): CheckpointError | undefined
+}
 
 export interface SegmentOptions {
   /** Whether the length stands before the segment. */
@@ -46,13 +57,22 @@ export class SegmentReader {
     this.#tensor = options.tensor
   }
 
+  get source(): Source {
+    return this.#source
+  }
+
   get byteLength(): number {
     return this.#segment.byteLength
   }
 
-  /** From the start of the file, in bytes. */
-  get offset(): number {
-    return this.#segment.offset
+  /** Where the bytes before the segment begin, from the start of the file, in bytes. */
+  get start(): number {
+    return this.#segment.gapStart
+  }
+
+  /** Where the segment ends, from the start of the file, in bytes. */
+  get end(): number {
+    return this.#segment.offset + this.#segment.byteLength
   }
 
   /**
@@ -64,7 +84,7 @@ export class SegmentReader {
     if (view !== undefined) {
       if (this.#verify && !this.#viewChecked) {
         this.#checkGapSync()
-        this.#compare(crc32(view))
+        throwIf(this.#checksumFault(crc32(view)))
         this.#viewChecked = true
       }
       return view
@@ -80,7 +100,7 @@ export class SegmentReader {
     this.#source.readSync(bytes, this.#segment.offset)
     if (this.#verify) {
       this.#checkGapSync()
-      this.#compare(crc32(bytes))
+      throwIf(this.#checksumFault(crc32(bytes)))
     }
     return bytes
   }
@@ -92,21 +112,39 @@ export class SegmentReader {
     await this.#source.read(bytes, this.#segment.offset)
     if (this.#verify) {
       await this.#checkGap()
-      this.#compare(crc32(bytes))
+      throwIf(this.#checksumFault(crc32(bytes)))
     }
     return bytes
   }
 
-  /** Checks the checksum and the bytes before the segment; throws where one does not fit. */
-  async check(tick?: Tick): Promise<void> {
-    await this.#checkGap()
+  /** To be given the bytes from `start` to `end`, in order. */
+  beginCheck(): SegmentCheck {
+    const gap = this.#gap()
+    let done = 0
     let crc = 0
-    await this.#slices((slice) => {
-      crc = crc32(slice, crc)
-      tick?.(slice.byteLength)
-    })
-    this.#compare(crc)
-    this.#viewChecked = true
+    let fault: CheckpointError | undefined
+    const total = gap.byteLength + this.byteLength
+    return {
+      get complete() {
+        return done === total
+      },
+      take: (bytes) => {
+        const taken = Math.min(bytes.byteLength, total - done)
+        const ofGap = Math.min(taken, Math.max(0, gap.byteLength - done))
+        fault ??= this.#gapFault(gap, bytes.subarray(0, ofGap), done)
+        if (taken > ofGap && fault === undefined) crc = crc32(bytes.subarray(ofGap, taken), crc)
+        done += taken
+        return { taken, ofSegment: taken - ofGap }
+      },
+      end: () => {
+        fault ??= this.#checksumFault(crc)
+        if (fault === undefined) {
+          this.#gapChecked = true
+          this.#viewChecked = true
+        }
+        return fault
+      },
+    }
   }
 
   /** Throws CKPT_FILE_CHANGED where the bytes may not be those that were checked. */
@@ -114,38 +152,31 @@ export class SegmentReader {
     return this.#source.checkUnchanged()
   }
 
-  /** Copies the bytes, unchecked, over `target`, which is as long as the segment. */
-  async copyTo(target: Uint8Array, tick?: Tick): Promise<void> {
+  /**
+   * Copies the bytes, unchecked, over `target`, which is as long as the segment. Long reads go on in
+   * `copies`, and are over when those are.
+   */
+  async copyTo(target: Uint8Array, copies: InFlight, tick?: Tick): Promise<void> {
     const { offset, byteLength } = this.#segment
+    const source = this.#source
     for (let done = 0; done < byteLength; ) {
-      const length = Math.min(SLICE, byteLength - done)
+      const length = Math.min(PIECE, byteLength - done)
       if (target.byteLength !== byteLength) {
         throw new TypeError(`the memory for ${quote(this.#tensor)} was taken away or resized`)
       }
       const piece = target.subarray(done, done + length)
-      const view = this.#source.peek(offset + done, length)
-      if (view !== undefined) piece.set(view)
-      else await this.#source.read(piece, offset + done)
-      done += length
-      tick?.(length)
-    }
-  }
-
-  /** Runs over the bytes in slices, giving the event loop a turn between them. */
-  async #slices(use: (slice: Uint8Array) => void): Promise<void> {
-    const { offset, byteLength } = this.#segment
-    let buffer: Uint8Array | undefined
-    for (let done = 0; done < byteLength; ) {
-      const length = Math.min(SLICE, MAX_READ, byteLength - done)
-      const view = this.#source.peek(offset + done, length)
-      if (view === undefined) {
-        buffer ??= new Uint8Array(length)
-        const slice = buffer.subarray(0, length)
-        await this.#source.read(slice, offset + done)
-        use(slice)
+      const position = offset + done
+      const together = length >= LONG_READ && source.readsAtOnce !== undefined
+      const view = together ? undefined : source.peek(position, length)
+      if (together) {
+        await copies.add(async () => {
+          await source.read(piece, position)
+          tick?.(length)
+        })
       } else {
-        use(view)
-        if (done + length < byteLength) await nextTurn()
+        if (view !== undefined) piece.set(view)
+        else await source.read(piece, position)
+        tick?.(length)
       }
       done += length
     }
@@ -184,7 +215,8 @@ export class SegmentReader {
     const expected = this.#gap()
     const actual = new Uint8Array(expected.byteLength)
     this.#source.readSync!(actual, this.#segment.gapStart)
-    this.#compareGap(expected, actual)
+    throwIf(this.#gapFault(expected, actual))
+    this.#gapChecked = true
   }
 
   async #checkGap(): Promise<void> {
@@ -192,31 +224,31 @@ export class SegmentReader {
     const expected = this.#gap()
     const actual = new Uint8Array(expected.byteLength)
     await this.#source.read(actual, this.#segment.gapStart)
-    this.#compareGap(expected, actual)
-  }
-
-  #compareGap(expected: Uint8Array, actual: Uint8Array): void {
-    const i = expected.findIndex((byte, k) => byte !== actual[k])
-    if (i !== -1) {
-      throw new CheckpointError(
-        'CKPT_FORMAT',
-        `the bytes before ${quote(this.#tensor)} are not what they have to be`,
-        {
-          ...this.#at(),
-          rule: 'gap',
-          offset: this.#segment.gapStart + i,
-          expected: expected[i],
-          actual: actual[i],
-        },
-      )
-    }
+    throwIf(this.#gapFault(expected, actual))
     this.#gapChecked = true
   }
 
-  #compare(actual: number): void {
+  /** `actual` is what there is of the bytes before the segment from `from` on. */
+  #gapFault(expected: Uint8Array, actual: Uint8Array, from = 0): CheckpointError | undefined {
+    const at = actual.findIndex((byte, k) => byte !== expected[from + k])
+    if (at === -1) return undefined
+    return new CheckpointError(
+      'CKPT_FORMAT',
+      `the bytes before ${quote(this.#tensor)} are not what they have to be`,
+      {
+        ...this.#at(),
+        rule: 'gap',
+        offset: this.#segment.gapStart + from + at,
+        expected: expected[from + at],
+        actual: actual[at],
+      },
+    )
+  }
+
+  #checksumFault(actual: number): CheckpointError | undefined {
     const expected = this.#segment.crc32
-    if (actual === expected) return
-    throw new CheckpointError(
+    if (actual === expected) return undefined
+    return new CheckpointError(
       'CKPT_TENSOR_CHECKSUM',
       `the bytes of ${quote(this.#tensor)} (${stateName(this.#state)}) are damaged: their checksum ` +
         `is ${hex(actual)}, and should be ${hex(expected)}`,
@@ -227,6 +259,10 @@ export class SegmentReader {
   #at() {
     return { state: this.#state, tensor: this.#tensor, offset: this.#segment.offset }
   }
+}
+
+function throwIf(fault: CheckpointError | undefined): void {
+  if (fault !== undefined) throw fault
 }
 
 /** A state's name in a message: an extra's comes from the file. */

@@ -138,8 +138,8 @@ test('progress ends at its total also where a tensor was damaged', async (t) => 
   const onProgress = ({ done }: ByteProgress) => reports.push(done)
   for await (const _ of checkpoint.faults({ onProgress })) faults++
   t.is(faults, 2)
-  // After `w`; after `m`, and `b`, which was damaged before its first byte; at the end.
-  t.deepEqual(reports, [12, 12 + 8 + 12, 12 + 8 + 12 + 12])
+  // `w`, `b` (which was damaged before its first byte) and `m`; and the end.
+  t.deepEqual(reports, [12, 12 + 8, 12 + 8 + 12, 12 + 8 + 12 + 12])
 })
 
 test('verify ends with the reason of its signal, and with what onProgress throws', async (t) => {

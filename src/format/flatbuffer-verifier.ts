@@ -83,10 +83,14 @@ class Verification {
     this.#table(this.#offset(0, 'the root'), root)
   }
 
-  /** `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in C++. */
-  #range(at: number, length: number, what: string): void {
+  /**
+   * `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in C++. They are
+   * `what`, or a part of it (`the length of `): two strings, as one made of them for each of a hundred
+   * thousand tensors would take as long as the checks.
+   */
+  #range(at: number, length: number, what: string, part = ''): void {
     if (!(at >= 0 && length < this.#length && at <= this.#length - length)) {
-      throw fault('range', `${what} of ${length} bytes reaches outside of the buffer`, at, {
+      throw fault('range', `${part}${what} of ${length} bytes reaches outside of the buffer`, at, {
         actual: length,
       })
     }
@@ -97,14 +101,16 @@ class Verification {
   }
 
   /** A number of `size` bytes at `at` lies in the buffer, aligned to `align`. */
-  #inline(at: number, size: number, align: number, what: string): void {
-    if (at % align !== 0) throw fault('alignment', `${what} is not aligned to ${align} bytes`, at)
-    this.#range(at, size, what)
+  #inline(at: number, size: number, align: number, what: string, part = ''): void {
+    if (at % align !== 0) {
+      throw fault('alignment', `${part}${what} is not aligned to ${align} bytes`, at)
+    }
+    this.#range(at, size, what, part)
   }
 
   /** Where the offset at `at` leads. */
   #offset(at: number, what: string): number {
-    this.#inline(at, 4, 4, `the offset of ${what}`)
+    this.#inline(at, 4, 4, what, 'the offset of ')
     const offset = this.#view.getUint32(at, true)
     if (offset === 0) throw fault('offset', `${what} has a null offset`, at)
     if (offset > 0x7fffffff || at + offset >= this.#length) {
@@ -122,7 +128,7 @@ class Verification {
       throw fault('depth', `it has tables nested more than ${MAX_DEPTH} deep`, at)
     }
     const vtable = at - view.getInt32(at, true)
-    this.#inline(vtable, VTABLE_HEADER, 2, `the vtable of ${name}`)
+    this.#inline(vtable, VTABLE_HEADER, 2, name, 'the vtable of ')
     const vtableLength = view.getUint16(vtable, true)
     const tableLength = view.getUint16(vtable + 2, true)
     if (
@@ -132,7 +138,7 @@ class Verification {
     ) {
       throw fault('vtable', `the vtable of ${name} has a length of ${vtableLength}`, vtable)
     }
-    this.#range(vtable, vtableLength, `the vtable of ${name}`)
+    this.#range(vtable, vtableLength, name, 'the vtable of ')
     if (tableLength < 4) throw fault('table', `${name} has a length of ${tableLength}`, vtable + 2)
     this.#range(at, tableLength, name)
     const fields = this.#schema.tables[name]!
@@ -193,7 +199,7 @@ class Verification {
       case 'vector': {
         if (type.segment) {
           // Its elements lie beyond the metadata; the format's own rules say where.
-          this.#inline(at, 4, 4, `the offset of ${field.name}`)
+          this.#inline(at, 4, 4, field.name, 'the offset of ')
           return
         }
         if (type.element.base === 'union') {
@@ -208,7 +214,7 @@ class Verification {
 
   #string(at: number, what: string): void {
     const end = this.#vector(BYTE, at, what)
-    this.#range(end, 1, `the end of ${what}`)
+    this.#range(end, 1, what, 'the end of ')
     if (this.#bytes[end] !== 0) throw fault('string', `${what} does not end with a zero byte`, end)
   }
 
@@ -241,7 +247,7 @@ class Verification {
   }
 
   #vectorLength(at: number, size: number, what: string): number {
-    this.#inline(at, 4, 4, `the length of ${what}`)
+    this.#inline(at, 4, 4, what, 'the length of ')
     const length = this.#view.getUint32(at, true)
     // Bounded before it is multiplied: neither the product nor a loop over it can run away.
     if (length >= MAX_BUFFER_LENGTH / size) {

@@ -19,7 +19,7 @@ const SEED = (Math.random() * 2 ** 32) >>> 0
 const encoder = new TextEncoder()
 
 export class NameIndex {
-  readonly #buffer: ByteBuffer
+  readonly #view: DataView
   readonly #bytes: Uint8Array
   readonly #position: (index: number) => number
   readonly #hashes: Uint32Array
@@ -36,8 +36,9 @@ export class NameIndex {
    * UTF-8, each at the position that `position` gives. None is in the index yet.
    */
   constructor(buffer: ByteBuffer, capacity: number, position: (index: number) => number) {
-    this.#buffer = buffer
-    this.#bytes = buffer.bytes()
+    const bytes = buffer.bytes()
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#position = position
     this.#hashes = new Uint32Array(capacity)
     const size = 2 ** Math.ceil(Math.log2(2 * capacity + 2))
@@ -50,7 +51,7 @@ export class NameIndex {
     const index = this.#count++
     const position = this.#position(index)
     const start = position + 4
-    const length = this.#buffer.readUint32(position)
+    const length = this.#view.getUint32(position, true)
     const hash = hashOf(this.#bytes, start, length)
     this.#hashes[index] = hash
     if (this.#strings !== undefined) return this.#addString(index)
@@ -83,7 +84,7 @@ export class NameIndex {
   #isName(index: number, hash: number, bytes: Uint8Array, start: number, length: number): boolean {
     if (this.#hashes[index] !== hash) return false
     const position = this.#position(index)
-    if (this.#buffer.readUint32(position) !== length) return false
+    if (this.#view.getUint32(position, true) !== length) return false
     const own = this.#bytes
     for (let i = 0; i < length; i++) if (own[position + 4 + i] !== bytes[start + i]) return false
     return true
@@ -99,7 +100,7 @@ export class NameIndex {
   #addString(index: number): boolean {
     const strings = this.#strings!
     const position = this.#position(index)
-    const end = position + 4 + this.#buffer.readUint32(position)
+    const end = position + 4 + this.#view.getUint32(position, true)
     const name = decodeText(this.#bytes.subarray(position + 4, end), 'a name')
     if (strings.has(name)) return false
     strings.set(name, index)

@@ -43,9 +43,13 @@ const NO_NUMBERS = new Float64Array(0)
 export class TensorTable implements Iterable<TensorRecord> {
   readonly length: number
   readonly #buffer: ByteBuffer
+  /** The same memory; the runtime's own reader puts each number together from its bytes. */
+  readonly #view: DataView
   readonly #numbers: Float64Array
   #index: NameIndex | undefined
   #records: TensorRecord[] | undefined
+  /** For a shape that is looked at and forgotten. */
+  readonly #scratch: number[] = []
 
   /**
    * Reads the vector of tables at `position` of metadata that the verifier has passed and that stays
@@ -53,7 +57,10 @@ export class TensorTable implements Iterable<TensorRecord> {
    */
   constructor(buffer: ByteBuffer, position: number, state: string) {
     this.#buffer = buffer
-    this.length = buffer.readUint32(position)
+    const bytes = buffer.bytes()
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#view = view
+    this.length = view.getUint32(position, true)
     // A state may have none, as many of them as there are bytes for.
     this.#numbers = this.length === 0 ? NO_NUMBERS : new Float64Array(COLUMNS * this.length)
     // One vtable serves all tables with the same fields, so almost all tensors of a file.
@@ -61,11 +68,11 @@ export class TensorTable implements Iterable<TensorRecord> {
     let entries: Entries | undefined
     for (let i = 0; i < this.length; i++) {
       const at = position + 4 + 4 * i
-      const table = at + buffer.readUint32(at)
-      const own = table - buffer.readInt32(table)
+      const table = at + view.getUint32(at, true)
+      const own = table - view.getInt32(table, true)
       if (entries === undefined || own !== vtable) {
         vtable = own
-        entries = readEntries(buffer, own)
+        entries = readEntries(view, own)
       }
       this.#read(i, table, entries, state)
     }
@@ -91,7 +98,7 @@ export class TensorTable implements Iterable<TensorRecord> {
 
   name(i: number): string {
     const position = this.#number(i, AT_NAME)
-    const end = position + 4 + this.#buffer.readUint32(position)
+    const end = position + 4 + this.#view.getUint32(position, true)
     return decodeText(this.#buffer.bytes().subarray(position + 4, end), 'the name of a tensor')
   }
 
@@ -136,7 +143,7 @@ export class TensorTable implements Iterable<TensorRecord> {
 
   /** Bytes that the dtype and the shape take, or undefined where they take no safe number of them. */
   impliedByteLength(i: number): number | undefined {
-    return tensorByteLength(this.#dtype(i), this.#shape(i))
+    return tensorByteLength(this.#dtype(i), this.#shape(i, this.#scratch))
   }
 
   *[Symbol.iterator](): IterableIterator<TensorRecord> {
@@ -145,17 +152,17 @@ export class TensorTable implements Iterable<TensorRecord> {
 
   /** Reads the table at `table` into the columns, and checks each value by itself. */
   #read(i: number, table: number, entries: Entries, state: string): void {
-    const buffer = this.#buffer
+    const view = this.#view
     const numbers = this.#numbers
     const row = COLUMNS * i
     const nameAt = table + entries.name
-    numbers[row + AT_NAME] = nameAt + buffer.readUint32(nameAt)
+    numbers[row + AT_NAME] = nameAt + view.getUint32(nameAt, true)
     const plain = this.#hasPlainName(i)
     numbers[row + AT_PLAIN_NAME] = plain ? 1 : 0
     // What is not UTF-8 shows when it is decoded.
     if (!plain) this.name(i)
 
-    const code = entries.dtype === 0 ? 0 : buffer.readUint8(table + entries.dtype)
+    const code = entries.dtype === 0 ? 0 : view.getUint8(table + entries.dtype)
     numbers[row + AT_DTYPE] = code
     if (dtypeOfCode(code) === undefined) {
       const tensor = this.name(i)
@@ -164,9 +171,9 @@ export class TensorTable implements Iterable<TensorRecord> {
     }
 
     const shapeAt = table + entries.shape
-    const shape = shapeAt + buffer.readUint32(shapeAt)
+    const shape = shapeAt + view.getUint32(shapeAt, true)
     numbers[row + AT_SHAPE] = shape
-    const rank = buffer.readUint32(shape)
+    const rank = view.getUint32(shape, true)
     if (rank > MAX_RANK) {
       const tensor = this.name(i)
       const message = `the tensor ${quote(tensor)} has ${rank} dimensions`
@@ -178,19 +185,19 @@ export class TensorTable implements Iterable<TensorRecord> {
     numbers[row + AT_OFFSET] = offset === 0 ? 0 : this.#safe(table + offset, 'an offset', i)
     numbers[row + AT_BYTE_LENGTH] =
       byteLength === 0 ? 0 : this.#safe(table + byteLength, 'a length', i)
-    numbers[row + AT_CRC32] = crc32 === 0 ? 0 : buffer.readUint32(table + crc32)
+    numbers[row + AT_CRC32] = crc32 === 0 ? 0 : view.getUint32(table + crc32, true)
     // Unsigned, unlike the runtime's own: an offset backwards is one far ahead, and refused as that.
     numbers[row + AT_VECTOR] =
-      data === 0 ? NO_VECTOR : table + data + buffer.readUint32(table + data)
+      data === 0 ? NO_VECTOR : table + data + view.getUint32(table + data, true)
   }
 
   /** The uint64 at `at`. Throws CKPT_FORMAT where a double does not hold it; it is `what` of a tensor. */
   #safe(at: number, what: string, i: number): number {
-    const buffer = this.#buffer
-    const upper = buffer.readUint32(at + 4)
-    if (upper <= MAX_SAFE_UPPER) return upper * 2 ** 32 + buffer.readUint32(at)
+    const view = this.#view
+    const upper = view.getUint32(at + 4, true)
+    if (upper <= MAX_SAFE_UPPER) return upper * 2 ** 32 + view.getUint32(at, true)
     const tensor = this.name(i)
-    const actual = buffer.readUint64(at)
+    const actual = view.getBigUint64(at, true)
     const message = `${what} of the tensor ${quote(tensor)} is ${actual}, beyond 2^53 - 1`
     throw broken('integer.safe', message, { tensor, actual })
   }
@@ -198,7 +205,7 @@ export class TensorTable implements Iterable<TensorRecord> {
   #hasPlainName(i: number): boolean {
     const position = this.#number(i, AT_NAME)
     const bytes = this.#buffer.bytes()
-    const length = this.#buffer.readUint32(position)
+    const length = this.#view.getUint32(position, true)
     if (length === 0 || length > MAX_PLAIN_NAME) return false
     for (let at = position + 4, end = at + length; at < end; at++) {
       const byte = bytes[at]!
@@ -207,13 +214,12 @@ export class TensorTable implements Iterable<TensorRecord> {
     return true
   }
 
-  #shape(i: number): number[] {
+  #shape(i: number, into: number[] = []): number[] {
     const position = this.#number(i, AT_SHAPE)
-    const shape: number[] = []
-    for (let k = 0, rank = this.#buffer.readUint32(position); k < rank; k++) {
-      shape.push(this.#safe(position + 4 + 8 * k, 'a dimension', i))
-    }
-    return shape
+    const rank = this.#view.getUint32(position, true)
+    into.length = rank
+    for (let k = 0; k < rank; k++) into[k] = this.#safe(position + 4 + 8 * k, 'a dimension', i)
+    return into
   }
 
   #dtype(i: number): DType {
@@ -244,9 +250,9 @@ const BYTE_LENGTH = fieldOf('Tensor', 'byte_length').slot
 const CRC32 = fieldOf('Tensor', 'crc32').slot
 const DATA = fieldOf('Tensor', 'data').slot
 
-function readEntries(buffer: ByteBuffer, vtable: number): Entries {
-  const length = buffer.readUint16(vtable)
-  const entry = (slot: number): number => (slot < length ? buffer.readUint16(vtable + slot) : 0)
+function readEntries(view: DataView, vtable: number): Entries {
+  const length = view.getUint16(vtable, true)
+  const entry = (slot: number): number => (slot < length ? view.getUint16(vtable + slot, true) : 0)
   return {
     name: entry(NAME),
     dtype: entry(DTYPE),

@@ -53,6 +53,8 @@ const dropped = new FinalizationRegistry<number>((fd) => fs.closeSync(fd))
 export class FileSource implements Source {
   readonly kind = 'file'
   readonly size: number
+  /** As many as Node has threads for it, where nobody has changed that. */
+  readonly readsAtOnce = 4
   readonly #file: OpenFile
   #closed = false
   // Calls that the system has not answered yet.

@@ -12,10 +12,9 @@
  */
 
 import { constants } from 'node:buffer'
-import * as fs from 'node:fs'
 import { CheckpointError } from '../error.js'
-import type { OpenFile } from './file-source.js'
-import type { Source } from './source.js'
+import { FileSource, type OpenFile } from './file-source.js'
+import { LONG_READ, type Source } from './source.js'
 
 interface MapCalls {
   /** Address of a new private map of the whole file, or undefined where the system refuses. */
@@ -35,7 +34,8 @@ const MAP_NORESERVE = process.platform === 'linux' ? 0x4000 : 0
 const MAP_FAILED = 2n ** 64n - 1n
 
 // Bytes of a view that serves many small looks: making one costs as much as reading a few kilobytes.
-const WINDOW = 64 * 1024 * 1024
+// Not more, as V8 counts what is viewed as if it were on its heap, and collects garbage for it.
+const WINDOW = 1024 * 1024
 
 let calls: Promise<MapCalls | undefined> | undefined
 
@@ -66,8 +66,8 @@ async function findCalls(): Promise<MapCalls | undefined> {
 }
 
 /**
- * Maps an open file and closes its descriptor (the map stays), or returns undefined, with the
- * descriptor open as it was, where mapping is not to be had.
+ * Maps an open file and takes over its descriptor, or returns undefined, with the descriptor open as it
+ * was, where mapping is not to be had.
  */
 export async function mapFile(file: OpenFile): Promise<MapSource | undefined> {
   const size = Number(file.stat.size)
@@ -75,8 +75,7 @@ export async function mapFile(file: OpenFile): Promise<MapSource | undefined> {
   const found = await mapCalls()
   const address = found?.map(file.fd, size)
   if (found === undefined || address === undefined) return undefined
-  fs.closeSync(file.fd)
-  return new MapSource(new Mapping(found, address, size))
+  return new MapSource(new Mapping(found, address, size), new FileSource(file))
 }
 
 /** The mapped memory, and who still needs it. */
@@ -138,13 +137,18 @@ const dropped = new FinalizationRegistry<Mapping>((mapping) => mapping.close())
 class MapSource implements Source {
   readonly kind = 'map'
   readonly size: number
+  readonly readsAtOnce: number
   readonly #mapping: Mapping
+  /** The same file, for long reads: several threads copy from the page cache, and nothing faults. */
+  readonly #file: FileSource
   /** What was peeked at last, and some more of the file behind it. */
   #window = new Uint8Array(0)
   #windowStart = 0
 
-  constructor(mapping: Mapping) {
+  constructor(mapping: Mapping, file: FileSource) {
     this.#mapping = mapping
+    this.#file = file
+    this.readsAtOnce = file.readsAtOnce
     this.size = mapping.length
     dropped.register(this, mapping)
   }
@@ -179,13 +183,17 @@ class MapSource implements Source {
   }
 
   async read(target: Uint8Array, position: number): Promise<void> {
+    if (target.byteLength >= LONG_READ) return this.#file.read(target, position)
     this.readSync(target, position)
   }
 
-  async checkUnchanged(): Promise<void> {}
+  checkUnchanged(): Promise<void> {
+    return this.#file.checkUnchanged()
+  }
 
   close(): void {
     this.#mapping.close()
+    this.#file.close()
   }
 }
 

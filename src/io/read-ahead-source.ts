@@ -3,14 +3,15 @@
  * a checkpoint of a hundred thousand small tensors is read in order, and need not cost as many calls.
  */
 
-import type { Source } from './source.js'
+import { LONG_READ, type Source } from './source.js'
 
-// Bytes that are read at once for a small read; a read of this length or more goes straight through.
+// Bytes that are read at once for a small read; a long one goes straight through.
 const WINDOW = 1024 * 1024
 
 export class ReadAheadSource implements Source {
   readonly kind: Source['kind']
   readonly size: number
+  readonly readsAtOnce?: number
   readonly readSync?: (target: Uint8Array, position: number) => void
   readonly #source: Source
   #window = new Uint8Array(0)
@@ -21,6 +22,7 @@ export class ReadAheadSource implements Source {
     this.#source = source
     this.kind = source.kind
     this.size = source.size
+    if (source.readsAtOnce !== undefined) this.readsAtOnce = source.readsAtOnce
     if (source.readSync !== undefined) this.readSync = source.readSync.bind(source)
   }
 
@@ -34,7 +36,7 @@ export class ReadAheadSource implements Source {
 
   async read(target: Uint8Array, position: number): Promise<void> {
     const { byteLength } = target
-    if (byteLength >= WINDOW) return this.#source.read(target, position)
+    if (byteLength >= LONG_READ) return this.#source.read(target, position)
     let start = position - this.#position
     if (start < 0 || start + byteLength > this.#window.byteLength) {
       const window = new Uint8Array(Math.min(WINDOW, this.size - position))

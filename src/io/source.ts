@@ -6,6 +6,9 @@
 /** Most bytes asked of a system or a Blob at once. Node aborts on a read of 2 GiB. */
 export const MAX_READ = 64 * 1024 * 1024
 
+/** From this length on, in bytes, a read is worth its own call to the system, beside others. */
+export const LONG_READ = 256 * 1024
+
 export interface Source {
   readonly kind: 'map' | 'file' | 'memory' | 'blob'
   /** Length in bytes. It does not change; a file that does is an error on the next read. */
@@ -22,6 +25,8 @@ export interface Source {
   peek(position: number, length: number): Uint8Array | undefined
   /** Fills `target` from `position` on. Absent where reading is asynchronous only. */
   readSync?(target: Uint8Array, position: number): void
+  /** How many long reads it carries out beside each other; where it does not say, none. */
+  readonly readsAtOnce?: number
   /** Fills `target` from `position` on, or throws. */
   read(target: Uint8Array, position: number): Promise<void>
   /** Throws CKPT_FILE_CHANGED where the bytes may not be those that the source began with. */

@@ -62,11 +62,12 @@ async function describeState(state: CheckpointState): Promise<ReportedState> {
   const tensors: ReportedTensor[] = []
   for (const [name, tensor] of state) {
     const bytes = bytesOf(await tensor.read())
+    const segment = tensor.segment()
     tensors.push({
       name,
       dtype: tensor.dtype,
       shape: tensor.shape.map(String),
-      offset: String(tensor.segment().offset),
+      offset: String(segment.end - segment.byteLength),
       byte_length: String(bytes.byteLength),
       crc32: checksumText(checksum(bytes)),
       bytes: bytes.byteLength <= MAX_REPORTED_BYTES ? hex(bytes) : null,

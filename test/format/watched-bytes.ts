@@ -8,8 +8,12 @@ export class OutOfRange extends Error {
   override readonly name = 'OutOfRange'
 }
 
-/** The same bytes for a reader that takes single bytes and subarrays, as the runtime does. */
-export function watchedBytes(bytes: Uint8Array): Uint8Array {
+/**
+ * The same bytes for a reader that takes single bytes and subarrays, as the runtime does, or a DataView
+ * of them: their memory is theirs alone, so that a DataView throws by itself.
+ */
+export function watchedBytes(given: Uint8Array): Uint8Array {
+  const bytes = given.slice()
   const { length } = bytes
   const check = (start: number, end: number): void => {
     if (!(Number.isInteger(start) && start >= 0 && start <= end && end <= length)) {
@@ -24,6 +28,8 @@ export function watchedBytes(bytes: Uint8Array): Uint8Array {
           return target.subarray(start, end)
         }
       }
+      if (property === 'buffer') return target.buffer
+      if (property === 'byteOffset') return 0
       if (property === 'length' || property === 'byteLength') return length
       if (typeof property === 'string') {
         const at = Number(property)

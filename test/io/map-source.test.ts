@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { openFile } from '../../src/io/file-source.js'
 import { mapFile } from '../../src/io/map-source.js'
+import { LONG_READ } from '../../src/io/source.js'
 import { loadCheckpoint } from '../../src/load.js'
 import { saveCheckpoint } from '../../src/save.js'
 import { runChild } from '../child.js'
@@ -141,21 +142,40 @@ withMaps('an empty file is not mapped, and stays open for whoever reads it', asy
   fs.closeSync(file.fd)
 })
 
-onLinux('a map takes no descriptor once it is there', async (t) => {
+onLinux('a map has one descriptor until it is closed, for long reads', async (t) => {
   const path = join(await scratchFolder(t), 'file')
   fs.writeFileSync(path, BYTES)
-  const file = await openFile(path)
-  const source = await mapFile(file)
-  t.teardown(() => source?.close())
-  const open = fs.readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return fs.readlinkSync(`/proc/self/fd/${fd}`)
-    } catch {
-      return ''
-    }
-  })
-  t.false(open.includes(fs.realpathSync(path)))
+  const descriptors = () =>
+    fs
+      .readdirSync('/proc/self/fd')
+      .map((fd) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${fd}`)
+        } catch {
+          return ''
+        }
+      })
+      .filter((name) => name === fs.realpathSync(path))
+  const source = await mapFile(await openFile(path))
+  t.is(descriptors().length, 1)
+  source?.close()
+  t.is(descriptors().length, 0)
 })
+
+onLinux(
+  'a long read is of the file, and not of what somebody has written into a view',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'file')
+    const bytes = new Uint8Array(LONG_READ + 1).fill(3)
+    fs.writeFileSync(path, bytes)
+    const source = (await mapFile(await openFile(path)))!
+    t.teardown(() => source.close())
+    source.view(0, bytes.length)!.fill(9)
+    const long = new Uint8Array(bytes.length)
+    await source.read(long, 0)
+    t.deepEqual(long, bytes)
+  },
+)
 
 onLinux(
   'a file of more than 4 GiB, and of more than the memory there is, is viewed in parts',
