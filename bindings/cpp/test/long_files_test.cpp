@@ -34,7 +34,7 @@ class LongFiles : public testing::Test {
   std::string make(const std::string &name, const Lengths &lengths) const {
     const std::string path = scratch_.path(name);
     std::string command = "cd '" + repository("").string() +
-                          "' && npx tsx bindings/cpp/test/make-long-file.ts '" + path + "'";
+                          "' && npx tsx bindings/make-long-file.ts '" + path + "'";
     for (const std::uint64_t length : lengths) command += " " + std::to_string(length);
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return path;

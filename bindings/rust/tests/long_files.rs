@@ -20,10 +20,9 @@ fn make(scratch: &Scratch, name: &str, lengths: &[u64]) -> Option<PathBuf> {
         return None;
     }
     let path = scratch.path(name);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/make-long-file.ts");
     let made = Command::new("npx")
         .arg("tsx")
-        .arg(script)
+        .arg("bindings/make-long-file.ts")
         .arg(&path)
         .args(lengths.iter().map(u64::to_string))
         .current_dir(repository("."))
