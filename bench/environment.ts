@@ -30,7 +30,8 @@ export function environment(folder: string, peers: PythonPeers): Environment {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     memory: Math.round(totalmem() / 2 ** 30),
-    system: `${systemName()} ${release()}`,
+    // Without what a distribution or a cloud adds to the version.
+    system: `${systemName()} ${release().replace(/-.*/, '')}`,
     fileSystem: fileSystemOf(folder),
     node: process.version,
     library: JSON.parse(manifest).version,
