@@ -1,7 +1,5 @@
 /** What the thread that saves and the thread that writes say to each other. */
 
-import { CheckpointError, type CheckpointErrorCode } from '../error.js'
-
 /** A part of some bytes that goes on with the checksum of a segment. Positions in bytes. */
 export interface ChecksumPart {
   readonly segment: number
@@ -30,38 +28,3 @@ export type SinkRequest =
   /** Answered with the durability. */
   | { readonly call: 'commit' }
   | { readonly call: 'abort' }
-
-/** An answer; `id` is that of the request. */
-export interface SinkReply {
-  readonly id: number
-  readonly value?: unknown
-  readonly error?: PlainError
-}
-
-/** An error as it crosses between threads, where its class and `code` would be lost. */
-export interface PlainError {
-  readonly message: string
-  readonly code?: string
-  readonly path?: string
-  readonly cause?: PlainError
-}
-
-export function toPlainError(error: unknown): PlainError {
-  if (!(error instanceof Error)) return { message: String(error) }
-  const { message, code, path, cause } = error as Error & { code?: string; path?: string }
-  return {
-    message,
-    ...(code === undefined ? {} : { code }),
-    ...(path === undefined ? {} : { path }),
-    ...(cause === undefined ? {} : { cause: toPlainError(cause) }),
-  }
-}
-
-export function fromPlainError({ message, code, path, cause }: PlainError): Error {
-  const options = cause === undefined ? {} : { cause: fromPlainError(cause) }
-  if (code?.startsWith('CKPT_')) {
-    const fields = path === undefined ? options : { ...options, path }
-    return new CheckpointError(code as CheckpointErrorCode, message, fields)
-  }
-  return Object.assign(new Error(message, options), code === undefined ? {} : { code })
-}

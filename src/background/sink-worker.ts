@@ -3,11 +3,11 @@
  * their checksums, so that a trainer that keeps its own thread busy holds up neither.
  */
 
-import { parentPort } from 'node:worker_threads'
 import { crc32 } from '../format/checksum.js'
 import { FileSink } from '../io/file-sink.js'
 import { type FileSystem, nodeFileSystem } from '../io/filesystem.js'
-import { type SinkReply, type SinkRequest, toPlainError } from './sink-protocol.js'
+import { answerCalls } from '../io/thread.js'
+import type { SinkRequest } from './sink-protocol.js'
 
 let sink: FileSink | undefined
 let temporary: string | undefined
@@ -54,18 +54,11 @@ async function run(request: SinkRequest): Promise<unknown> {
   }
 }
 
-// One after the other, in the order in which they were asked for.
-let queue = Promise.resolve()
-
-parentPort?.on('message', ({ id, request }: { id: number; request: SinkRequest }) => {
-  queue = queue.then(async () => {
-    let reply: SinkReply
-    try {
-      reply = { id, value: await run(request) }
-    } catch (error) {
-      failure ??= { error }
-      reply = { id, error: toPlainError(error) }
-    }
-    parentPort?.postMessage(reply)
-  })
+answerCalls(async (request: SinkRequest) => {
+  try {
+    return await run(request)
+  } catch (error) {
+    failure ??= { error }
+    throw error
+  }
 })

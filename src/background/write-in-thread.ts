@@ -11,11 +11,12 @@ import { crc32 } from '../format/checksum.js'
 import { encode, type UnsealedMetadata } from '../format/encode.js'
 import { gapBytes } from '../format/layout.js'
 import type { Durability } from '../io/sink.js'
+import { ThreadEndedError } from '../io/thread.js'
 import { assertLittleEndian } from '../read-metadata.js'
 import { nextTurn } from '../segment-reader.js'
 import type { Module, Optimizer } from '../state.js'
 import type { SaveOptions, SaveReport } from '../write-checkpoint.js'
-import { type SinkThread, ThreadEndedError } from './sink-thread.js'
+import type { SinkThread } from './sink-thread.js'
 import { StagedWriter } from './staged-writer.js'
 import { PIECE_LENGTH, type StagingArea } from './staging-area.js'
 
@@ -51,6 +52,7 @@ export async function writeInThread(
   let temporary: string | undefined
   let committing = false
   try {
+    thread.start()
     const begun = thread.call({ call: 'begin', path, length: total, durable }).then((created) => {
       temporary = created as string
     })

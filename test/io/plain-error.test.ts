@@ -1,6 +1,6 @@
 import test from 'ava'
-import { fromPlainError, toPlainError } from '../../src/background/sink-protocol.js'
 import { CheckpointError } from '../../src/error.js'
+import { fromPlainError, toPlainError } from '../../src/io/plain-error.js'
 
 const sent = (error: unknown) => fromPlainError(structuredClone(toPlainError(error)))
 

@@ -1,0 +1,122 @@
+/**
+ * Another thread, and calls to it. It runs a script that answers with `answerCalls`; if it dies, the
+ * calls that it was at fail, and it can be started anew.
+ */
+
+import { parentPort, Worker } from 'node:worker_threads'
+import { fromPlainError, type PlainError, toPlainError } from './plain-error.js'
+
+interface Call {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** The thread ended in the middle of a call: what it had open is gone, and so is what it knew. */
+export class ThreadEndedError extends Error {
+  override readonly name = 'ThreadEndedError'
+}
+
+/** A worker with the calls that it has not answered. Of each its own: an end is that of one worker. */
+interface Crew {
+  readonly worker: Worker
+  readonly calls: Map<number, Call>
+}
+
+/** An answer; `id` is that of the request. */
+interface Reply {
+  readonly id: number
+  readonly value?: unknown
+  readonly error?: PlainError
+}
+
+export class Thread<Request> {
+  readonly #script: URL
+  readonly #name: string
+  #crew: Crew | undefined
+  #ended: ThreadEndedError | undefined
+  #lastId = 0
+
+  /** `name` stands in messages: "the thread that writes". */
+  constructor(script: URL, name: string) {
+    this.#script = script
+    this.#name = name
+  }
+
+  /** Starts the thread where there is none. */
+  start(): void {
+    this.#crew ??= this.#newCrew()
+  }
+
+  /**
+   * Calls are answered one after the other. Rejects with what the script threw, or, also where the
+   * thread has not been started, with a ThreadEndedError.
+   */
+  async call(request: Request): Promise<unknown> {
+    const crew = this.#crew
+    // A new thread would know nothing of what the old one had begun.
+    if (crew === undefined) throw this.#ended ?? new ThreadEndedError('there is no thread')
+    const { worker, calls } = crew
+    const id = ++this.#lastId
+    return new Promise((resolve, reject) => {
+      calls.set(id, { resolve, reject })
+      // While there is work the process stays; an idle thread does not keep it.
+      worker.ref()
+      worker.postMessage({ id, request })
+    })
+  }
+
+  /** Ends the thread. Nothing may be under way. */
+  async close(): Promise<void> {
+    const worker = this.#crew?.worker
+    this.#crew = undefined
+    await worker?.terminate()
+  }
+
+  #newCrew(): Crew {
+    // Not the trainer's own options (loaders, a debugger): our scripts need none of them.
+    const worker = new Worker(this.#script, { execArgv: [] })
+    const crew: Crew = { worker, calls: new Map() }
+    const { calls } = crew
+    worker.unref()
+    worker.on('message', ({ id, value, error }: Reply) => {
+      const call = calls.get(id)
+      calls.delete(id)
+      if (calls.size === 0) worker.unref()
+      if (error === undefined) call?.resolve(value)
+      else call?.reject(fromPlainError(error))
+    })
+    const end = (error: ThreadEndedError): void => {
+      if (this.#crew === crew) {
+        this.#crew = undefined
+        this.#ended = error
+      }
+      for (const [id, call] of calls) {
+        calls.delete(id)
+        call.reject(error)
+      }
+    }
+    worker.on('error', (cause) => {
+      end(new ThreadEndedError(`${this.#name} ended (${String(cause)})`, { cause }))
+    })
+    worker.on('exit', (code) => {
+      end(new ThreadEndedError(`${this.#name} ended (code ${code})`))
+    })
+    return crew
+  }
+}
+
+/** In the thread's own script: answers calls, one after the other, in the order in which they came. */
+export function answerCalls<Request>(answer: (request: Request) => unknown): void {
+  let queue = Promise.resolve()
+  parentPort?.on('message', ({ id, request }: { id: number; request: Request }) => {
+    queue = queue.then(async () => {
+      let reply: Reply
+      try {
+        reply = { id, value: await answer(request) }
+      } catch (error) {
+        reply = { id, error: toPlainError(error) }
+      }
+      parentPort?.postMessage(reply)
+    })
+  })
+}
