@@ -3,16 +3,15 @@
  * in one go, in long pieces of which several are on their way while one is checked.
  */
 
+import { checkTogether } from './check-together.js'
 import type { CheckpointError } from './error.js'
+import { piecesOf } from './io/pieces.js'
 import type { Source } from './io/source.js'
-import { nextTurn, type SegmentReader, type Tick } from './segment-reader.js'
+import type { SegmentReader, Tick } from './segment-reader.js'
 
-// Bytes that are read, or looked at, at once. With four on their way the page cache gives 8 GB/s on two
-// cores, and pieces of 1 MiB a third less (Xeon at 2.6 GHz, Linux 6.18).
-const PIECE = 4 * 1024 * 1024
-
-// Bytes below which mapped ones are looked at where they are: a read takes a turn in another thread.
-const SHORT = 1024 * 1024
+// Bytes from which a second thread is worth its start: one thread takes a tenth of a second for a
+// gigabyte of them in the page cache.
+const WORTH_A_HELPER = 256 * 1024 * 1024
 
 /** Segments that lie side by side. Positions in bytes from the start of the file. */
 interface Run {
@@ -51,6 +50,10 @@ async function* checkRun(
   { source, start, end, readers }: Run,
   tick: Tick | undefined,
 ): AsyncGenerator<CheckpointError> {
+  if (end - start >= WORTH_A_HELPER && source.helpers !== undefined) {
+    yield* checkTogether(source, readers, tick)
+    return
+  }
   const checks = readers.map((reader) => reader.beginCheck())[Symbol.iterator]()
   let check = checks.next().value
   const next = (): CheckpointError | undefined => {
@@ -58,8 +61,8 @@ async function* checkRun(
     check = checks.next().value
     return fault
   }
-  for await (const piece of piecesOf(source, start, end)) {
-    let rest = piece
+  for await (const { bytes } of piecesOf(source, [{ start, end }])) {
+    let rest = bytes
     while (check !== undefined) {
       const { taken, ofSegment } = check.take(rest)
       rest = rest.subarray(taken)
@@ -73,52 +76,5 @@ async function* checkRun(
   while (check !== undefined) {
     const fault = next()
     if (fault !== undefined) yield fault
-  }
-}
-
-/** A range of the source in pieces, each good until the next one is asked for. */
-function piecesOf(source: Source, start: number, end: number): AsyncGenerator<Uint8Array> {
-  const mapped = source.peek(start, 0) !== undefined
-  const together = source.readsAtOnce !== undefined && end - start >= SHORT
-  return mapped && !together ? piecesInPlace(source, start, end) : piecesRead(source, start, end)
-}
-
-async function* piecesInPlace(
-  source: Source,
-  start: number,
-  end: number,
-): AsyncGenerator<Uint8Array> {
-  for (let at = start; at < end; ) {
-    const piece = source.peek(at, Math.min(PIECE, end - at))!
-    yield piece
-    at += piece.byteLength
-    if (at < end) await nextTurn()
-  }
-}
-
-/** Reads ahead, as much at once as the source can. */
-async function* piecesRead(source: Source, start: number, end: number): AsyncGenerator<Uint8Array> {
-  let next = start
-  const ahead: { readonly bytes: Uint8Array; readonly reading: Promise<void> }[] = []
-  const read = (buffer: Uint8Array): void => {
-    const bytes = buffer.subarray(0, Math.min(buffer.byteLength, end - next))
-    const reading = source.read(bytes, next)
-    // Looked at when it has its turn.
-    reading.catch(() => {})
-    ahead.push({ bytes, reading })
-    next += bytes.byteLength
-  }
-  try {
-    for (let i = 0; i < (source.readsAtOnce ?? 1) && next < end; i++) {
-      read(new Uint8Array(Math.min(PIECE, end - next)))
-    }
-    for (let first = ahead.shift(); first !== undefined; first = ahead.shift()) {
-      await first.reading
-      yield first.bytes
-      if (next < end) read(new Uint8Array(first.bytes.buffer))
-    }
-  } finally {
-    // Whoever gives up on the rest may close the file.
-    await Promise.allSettled(ahead.map(({ reading }) => reading))
   }
 }

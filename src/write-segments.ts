@@ -15,10 +15,10 @@ import { CheckpointError, quote } from './error.js'
 import { crc32 } from './format/checksum.js'
 import type { UnsealedMetadata } from './format/encode.js'
 import { gapBytes } from './format/layout.js'
+import { nextTurn } from './io/next-turn.js'
 import { LARGE, SequentialWriter } from './io/sequential-writer.js'
 import type { Sink } from './io/sink.js'
 import type { OnProgress } from './progress.js'
-import { nextTurn } from './segment-reader.js'
 
 export interface WriteOptions {
   readonly onProgress?: OnProgress

@@ -93,7 +93,7 @@ export class FileSource implements Source {
     for (let done = 0; done < target.byteLength; ) {
       const length = Math.min(MAX_READ, target.byteLength - done)
       const at = position + done
-      const { bytesRead } = await this.#call((fd) => fsRead(fd, target, done, length, at))
+      const { bytesRead } = await this.withDescriptor((fd) => fsRead(fd, target, done, length, at))
       if (bytesRead === 0) throw ended(at)
       done += bytesRead
     }
@@ -101,7 +101,7 @@ export class FileSource implements Source {
 
   async checkUnchanged(): Promise<void> {
     const before = this.#file.stat
-    const now = await this.#call((fd) => fsStat(fd, { bigint: true }))
+    const now = await this.withDescriptor((fd) => fsStat(fd, { bigint: true }))
     if (now.size !== before.size || now.mtimeNs !== before.mtimeNs) {
       throw new CheckpointError('CKPT_FILE_CHANGED', 'the file was changed while it was being read')
     }
@@ -114,7 +114,8 @@ export class FileSource implements Source {
     this.#closeIfUnused()
   }
 
-  async #call<T>(call: (fd: number) => Promise<T>): Promise<T> {
+  /** Keeps the descriptor open under `call`. Throws CKPT_CLOSED, or CKPT_READ for what the call throws. */
+  async withDescriptor<T>(call: (fd: number) => Promise<T>): Promise<T> {
     const fd = this.#fd()
     this.#pending++
     try {

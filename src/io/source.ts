@@ -9,6 +9,20 @@ export const MAX_READ = 64 * 1024 * 1024
 /** From this length on, in bytes, a read is worth its own call to the system, beside others. */
 export const LONG_READ = 256 * 1024
 
+/** A part of the bytes; positions in bytes from their start. */
+export interface Range {
+  readonly start: number
+  readonly end: number
+}
+
+/** Another thread, which makes checksums of the same bytes. */
+export interface ChecksumHelper {
+  /** The CRC-32 of each range, or undefined where they could not be made. Never rejects. */
+  checksums(ranges: readonly Range[]): Promise<readonly number[] | undefined>
+  /** Lets go of the bytes, after what it has been asked for. Never rejects. */
+  close(): Promise<void>
+}
+
 export interface Source {
   readonly kind: 'map' | 'file' | 'memory' | 'blob'
   /** Length in bytes. It does not change; a file that does is an error on the next read. */
@@ -27,6 +41,8 @@ export interface Source {
   readSync?(target: Uint8Array, position: number): void
   /** How many long reads it carries out beside each other; where it does not say, none. */
   readonly readsAtOnce?: number
+  /** Other threads, each when it is ready; undefined where it could not be had. */
+  readonly helpers?: () => readonly Promise<ChecksumHelper | undefined>[]
   /** Fills `target` from `position` on, or throws. */
   read(target: Uint8Array, position: number): Promise<void>
   /** Throws CKPT_FILE_CHANGED where the bytes may not be those that the source began with. */

@@ -1,0 +1,193 @@
+/**
+ * Checks segments together with helpers, other threads that make checksums of the same bytes: long
+ * segments are theirs once they are ready, and all that has to be taken apart is this thread's.
+ */
+
+import type { CheckpointError } from './error.js'
+import { crc32 } from './format/checksum.js'
+import { piecesOf } from './io/pieces.js'
+import { type ChecksumHelper, LONG_READ, type Range, type Source } from './io/source.js'
+import type { SegmentCheck, SegmentReader, Tick } from './segment-reader.js'
+
+// Bytes that one thread takes at once: some milliseconds, which is how long others may have to wait for
+// it in the end.
+const JOB = 32 * 1024 * 1024
+
+// Jobs that a helper has at once, so that it does not wait for the next one.
+const JOBS_AT_ONCE = 2
+
+/** What lies between long segments: short ones, and the gaps before all of them. */
+interface Between extends Range {
+  /** In reverse; gone when they have all that lies here. */
+  readonly checks: SegmentCheck[]
+}
+
+/** Bytes of a long segment alone. */
+interface Stretch extends Range {
+  readonly check: SegmentCheck
+}
+
+/** Work for whichever thread comes first. */
+interface Job {
+  readonly stretches: readonly Stretch[]
+  taken: boolean
+  /** Where a helper has it; undefined where it could not do it. */
+  helped: Promise<readonly number[] | undefined> | undefined
+}
+
+type Checksums = Map<Stretch, number>
+
+/** `readers` lie side by side in `source`, which has helpers. Like `checkSegments`. */
+export async function* checkTogether(
+  source: Source,
+  readers: readonly SegmentReader[],
+  tick: Tick | undefined,
+): AsyncGenerator<CheckpointError> {
+  const checks = readers.map((reader) => reader.beginCheck())
+  const { between, jobs } = divide(readers, checks)
+  const help = new Help(jobs)
+  help.begin(source)
+  try {
+    for await (const { range, bytes } of piecesOf(source, between)) {
+      takeInTurn(range.checks, bytes, tick)
+    }
+    const checksums: Checksums = new Map()
+    await addChecksums(checksums, source, stretchesLeft(jobs, help), tick)
+    for (const { stretches, taken, helped } of jobs) {
+      const found = await helped
+      if (found !== undefined) {
+        for (const [i, { start, end, check }] of stretches.entries()) {
+          check.takeChecksum(found[i]!, end - start)
+          tick?.(end - start)
+        }
+        continue
+      }
+      // Nobody's, or that of a helper that could not do it.
+      if (!taken || helped !== undefined) await addChecksums(checksums, source, stretches, tick)
+      for (const stretch of stretches) {
+        stretch.check.takeChecksum(checksums.get(stretch)!, stretch.end - stretch.start)
+      }
+    }
+    for (const check of checks) {
+      const fault = check.end()
+      if (fault !== undefined) yield fault
+    }
+  } finally {
+    help.end()
+  }
+}
+
+/** What the helpers do: each asks for the next job that nobody has taken. */
+class Help {
+  readonly #jobs: readonly Job[]
+  #next = 0
+  #over = false
+  #ready = false
+
+  constructor(jobs: readonly Job[]) {
+    this.#jobs = jobs
+  }
+
+  /** Whether there is a helper at work. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  begin(source: Source): void {
+    for (const helper of source.helpers?.() ?? []) void this.#use(helper)
+  }
+
+  /** Nothing more is asked for. */
+  end(): void {
+    this.#over = true
+  }
+
+  async #use(coming: Promise<ChecksumHelper | undefined>): Promise<void> {
+    const helper = await coming
+    if (helper === undefined) return
+    this.#ready = true
+    await Promise.all(Array.from({ length: JOBS_AT_ONCE }, () => this.#ask(helper)))
+    await helper.close()
+  }
+
+  async #ask(helper: ChecksumHelper): Promise<void> {
+    for (let job = this.#take(); job !== undefined; job = this.#take()) {
+      job.helped = helper.checksums(job.stretches)
+      // One that fails leaves the rest to others.
+      if ((await job.helped) === undefined) return
+    }
+  }
+
+  #take(): Job | undefined {
+    if (this.#over) return undefined
+    for (; this.#next < this.#jobs.length; this.#next++) {
+      const job = this.#jobs[this.#next]!
+      if (job.taken) continue
+      job.taken = true
+      return job
+    }
+    return undefined
+  }
+}
+
+function divide(readers: readonly SegmentReader[], checks: readonly SegmentCheck[]) {
+  const between: Between[] = []
+  const jobs: Job[] = []
+  let job: Stretch[] = []
+  let room = 0
+  let waiting: SegmentCheck[] = []
+  let { start } = readers[0]!
+  for (const [i, { offset, end, byteLength }] of readers.entries()) {
+    const check = checks[i]!
+    waiting.push(check)
+    if (byteLength < LONG_READ) continue
+    between.push({ start, end: offset, checks: waiting.reverse() })
+    waiting = []
+    start = end
+    for (let at = offset; at < end; ) {
+      if (room === 0) {
+        job = []
+        room = JOB
+        jobs.push({ stretches: job, taken: false, helped: undefined })
+      }
+      const length = Math.min(room, end - at)
+      job.push({ start: at, end: at + length, check })
+      at += length
+      room -= length
+    }
+  }
+  between.push({ start, end: readers.at(-1)!.end, checks: waiting.reverse() })
+  return { between, jobs }
+}
+
+/** Until there is a helper, what nobody has taken; and it is taken then. */
+function* stretchesLeft(jobs: readonly Job[], help: Help): Generator<Stretch> {
+  for (const job of jobs) {
+    if (help.ready) return
+    if (job.taken) continue
+    job.taken = true
+    yield* job.stretches
+  }
+}
+
+/** Gives bytes to the checks that are not complete yet, one after the other. */
+function takeInTurn(checks: SegmentCheck[], bytes: Uint8Array, tick: Tick | undefined): void {
+  for (let rest = bytes; rest.byteLength > 0; ) {
+    const { taken, ofSegment } = checks.at(-1)!.take(rest)
+    rest = rest.subarray(taken)
+    if (ofSegment > 0) tick?.(ofSegment)
+    if (checks.at(-1)!.complete) checks.pop()
+  }
+}
+
+async function addChecksums(
+  checksums: Checksums,
+  source: Source,
+  stretches: Iterable<Stretch>,
+  tick: Tick | undefined,
+): Promise<void> {
+  for await (const { range, bytes } of piecesOf(source, stretches)) {
+    checksums.set(range, crc32(bytes, checksums.get(range)))
+    tick?.(bytes.byteLength)
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * CRC-32 of two stretches of bytes from the CRC-32 of each, so that a long one can be made in parts. The
+ * CRC is a remainder of polynomials over GF(2), and a stretch moves what stands before it by as many
+ * zero bits as it is long: the first CRC times x^(8 n), modulo the polynomial (as in zlib 1.2.12's
+ * crc32_combine). Polynomials are 32 bits, with x^0 in the highest.
+ */
+
+const POLYNOMIAL = 0xedb88320
+
+/** a * b modulo the polynomial. `a` is not 0. */
+function multiply(a: number, b: number): number {
+  let product = 0
+  for (let bit = 1 << 31; ; bit >>>= 1) {
+    if (a & bit) {
+      product ^= b
+      if ((a & (bit - 1)) === 0) return product
+    }
+    b = b & 1 ? (b >>> 1) ^ POLYNOMIAL : b >>> 1
+  }
+}
+
+/** x^(8 * 2^k) for k from 0 to 52: as many as a length in bytes has bits. */
+const powers = new Int32Array(53)
+// x^8, the factor of one byte.
+powers[0] = 1 << 23
+for (let k = 1; k < powers.length; k++) powers[k] = multiply(powers[k - 1]!, powers[k - 1]!)
+
+/** CRC-32 of A followed by B, where B is `length` bytes long. Takes a microsecond or two. */
+export function combineCrc32(crcOfA: number, crcOfB: number, length: number): number {
+  let moved = crcOfA
+  for (let k = 0, rest = length; rest > 0; k++, rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) moved = multiply(powers[k]!, moved)
+  }
+  return (moved ^ crcOfB) >>> 0
+}
