@@ -1,17 +1,30 @@
 /**
  * Copies bytes into a staging area, one after the other, and has another thread write them and make
- * the checksums of those that belong to segments.
+ * the checksums of those that belong to segments. The other thread begins when everything has been
+ * copied, or when there is no more room: it would take memory bandwidth from the copies, for which a
+ * trainer waits.
  */
 
 import type { ChecksumPart } from './sink-protocol.js'
 import type { SinkThread } from './sink-thread.js'
 import type { StagingArea } from './staging-area.js'
 
+/** A piece of the staging area that is full, or the last one. */
+interface ReadyPiece {
+  readonly piece: Uint8Array
+  readonly bytes: Uint8Array
+  /** Where they go, in bytes from the start of the file. */
+  readonly position: number
+  readonly parts: readonly ChecksumPart[]
+}
+
 export class StagedWriter {
   readonly #thread: Pick<SinkThread, 'call'>
   readonly #staging: StagingArea
   readonly #onWritten: (position: number) => void
   readonly #writes: Promise<void>[] = []
+  /** What is to be handed over. */
+  readonly #ready: ReadyPiece[] = []
   #failure: { readonly error: unknown } | undefined
   #piece: Uint8Array | undefined
   #filled = 0
@@ -43,7 +56,10 @@ export class StagedWriter {
     for (let done = 0; done < bytes.byteLength; ) {
       if (this.#piece === undefined) {
         const taken = this.#staging.take()
-        if (!(taken instanceof Uint8Array)) return this.#appendWhen(taken, bytes, done, segment)
+        if (!(taken instanceof Uint8Array)) {
+          this.#handOver()
+          return this.#appendWhen(taken, bytes, done, segment)
+        }
         this.#piece = taken
       }
       const start = this.#filled
@@ -52,18 +68,20 @@ export class StagedWriter {
       this.#filled += length
       done += length
       if (segment !== undefined) this.#parts.push({ segment, start, end: this.#filled })
-      if (this.#filled === this.#piece.byteLength) this.#post()
+      if (this.#filled === this.#piece.byteLength) this.#endPiece()
     }
     return undefined
   }
 
   /** Hands over what has been copied. */
   flush(): void {
-    if (this.#filled > 0) this.#post()
+    if (this.#filled > 0) this.#endPiece()
+    this.#handOver()
   }
 
   /** Hands back the memory of what was not handed over: of no use where the save has failed. */
   release(): void {
+    for (const { piece } of this.#ready.splice(0)) this.#staging.give(piece)
     if (this.#piece !== undefined) this.#staging.give(this.#piece)
     this.#piece = undefined
     this.#filled = 0
@@ -87,21 +105,26 @@ export class StagedWriter {
     await this.append(bytes.subarray(done), segment)
   }
 
-  #post(): void {
+  #endPiece(): void {
     const piece = this.#piece!
     const bytes = piece.subarray(0, this.#filled)
-    const end = this.#position + this.#filled
-    const written = this.#thread
-      .call({ call: 'write', bytes, position: this.#position, parts: this.#parts })
-      .then(() => this.#onWritten(end))
-      .catch((error: unknown) => {
-        this.#failure ??= { error }
-      })
-      .finally(() => this.#staging.give(piece))
-    this.#writes.push(written)
-    this.#position = end
+    this.#ready.push({ piece, bytes, position: this.#position, parts: this.#parts })
+    this.#position += this.#filled
     this.#piece = undefined
     this.#filled = 0
     this.#parts = []
+  }
+
+  #handOver(): void {
+    for (const { piece, bytes, position, parts } of this.#ready.splice(0)) {
+      const written = this.#thread
+        .call({ call: 'write', bytes, position, parts })
+        .then(() => this.#onWritten(position + bytes.byteLength))
+        .catch((error: unknown) => {
+          this.#failure ??= { error }
+        })
+        .finally(() => this.#staging.give(piece))
+      this.#writes.push(written)
+    }
   }
 }

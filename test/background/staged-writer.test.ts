@@ -128,3 +128,25 @@ test('a writer that is given up hands its memory back', async (t) => {
   writer.release()
   t.true(area.take() instanceof Uint8Array)
 })
+
+test('nothing is written while there is something to copy and room for it', async (t) => {
+  const thread = new FakeThread()
+  const writer = new StagedWriter(thread, new StagingArea(3 * PIECE_LENGTH), 0)
+  t.is(writer.append(numbered(3 * PIECE_LENGTH)), undefined)
+  t.deepEqual(thread.positions, [])
+  const waiting = writer.append(numbered(1))
+  t.deepEqual(thread.positions, [0, PIECE_LENGTH, 2 * PIECE_LENGTH])
+  thread.answer()
+  await waiting
+  writer.flush()
+  t.is(thread.positions.length, 4)
+})
+
+test('memory that has not been handed over when a writer is given up comes back', async (t) => {
+  const area = new StagingArea(2 * PIECE_LENGTH)
+  const writer = new StagedWriter(new FakeThread(), area, 0)
+  writer.append(numbered(PIECE_LENGTH + 10))
+  writer.release()
+  t.true(area.take() instanceof Uint8Array)
+  t.true(area.take() instanceof Uint8Array)
+})
