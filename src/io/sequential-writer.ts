@@ -12,6 +12,12 @@ const GATHER = 1024 * 1024
 /** From this length on, in bytes, a piece is written from where it is. */
 export const LARGE = 64 * 1024
 
+// What has been gathered before a large piece comes is copied out of the memory for gathering where it
+// is shorter than one, rather than to hold on to all of that memory; and so many bytes of such copies may
+// wait to be written. Else whoever hands over large tensors with small ones and gaps between them would
+// wait for the sink, and not get to its checksums.
+const COPIES = 8 * 1024 * 1024
+
 const QUEUE_TRIM = 1024
 
 /** Bytes on their way to the sink. */
@@ -19,8 +25,8 @@ interface Piece {
   readonly bytes: Uint8Array
   readonly byteLength: number
   readonly position: number
-  /** Memory of the writer's own. */
-  readonly gathered: boolean
+  /** Memory of the writer's own: a buffer for gathering, or a copy out of one. */
+  readonly own: 'buffer' | 'copy' | undefined
   readonly lost: (() => Error) | undefined
 }
 
@@ -49,6 +55,8 @@ export class SequentialWriter {
   #count = 0
   readonly #free: Uint8Array[] = []
   #allocated = 0
+  /** Bytes of copies that have not been written. */
+  #copied = 0
   #whenFree: (() => void) | undefined
 
   /**
@@ -74,7 +82,7 @@ export class SequentialWriter {
     this.#throwFailure()
     if (bytes.byteLength >= LARGE) {
       this.flush()
-      this.#hand(bytes, false, lost)
+      this.#hand(bytes, undefined, lost)
       return undefined
     }
     if (this.#count + bytes.byteLength > GATHER) this.flush()
@@ -93,11 +101,15 @@ export class SequentialWriter {
   /** Hands over what has been gathered. */
   flush(): void {
     if (this.#count === 0) return
-    const gathered = this.#gathered!
-    const count = this.#count
-    this.#gathered = undefined
+    const bytes = this.#gathered!.subarray(0, this.#count)
     this.#count = 0
-    this.#hand(gathered.subarray(0, count), true, undefined)
+    if (bytes.byteLength < LARGE && this.#copied + bytes.byteLength <= COPIES) {
+      this.#copied += bytes.byteLength
+      this.#hand(bytes.slice(), 'copy', undefined)
+    } else {
+      this.#gathered = undefined
+      this.#hand(bytes, 'buffer', undefined)
+    }
   }
 
   /**
@@ -118,9 +130,9 @@ export class SequentialWriter {
     await Promise.all(this.#underWay.values())
   }
 
-  #hand(bytes: Uint8Array, gathered: boolean, lost: (() => Error) | undefined): void {
+  #hand(bytes: Uint8Array, own: Piece['own'], lost: (() => Error) | undefined): void {
     const { byteLength } = bytes
-    this.#queue.push({ bytes, byteLength, position: this.#position, gathered, lost })
+    this.#queue.push({ bytes, byteLength, position: this.#position, own, lost })
     this.#position += byteLength
     this.#begin()
   }
@@ -153,7 +165,8 @@ export class SequentialWriter {
       this.#underWay.delete(piece)
       this.#fail(error)
     }
-    if (piece.gathered) this.#giveFree(piece.bytes)
+    if (piece.own === 'buffer') this.#giveFree(piece.bytes)
+    if (piece.own === 'copy') this.#copied -= piece.byteLength
     this.#begin()
   }
 

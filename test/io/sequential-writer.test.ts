@@ -203,6 +203,32 @@ test('memory for what is gathered does not grow with what is appended', async (t
   t.is(buffers.size, 3)
 })
 
+test('large pieces with small ones between them are all taken at once, up to a limit', async (t) => {
+  const large = new Uint8Array(LARGE)
+  const small = new Uint8Array(LARGE - 1).fill(3)
+  const pairs = 200
+  const sink = new SlowSink(pairs * (large.length + small.length), 1)
+  const writer = new SequentialWriter(sink, 0)
+  let taken = 0
+  let waits = 0
+  for (let i = 0; i < pairs; i++) {
+    const waiting = writer.append(small)
+    if (waiting === undefined) {
+      if (waits === 0) taken += small.length
+    } else {
+      waits++
+      await waiting
+    }
+    writer.append(large)
+  }
+  // 8 MiB of copies, and the memory for gathering.
+  t.true(taken > 8_000_000 && taken < 9_000_000, String(taken))
+  t.true(waits > 0)
+  writer.flush()
+  await writer.written()
+  t.is(sink.bytes.filter((byte) => byte === 3).length, pairs * small.length)
+})
+
 test('nothing is written where there is nothing to write', async (t) => {
   const sink = new SlowSink(0, 0)
   const writer = new SequentialWriter(sink, 0)
