@@ -1,8 +1,8 @@
 /** Lets timers, input and signals have their turn. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
+    /* c8 ignore next 2 -- browsers have no setImmediate, and coverage is taken in Node. */
     if (typeof setImmediate === 'function') setImmediate(resolve)
-    /* c8 ignore next -- browsers have no setImmediate; test/browser runs this there. */
     else setTimeout(resolve, 0)
   })
 }
