@@ -14,14 +14,15 @@ if (group === undefined)
   throw new Error(`MUTATION_GROUP is one of ${Object.keys(groups).join(', ')}`)
 
 export default {
-  testRunner: 'command',
-  commandRunner: { command: `npx ava --fail-fast ${group.tests.join(' ')}` },
+  plugins: ['./scripts/mutation-runner.mjs'],
+  testRunner: 'in-process',
+  testRunnerNodeArgs: ['--import=tsx'],
   mutate: group.mutate,
   mutator: { excludedMutations: ['StringLiteral'] },
   concurrency: 1,
   checkers: [],
-  timeoutMS: 20_000,
-  ignorePatterns: ['bindings', 'dist', 'reports', '*.ckpt', '!test/**/*.ckpt'],
+  timeoutMS: 5_000,
+  ignorePatterns: ['bindings', 'dist', 'reports', 'docs', '*.ckpt', '!test/**/*.ckpt'],
   reporters: ['json', 'clear-text'],
   clearTextReporter: { allowColor: false, logTests: false, allowEmojis: false },
   jsonReporter: { fileName: `reports/mutation/${name}.json` },
