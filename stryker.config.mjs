@@ -22,8 +22,10 @@ export default {
   concurrency: 1,
   checkers: [],
   timeoutMS: 5_000,
+  // Of the first run, which counts what each test reaches and so takes several times as long.
+  timeoutFactor: 0.5,
   ignorePatterns: ['bindings', 'dist', 'reports', 'docs', '*.ckpt', '!test/**/*.ckpt'],
-  reporters: ['json', 'clear-text'],
+  reporters: ['json', 'clear-text', 'progress-append-only'],
   clearTextReporter: { allowColor: false, logTests: false, allowEmojis: false },
   jsonReporter: { fileName: `reports/mutation/${name}.json` },
   tempDirName: '.stryker-tmp',

@@ -54,7 +54,7 @@ export function readHead(start: Uint8Array, fileLength: number): Head {
   }
   const head = start.subarray(0, HEAD_LENGTH)
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
-  const within = (at: number, length: number): boolean => at >= 0 && at + length <= head.length
+  const within = (at: number, length: number): boolean => at + length <= head.length
 
   // A head that does not hold together is a file cut short where the file is short, else a bad one.
   const bad = (what: string, offset: number): CheckpointError =>

@@ -52,7 +52,7 @@ export class NameIndex {
     const position = this.#position(index)
     const start = position + 4
     const length = this.#view.getUint32(position, true)
-    const hash = hashOf(this.#bytes, start, length)
+    const hash = hashOf(this.#bytes, start, length, SEED)
     this.#hashes[index] = hash
     if (this.#strings !== undefined) return this.#addString(index)
     let at = hash & this.#mask
@@ -71,7 +71,7 @@ export class NameIndex {
     // Half of a surrogate pair is no text, though an encoder makes some of it.
     if (!name.isWellFormed()) return -1
     const bytes = encoder.encode(name)
-    const hash = hashOf(bytes, 0, bytes.byteLength)
+    const hash = hashOf(bytes, 0, bytes.byteLength, SEED)
     let at = hash & this.#mask
     for (let entry = this.#table[at]!; entry !== 0; entry = this.#table[at]!) {
       if (this.#isName(entry - 1, hash, bytes, 0, bytes.byteLength)) return entry - 1
@@ -109,8 +109,8 @@ export class NameIndex {
 }
 
 /** MurmurHash3 (Appleby), 32 bits: four bytes a step, since names of a module differ late. */
-function hashOf(bytes: Uint8Array, start: number, length: number): number {
-  let hash = SEED
+export function hashOf(bytes: Uint8Array, start: number, length: number, seed: number): number {
+  let hash = seed
   let at = start
   for (const end = start + length - 3; at < end; at += 4) {
     const word =

@@ -8,22 +8,8 @@ import { CheckpointError } from '../error.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-// Up to this length text is tried as ASCII first: names are short, and a decoder's call costs more
-// than their bytes.
-const SHORT = 64
-
 /** Decodes UTF-8, or throws CKPT_FORMAT with rule `text.utf8`; `what` names it in the message. */
 export function decodeText(bytes: Uint8Array, what: string): string {
-  if (bytes.length <= SHORT) {
-    let text = ''
-    let i = 0
-    for (; i < bytes.length; i++) {
-      const byte = bytes[i]!
-      if (byte > 0x7f) break
-      text += String.fromCharCode(byte)
-    }
-    if (i === bytes.length) return text
-  }
   try {
     return decoder.decode(bytes)
   } catch (cause) {

@@ -228,6 +228,18 @@ test('no byte outside of the metadata is read', async (t) => {
   t.deepEqual(decode(watchedBytes(metadata)), decode(metadata))
 })
 
+test('lists and maps come back with what they hold, in its order', (t) => {
+  const attributes = {
+    empty: [],
+    betas: [0.9, 0.999],
+    groups: [{ z: 1, a: [null, true, 'text', -1] }, {}, [[], [2n ** 64n - 1n]]],
+  }
+  const { model } = decode(seal(modelContent([], attributes)))
+  t.deepEqual(model.attributes, attributes)
+  const [first] = model.attributes.groups as { [key: string]: unknown }[]
+  t.deepEqual(Object.keys(first!), ['z', 'a'])
+})
+
 test('the progress alone is the same as with all the rest, and as strict', async (t) => {
   const file = await sampleFile()
   t.deepEqual(decodeProgress(file), decode(file).progress)

@@ -89,6 +89,18 @@ test('a file that ends right after its identifier was cut short', (t) => {
   }
 })
 
+test('of a file that ends later, it is told what does not lie within it', (t) => {
+  const root = short[0]!
+  for (let length = 12; length < root + 4; length++) {
+    const error = t.throws(() => head(short.subarray(0, length)), {
+      instanceOf: CheckpointError,
+      code: 'CKPT_FILE_LENGTH',
+      message: `the file was cut short or is damaged: the root table does not lie within its ${length} bytes`,
+    })
+    t.is(error.actual, length)
+  }
+})
+
 /** A safetensors file whose header is `length` bytes long. */
 function safetensors(length: number): Uint8Array {
   const bytes = new Uint8Array(64).fill(0x20)
@@ -119,6 +131,11 @@ const strangers: readonly (readonly [what: string, bytes: Uint8Array, hint: RegE
   ['text', ascii('Hello, world!'), /not LWCK$/],
   ['text that begins with the first letter of a zip', ascii('Plain text.'), /not LWCK$/],
   ['text with the second letter of a zip', ascii('OK, so be it'), /not LWCK$/],
+  ['text with the second byte of a pickle', ascii('a\x02, or so'), /not LWCK$/],
+  ['text with the end of the first line of HDF5', ascii('OHDF\r\n\x1a\n'), /not LWCK$/],
+  ['text with a brace where safetensors has one', ascii('struct A{};'), /not LWCK$/],
+  ['a header of 2^48 bytes, too long for safetensors', safetensors(2 ** 48), /not LWCK$/],
+  ['a header of 2^56 bytes, too long for safetensors', safetensors(2 ** 56), /not LWCK$/],
   ['a pickle of a protocol that is not there yet', ascii('\x80\x06\x95\x03\0\0\0\0'), /not LWCK$/],
   ['bytes that begin like a pickle', ascii('\x80\x01\x04\0\0\0\0\0'), /not LWCK$/],
 ]
@@ -309,7 +326,7 @@ const cases: readonly Case[] = [
         p.view.setUint16(p.root.entry(name), HEAD_LENGTH - p.root.at, true)
       },
       code: 'CKPT_FORMAT',
-      fields: { rule: 'head' },
+      fields: { rule: 'head', offset: new Patch(long).root.entry(name) },
       message: new RegExp(`^${name} does not lie within`),
     },
   ]),
@@ -386,6 +403,13 @@ test('a head may be as tight as its fields allow, and metadata may end with its 
     t.throws(() => head(tightHead(31)), { instanceOf: CheckpointError, code: 'CKPT_FORMAT' }),
     { rule: 'metadata_length', offset: 28 },
   )
+})
+
+test('metadata shorter than any FlatBuffer is told by its length, and else by what it lacks', (t) => {
+  const refused = (length: number) =>
+    t.throws(() => head(tightHead(length)), { instanceOf: CheckpointError, code: 'CKPT_FORMAT' })
+  t.is(refused(11).actual, 11)
+  t.is(refused(12).message, 'the checksum of the metadata lies behind it')
 })
 
 test('a file as long as a head is long enough to be told bad, and not cut short', (t) => {

@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { ByteBuffer } from 'flatbuffers'
-import { NameIndex } from '../../src/format/name-index.js'
+import { hashOf, NameIndex } from '../../src/format/name-index.js'
 import { CURIOUS_NAMES } from './contents.js'
 
 /** An index of names that stand one behind the other, as FlatBuffers has strings. */
@@ -68,6 +68,46 @@ test('half of a surrogate pair is not the replacement character that an encoder 
   index.addNext()
   t.is(index.indexOf('\ufffd'), 0)
   t.is(index.indexOf('\ud800'), -1)
+})
+
+test('the hash is MurmurHash3 with 32 bits, wherever in memory the bytes are', (t) => {
+  // Published vectors.
+  for (const [text, seed, hash] of [
+    ['', 0, 0],
+    ['', 1, 0x514e28b7],
+    ['', 0xffffffff, 0x81f16f39],
+    ['a', 0x9747b28c, 0x7fa09ea6],
+    ['ab', 0x9747b28c, 0x74875592],
+    ['abc', 0x9747b28c, 0xc84a62dd],
+    ['abcd', 0x9747b28c, 0xf0478627],
+    ['test', 0x9747b28c, 0x704b81dc],
+    ['Hello, world!', 0x9747b28c, 0x24884cba],
+    ['The quick brown fox jumps over the lazy dog', 0x9747b28c, 0x2fa826cd],
+  ] as const) {
+    const bytes = new TextEncoder().encode(text)
+    for (const before of [0, 1, 6]) {
+      const memory = new Uint8Array(before + bytes.length + 7).fill(0xff)
+      memory.set(bytes, before)
+      t.is(hashOf(memory, before, bytes.length, seed), hash, text)
+    }
+  }
+})
+
+test('of the names of a large module, a string is made of none', (t) => {
+  const names = Array.from({ length: 20_000 }, (_, i) => `layers.${i % 100}.heads.${i}.weight`)
+  const index = indexFor(names)
+  const { decode } = TextDecoder.prototype
+  let made = 0
+  TextDecoder.prototype.decode = function (...bytes) {
+    made++
+    return decode.apply(this, bytes)
+  }
+  t.teardown(() => {
+    TextDecoder.prototype.decode = decode
+  })
+  for (const name of names) if (!index.addNext()) t.fail(name)
+  for (const [i, name] of names.entries()) if (index.indexOf(name) !== i) t.fail(name)
+  t.is(made, 0)
 })
 
 // MurmurHash3 takes four bytes a step. Two steps whose mixed words differ by these bits come to the same,

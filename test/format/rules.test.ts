@@ -272,6 +272,7 @@ const cases: readonly BrokenRule[] = [
     what: 'a short file without data',
     change: (p) => tensorOf(p, 'weight').drop('data'),
     fields: { ...at('model', 'weight'), expected: offsets.weight - 4, actual: null },
+    message: /^the data of "weight" is not what its offset says/,
   },
   {
     rule: 'tensor.data',
@@ -307,6 +308,7 @@ for (const length of [1, 59, 64, 1000]) {
     t.is(error!.rule, 'file_length')
     t.is(error!.expected, offsets.end)
     t.is(error!.actual, offsets.end + length)
+    t.is(error!.message, `the file has ${length} bytes that belong to nothing`)
   })
 }
 
@@ -330,6 +332,7 @@ test('data in a file of 2 GiB or more is refused as tensor.data', (t) => {
   const error = t.throws(() => checkRules(metadata()), {
     instanceOf: CheckpointError,
     code: 'CKPT_FORMAT',
+    message: '"large" has data, which a file of 2 GiB or more cannot have',
   })
   t.like(error, { rule: 'tensor.data', state: 'model', tensor: 'large', expected: null })
   t.is(error.actual, free + 64)

@@ -14,7 +14,7 @@ test('any text comes back from its UTF-8 as it was', (t) => {
   )
 })
 
-test('around the length up to which ASCII is read byte by byte, nothing changes', (t) => {
+test('text comes back whatever its length is, and wherever in it a character takes more bytes', (t) => {
   for (let length = 60; length < 70; length++) {
     for (const last of ['a', 'é', '𝛉']) {
       const text = 'x'.repeat(length) + last
