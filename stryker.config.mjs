@@ -20,6 +20,7 @@ export default {
   mutate: group.mutate,
   mutator: { excludedMutations: ['StringLiteral'] },
   concurrency: 1,
+  maxTestRunnerReuse: group.runs ?? 0,
   checkers: [],
   timeoutMS: 5_000,
   // Of the first run, which counts what each test reaches and so takes several times as long.

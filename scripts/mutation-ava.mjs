@@ -13,6 +13,7 @@ export default function test(title, run, ...args) {
   collected.tests.push({ id: `${collected.file}: ${title}`, title, run: (t) => run(t, ...args) })
 }
 test.serial = test
+test.skip = () => {}
 
 /** Runs a test and what it has to leave behind it; throws what failed. */
 export async function runTest({ title, run }) {

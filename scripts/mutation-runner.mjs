@@ -77,10 +77,12 @@ class Runner {
 
   async #load() {
     if (collected.file !== '') return
-    for (const file of groups[process.env.MUTATION_GROUP].tests) {
+    const { tests, without = [] } = groups[process.env.MUTATION_GROUP]
+    for (const file of tests) {
       collected.file = file
       await import(pathToFileURL(resolve(file)).href)
     }
+    collected.tests = collected.tests.filter(({ title }) => !without.includes(title))
     if (existsSync(TIMES)) sort(JSON.parse(readFileSync(TIMES, 'utf8')))
   }
 

@@ -42,8 +42,9 @@ export function temporaryName(name: string): string {
 export async function sweepTemporaryFiles(fs: FileSystem, folder: string): Promise<void> {
   const names = await fs.readdir(folder).catch(() => [])
   for (const name of names) {
-    const [, tag, pid] = PATTERN.exec(name) ?? []
-    if (tag === undefined || pid === undefined) continue
+    const match = PATTERN.exec(name)
+    if (match === null) continue
+    const [, tag, pid] = match
     const path = join(folder, name)
     try {
       const left =

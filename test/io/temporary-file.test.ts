@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { nodeFileSystem } from '../../src/io/filesystem.js'
@@ -45,6 +47,25 @@ test('a name is at most 255 bytes long and cuts no character in two', (t) => {
   }
 })
 
+test('a name that just fits is kept whole, and one a byte longer is not', (t) => {
+  const room = 255 - Buffer.byteLength(temporaryName(''))
+  t.true(temporaryName('n'.repeat(room)).startsWith(`.${'n'.repeat(room)}.`))
+  t.true(temporaryName('n'.repeat(room + 1)).startsWith(`.${'n'.repeat(room)}.`))
+})
+
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+// A name that another release made otherwise would be one of another machine, and stay for a day.
+onLinux('the machine in a name is its host, its start and the process namespace', async (t) => {
+  const machine = [
+    hostname(),
+    await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    await fs.readlink('/proc/self/ns/pid'),
+  ]
+  const tag = createHash('sha256').update(machine.join('\n')).digest('hex').slice(0, 8)
+  t.true(temporaryName('a.ckpt').startsWith(`.a.ckpt.${tag}.${process.pid}.`))
+})
+
 test('files of processes that have ended are removed, those of living ones stay', async (t) => {
   const folder = await scratchFolder(t)
   const left = [nameOf('a.ckpt', endedProcess()), nameOf('チ'.repeat(85), endedProcess())]
@@ -52,6 +73,22 @@ test('files of processes that have ended are removed, those of living ones stay'
   for (const name of [...left, ...living]) await fs.writeFile(join(folder, name), 'bytes')
   await sweepTemporaryFiles(nodeFileSystem, folder)
   t.deepEqual((await fs.readdir(folder)).sort(), living.sort())
+})
+
+test.serial('the file of a process that may not be asked after stays: it is alive', async (t) => {
+  const folder = await scratchFolder(t)
+  const theirs = nameOf('a.ckpt', endedProcess())
+  await fs.writeFile(join(folder, theirs), 'bytes')
+  const { kill } = process
+  t.teardown(() => {
+    process.kill = kill
+  })
+  // As the system answers where the process is another user's.
+  process.kill = () => {
+    throw systemError('EPERM', 'kill')
+  }
+  await sweepTemporaryFiles(nodeFileSystem, folder)
+  t.deepEqual(await fs.readdir(folder), [theirs])
 })
 
 test('files of another machine are removed when nobody has written to them for a day', async (t) => {
