@@ -47,7 +47,7 @@ export const groups = {
     tests: ['test/io/sequential-writer.test.ts'],
   },
   'in-flight': { mutate: ['src/io/in-flight.ts'], tests: ['test/io/in-flight.test.ts'] },
-  metadata: { mutate: ['src/read-metadata.ts'], tests: ['test/load.test.ts'] },
+  metadata: { mutate: ['src/read-metadata.ts'], tests: ['test/read-metadata.test.ts'] },
   segment: {
     mutate: ['src/segment-reader.ts'],
     tests: [

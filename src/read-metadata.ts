@@ -55,7 +55,6 @@ const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** The format is little-endian, and tensors are read and written in place. */
 export function assertLittleEndian(): void {
-  /* c8 ignore next 6 -- no big-endian machine runs the tests. */
   if (!LITTLE_ENDIAN) {
     throw new CheckpointError(
       'CKPT_BIG_ENDIAN',

@@ -138,7 +138,8 @@ test('a file that is truncated while it is read is an error that says where it e
   t.teardown(() => source.close())
   fs.truncateSync(path, 600)
   const ended = { code: 'CKPT_FILE_CHANGED', message: /ended at byte 600/ }
-  await t.throwsAsync(source.read(new Uint8Array(500), 400), ended)
+  const error = await t.throwsAsync(source.read(new Uint8Array(500), 400), ended)
+  t.like(error, { offset: 600 })
   t.throws(() => source.readSync(new Uint8Array(500), 400), ended)
   // What is still there can be read.
   const target = new Uint8Array(100)
@@ -173,6 +174,31 @@ test('a file that is written to in place is noticed, and one that is renamed ove
     change()
     await t.throwsAsync(other.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })
   }
+})
+
+test('a file that has grown is noticed even where its time has been put back', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, BYTES)
+  fs.utimesSync(path, 1_000, 1_000)
+  const source = await open(path)
+  t.teardown(() => source.close())
+  fs.appendFileSync(path, 'more')
+  fs.utimesSync(path, 1_000, 1_000)
+  await t.throwsAsync(source.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })
+})
+
+onLinux('an error of the system while reading is told with its cause', async (t) => {
+  // Of a folder no bytes can be read, whoever has opened it.
+  const folder = await scratchFolder(t)
+  const fd = fs.openSync(folder, 'r')
+  const source = new FileSource({ fd, stat: fs.fstatSync(fd, { bigint: true }) })
+  t.teardown(() => source.close())
+  const expected = { code: 'CKPT_READ', message: /could not be read: EISDIR/ }
+  const errors = [
+    await t.throwsAsync(source.read(new Uint8Array(1), 0), expected),
+    t.throws(() => source.readSync(new Uint8Array(1), 0), expected),
+  ]
+  for (const error of errors) t.like(error?.cause, { code: 'EISDIR' })
 })
 
 test('a source that is closed reads no more', async (t) => {

@@ -229,6 +229,48 @@ test('large pieces with small ones between them are all taken at once, up to a l
   t.is(sink.bytes.filter((byte) => byte === 3).length, pairs * small.length)
 })
 
+test('where each write ends before the next one, what is gathered takes one piece of memory', async (t) => {
+  const buffers = new Set<ArrayBufferLike>()
+  const sink = new SlowSink(10 * LARGE, 1, 3)
+  const write = sink.write.bind(sink)
+  sink.write = (bytes, position) => {
+    buffers.add(bytes.buffer)
+    return write(bytes, position)
+  }
+  const writer = new SequentialWriter(sink, 0)
+  for (let i = 0; i < 10; i++) {
+    for (let k = 0; k < 2; k++) writer.append(new Uint8Array(LARGE / 2))
+    writer.flush()
+    await writer.written()
+  }
+  t.is(buffers.size, 1)
+})
+
+test('small pieces that come to just what is gathered are one write', async (t) => {
+  const sink = new SlowSink(1024 * KIB, 0)
+  const writer = new SequentialWriter(sink, 0)
+  for (let i = 0; i < 32; i++) writer.append(new Uint8Array(32 * KIB))
+  writer.flush()
+  await writer.written()
+  t.deepEqual(sink.writes, [{ position: 0, length: 1024 * KIB }])
+})
+
+test('thousands of pieces may wait for their turn, and are written in their order', async (t) => {
+  const sink = new SlowSink(LARGE, 0, 2)
+  const positions: number[] = []
+  sink.write = async (_, position) => {
+    positions.push(position)
+  }
+  const writer = new SequentialWriter(sink, 0)
+  const piece = new Uint8Array(LARGE)
+  for (let i = 0; i < 3_000; i++) writer.append(piece)
+  await writer.written()
+  t.deepEqual(
+    positions,
+    Array.from({ length: 3_000 }, (_, i) => i * LARGE),
+  )
+})
+
 test('nothing is written where there is nothing to write', async (t) => {
   const sink = new SlowSink(0, 0)
   const writer = new SequentialWriter(sink, 0)
@@ -252,6 +294,21 @@ test('an error of the sink reaches whoever waits or appends, and nothing more is
   t.throws(() => writer.append(new Uint8Array(10)), { message: 'full' })
   await writer.stop()
   t.is(writes, 1)
+})
+
+test('after an error, nothing that ends later is told as written', async (t) => {
+  const ends: { resolve: () => void; reject: (error: Error) => void }[] = []
+  const sink = new SlowSink(0, 0, 2)
+  sink.write = () => new Promise((resolve, reject) => ends.push({ resolve, reject }))
+  const told: number[] = []
+  const writer = new SequentialWriter(sink, 0, (end) => told.push(end))
+  for (let i = 0; i < 2; i++) writer.append(new Uint8Array(LARGE))
+  const written = writer.written()
+  ends[0]!.reject(new Error('full'))
+  await t.throwsAsync(async () => written, { message: 'full' })
+  ends[1]!.resolve()
+  await writer.stop()
+  t.deepEqual(told, [])
 })
 
 test('an error while memory for gathering is waited for reaches the one who waits', async (t) => {
@@ -306,6 +363,16 @@ test('memory that is taken away before its turn is a failure, with the error tha
   writer.append(taken, () => new Error('gone'))
   structuredClone(taken.buffer, { transfer: [taken.buffer] })
   await t.throwsAsync(async () => writer.written(), { message: 'gone' })
+  // Whoever has no error of their own for it gets one.
+  const other = new SequentialWriter(new SlowSink(200_000, 1), 0)
+  const lost = new Uint8Array(100_000)
+  other.append(new Uint8Array(100_000))
+  other.append(lost)
+  structuredClone(lost.buffer, { transfer: [lost.buffer] })
+  await t.throwsAsync(async () => other.written(), {
+    instanceOf: TypeError,
+    message: 'memory was taken away before it was written',
+  })
 })
 
 test('a stop waits for what is under way, and begins nothing more', async (t) => {
