@@ -26,29 +26,29 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(grou
 const rows: string[] = []
 for (const name of names) {
   if (!Object.hasOwn(groups, name)) throw new Error(`no group ${name}: ${Object.keys(groups)}`)
-  const start = performance.now()
   const { status, error } = spawnSync(process.execPath, [stryker, 'run'], {
     cwd: folder,
-    env: { ...process.env, MUTATION_GROUP: name },
+    // Of the tests that try damage at random, a fiftieth: the others find almost all of it.
+    env: { FUZZ_FACTOR: '0.02', ...process.env, MUTATION_GROUP: name },
     stdio: 'inherit',
   })
   if (error !== undefined) throw error
   if (status !== 0) throw new Error(`Stryker ended with ${status} in group ${name}`)
-  const seconds = Math.round((performance.now() - start) / 1000)
   const path = join(folder, 'reports', 'mutation', `${name}.json`)
   const report: Report = JSON.parse(readFileSync(path, 'utf8'))
   for (const [file, { mutants }] of Object.entries(report.files)) {
     const count = (which: string) => mutants.filter((mutant) => mutant.status === which).length
     const killed = count('Killed') + count('Timeout')
-    const tried = killed + count('Survived') + count('NoCoverage')
+    const survived = count('Survived') + count('NoCoverage')
+    const tried = killed + survived
     const percent = tried === 0 ? 0 : (100 * killed) / tried
     if (percent < MINIMUM) process.exitCode = 1
     rows.push(
-      `| ${file} | ${tried} | ${count('Killed')} | ${count('Timeout')} | ${count('Survived')} | ` +
-        `${percent.toFixed(1)} % | ${seconds} s |`,
+      `| ${file} | ${tried} | ${count('Killed')} | ${count('Timeout')} | ${survived} | ` +
+        `${percent.toFixed(1)} % |`,
     )
   }
 }
-console.log('| File | Mutants | Killed | Timeouts | Survived | Found | The group took |')
-console.log('|---|--:|--:|--:|--:|--:|--:|')
+console.log('| File | Mutants | Killed | Timeouts | Survived | Found |')
+console.log('|---|--:|--:|--:|--:|--:|')
 for (const row of rows) console.log(row)
