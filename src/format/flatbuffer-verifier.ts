@@ -113,7 +113,7 @@ class Verification {
     this.#inline(at, 4, 4, what, 'the offset of ')
     const offset = this.#view.getUint32(at, true)
     if (offset === 0) throw fault('offset', `${what} has a null offset`, at)
-    if (offset > 0x7fffffff || at + offset >= this.#length) {
+    if (at + offset >= this.#length) {
       throw fault('offset', `the offset of ${what} leads outside of the buffer`, at, {
         actual: offset,
       })

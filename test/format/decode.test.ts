@@ -203,6 +203,17 @@ for (const broken of cases) {
   test(`${broken.what} is refused as ${broken.rule}`, async (t) => refuses(t, broken))
 }
 
+test('decoding alone refuses each of these, before what values mean for each other', async (t) => {
+  const file = await sampleFile()
+  for (const { what, rule, fields, change } of cases) {
+    const patch = new Patch(file)
+    change(patch)
+    const error = t.throws(() => decode(patch.bytes), { instanceOf: CheckpointError }, what)
+    t.is(error.rule, rule, what)
+    t.deepEqual(error.actual, fields?.actual, what)
+  }
+})
+
 test('every rule that decoding knows is among these', async (t) => {
   const files = ['decode.ts', 'tensor-table.ts', 'text.ts']
   const named = [...new Set((await Promise.all(files.map(ruleNames))).flat())].sort()
@@ -301,4 +312,7 @@ test('keys that objects inherit are keys like any other', (t) => {
 
 test('the most dimensions are those of NumPy and PyTorch', (t) => {
   t.is(MAX_RANK, 64)
+  const shape = new Array<number>(64).fill(1)
+  const { tensors } = decode(seal(modelContent([{ name: 'a', dtype: 'int8', shape }]))).model
+  t.deepEqual(tensors.at(0).shape, shape)
 })

@@ -258,6 +258,16 @@ const cases: readonly (readonly [rule: string, what: string, change: (patch: Pat
   ],
   ['union', 'a vector of unions without its values', (p) => p.root.table('vectors').drop('anys')],
   [
+    // Its first byte is 0, as that of a union of the type NONE would be.
+    'union',
+    'a vector of unions without its values, with its types 256 bytes ahead,',
+    (p) => {
+      const vectors = p.root.table('vectors')
+      p.view.setUint32(vectors.position('anys_type'), 256, true)
+      vectors.drop('anys')
+    },
+  ],
+  [
     'union',
     'a vector of unions with fewer types than values',
     (p) => p.view.setUint32(p.root.table('vectors').target('anys_type'), 5, true),
@@ -803,11 +813,30 @@ test('the attributes of a checkpoint can be no such bomb', (t) => {
   t.deepEqual(decode(harmless).model.attributes, { a: new Array(10).fill(null) })
 })
 
+test('an error has the number that is at fault', (t) => {
+  const numbers: [rule: string, actual: unknown, change: (patch: Patch) => void][] = [
+    ['offset', 2 ** 32 - 4, (p) => p.view.setInt32(0, -4, true)],
+    ['range', 0x7ffe, (p) => p.view.setUint16(p.root.vtable, 0x7ffe, true)],
+    ['field', 1, (p) => p.view.setUint16(p.root.entry('text'), 1, true)],
+    ['length', 2 ** 31, (p) => p.view.setUint32(p.root.target('text'), 2 ** 31, true)],
+    ['union', 8, (p) => p.root.set('any_type', 8)],
+  ]
+  for (const [rule, actual, change] of numbers) {
+    const patch = new Patch(every, everyDescription)
+    change(patch)
+    const error = t.throws(() => verifyEvery(patch.bytes), { instanceOf: CheckpointError })
+    t.like(error, { rule: `flatbuffer.${rule}`, actual })
+  }
+  const error = t.throws(() => verifyEvery(every.subarray(0, 11)), { instanceOf: CheckpointError })
+  t.like(error, { expected: '12 to 2147483646 bytes', actual: 11 })
+})
+
 test('an error says where in the buffer the fault is', (t) => {
   const faults: [where: (patch: Patch) => number, change: (patch: Patch) => void][] = [
     [() => 0, (p) => p.view.setUint32(0, 0, true)],
     [() => 4, poke(() => 4, 0)],
     [(p) => p.root.vtable, (p) => p.view.setUint16(p.root.vtable, 2, true)],
+    [(p) => p.root.vtable + 2, (p) => p.view.setUint16(p.root.vtable + 2, 3, true)],
     [(p) => p.root.at, (p) => p.view.setUint16(p.root.entry('text'), 1, true)],
     [(p) => p.root.position('text'), (p) => p.view.setUint32(p.root.position('text'), 0, true)],
     [(p) => p.root.target('text'), (p) => p.view.setUint32(p.root.target('text'), 2 ** 31, true)],

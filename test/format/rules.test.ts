@@ -5,7 +5,7 @@ import { encode } from '../../src/format/encode.js'
 import { FLATBUFFER_LIMIT } from '../../src/format/layout.js'
 import { checkRules } from '../../src/format/rules.js'
 import { loadCheckpoint } from '../../src/index.js'
-import { modelContent, type TensorSpec } from './contents.js'
+import { modelContent, seal, type TensorSpec } from './contents.js'
 import { Patch } from './patch.js'
 import { ruleNames } from './rule-names.js'
 import { type BrokenRule, refuses, sampleFile, stateOf, tensorOf } from './sample.js'
@@ -311,6 +311,17 @@ for (const length of [1, 59, 64, 1000]) {
     t.is(error!.message, `the file has ${length} bytes that belong to nothing`)
   })
 }
+
+test('a name that is too long is refused as tensor.name, of whatever characters it is', (t) => {
+  const named = (name: string) => () =>
+    checkRules(decode(seal(modelContent([{ name, dtype: 'int8', shape: [] }]))))
+  for (const character of ['n', 'é']) {
+    const most = Math.floor(65_535 / Buffer.byteLength(character))
+    t.notThrows(named(character.repeat(most)))
+    const error = t.throws(named(character.repeat(most + 1)), { instanceOf: CheckpointError })
+    t.is(error.rule, 'tensor.name')
+  }
+})
 
 const large: TensorSpec = { name: 'large', dtype: 'uint8', shape: [FLATBUFFER_LIMIT] }
 

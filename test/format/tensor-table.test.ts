@@ -1,6 +1,8 @@
 import test from 'ava'
 import { Tensor } from '../../generated/lightwatch/format/tensor.js'
+import { CheckpointError } from '../../src/error.js'
 import { decode } from '../../src/format/decode.js'
+import { checkRules } from '../../src/format/rules.js'
 import type { TensorTable } from '../../src/format/tensor-table.js'
 import { forge, state, tensor } from '../hostile/forge.js'
 import { modelContent, seal, type TensorSpec } from './contents.js'
@@ -52,6 +54,47 @@ test('each table is read by its own set of fields, and what is absent has its de
   })
   t.like(again, { name: 'all again', ...shared })
 })
+
+test('a tensor without a dtype has the dtype 0, which is none', (t) => {
+  const metadata = forge((b) => {
+    const shape = Tensor.createShapeVector(b, [])
+    const name = b.createString('a')
+    Tensor.startTensor(b)
+    Tensor.addShape(b, shape)
+    Tensor.addName(b, name)
+    return { model: state(b, 'model', [Tensor.endTensor(b)]) }
+  })
+  const error = t.throws(() => decode(metadata), { instanceOf: CheckpointError })
+  t.like(error, { rule: 'tensor.dtype', actual: 0 })
+})
+
+test.serial(
+  'of the names of tensors, where they are short ones of ASCII, a string is made of none',
+  (t) => {
+    const { decode: decodeBytes } = TextDecoder.prototype
+    t.teardown(() => {
+      TextDecoder.prototype.decode = decodeBytes
+    })
+    let made = 0
+    TextDecoder.prototype.decode = function (...bytes) {
+      made++
+      return decodeBytes.apply(this, bytes)
+    }
+    /** How many strings are made for a file whose tensors have these names. */
+    const stringsOf = (names: readonly string[]): number => {
+      const metadata = seal(
+        modelContent(names.map((name) => ({ name, dtype: 'int8', shape: [2, 3] }))),
+      )
+      made = 0
+      checkRules(decode(metadata))
+      return made
+    }
+    const none = stringsOf([])
+    const plain = ['a', 'layers.0.weight', '\x01', '\x7f', 'n'.repeat(255)]
+    t.is(stringsOf(plain), none)
+    t.true(stringsOf([...plain, 'é']) > none)
+  },
+)
 
 test('the index of names can be begun again', (t) => {
   const tensors = tableOf(['x', 'y'].map((name) => ({ name, dtype: 'int8', shape: [1] })))
