@@ -50,12 +50,7 @@ export const groups = {
   metadata: { mutate: ['src/read-metadata.ts'], tests: ['test/read-metadata.test.ts'] },
   segment: {
     mutate: ['src/segment-reader.ts'],
-    tests: [
-      'test/checkpoint.test.ts',
-      'test/check-segments.test.ts',
-      'test/load.test.ts',
-      'test/restore.test.ts',
-    ],
+    tests: ['test/segment-reader.test.ts'],
   },
   source: { mutate: ['src/io/file-source.ts'], tests: ['test/io/file-source.test.ts'] },
   check: { mutate: ['src/check-segments.ts'], tests: ['test/check-segments.test.ts'] },
