@@ -272,6 +272,14 @@ test('what a check has found sound is not checked again, and what it has found d
   data[0]! ^= 1
   t.notThrows(() => reader.bytesSync())
   t.is(source.reads.length, length)
+
+  // What is read anew is checked anew, but for the bytes before it.
+  const read = segmentOf(20, { sync: true })
+  const check = read.reader.beginCheck()
+  check.take(read.file.subarray(GAP_START))
+  t.is(check.end(), undefined)
+  t.deepEqual(read.reader.bytesSync(), read.expected)
+  t.deepEqual(read.source.reads, [[128, 148]])
 })
 
 /** How a source is copied from, and whether from memory. */
@@ -297,15 +305,27 @@ for (const [what, abilities, most] of WAYS) {
       [4, 4, 4, 4, 1].map((mib) => mib * MIB),
     )
     t.is(source.most, most)
+    // Nobody needs to be told.
+    await reader.copyTo(target.fill(0), copies)
+    await copies.done()
+    t.is(Buffer.compare(target, expected), 0)
   })
 }
 
 test('a short segment is copied from where it can be looked at, without a read', async (t) => {
-  const { reader, expected, source } = segmentOf(1000, { views: true, readsAtOnce: 3 })
-  const target = new Uint8Array(1000)
-  await reader.copyTo(target, new InFlight(3))
-  t.deepEqual(target, expected)
-  t.deepEqual(source.reads, [])
+  for (const [length, reads] of [
+    [1000, 0],
+    [256 * 1024 - 1, 0],
+    [256 * 1024, 1],
+  ] as const) {
+    const { reader, expected, source } = segmentOf(length, { views: true, readsAtOnce: 3 })
+    const target = new Uint8Array(length)
+    const copies = new InFlight(3)
+    await reader.copyTo(target, copies)
+    await copies.done()
+    t.is(Buffer.compare(target, expected), 0)
+    t.is(source.reads.length, reads)
+  }
 })
 
 test('a segment without a byte is copied without a read or a report', async (t) => {

@@ -105,6 +105,12 @@ const cases: readonly BrokenRule[] = [
   ),
   {
     rule: 'integer.safe',
+    what: 'an offset of 2^53',
+    change: (p) => tensorOf(p, 'weight').set('offset', 2n ** 53n),
+    fields: { tensor: 'weight', actual: 2n ** 53n },
+  },
+  {
+    rule: 'integer.safe',
     what: 'an attribute of 2^53 that is said to fit a double',
     change: (p) => heldBy(p, 'step').set('integer', 2 ** 53),
     fields: { actual: 2n ** 53n },
