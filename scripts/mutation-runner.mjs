@@ -18,6 +18,8 @@ import {
 import { collected, runTest } from './mutation-ava.mjs'
 import { groups } from './mutation-groups.mjs'
 
+const group = groups[process.env.MUTATION_GROUP]
+
 const standIn = new URL('mutation-ava.mjs', import.meta.url).href
 const hooks = `export const resolve = (specifier, context, next) =>
   specifier === 'ava' ? { url: '${standIn}', shortCircuit: true } : next(specifier, context)`
@@ -66,10 +68,9 @@ class Runner {
       result = { status: DryRunStatus.Complete, tests: [failed] }
     }
     stryker.activeMutant = activeMutant.id
-    const tests =
-      testFilter === undefined
-        ? collected.tests
-        : collected.tests.filter(({ id }) => testFilter.includes(id))
+    // What is kept for the rest of a process is reached by the first test alone that needs it.
+    const all = testFilter === undefined || group.runs === 1
+    const tests = collected.tests.filter(({ id }) => all || testFilter.includes(id))
     result ??= await this.#run(tests, disableBail)
     stryker.activeMutant = undefined
     return toMutantRunResult(determineHitLimitReached(stryker.hitCount, hitLimit) ?? result)
@@ -77,7 +78,7 @@ class Runner {
 
   async #load() {
     if (collected.file !== '') return
-    const { tests, without = [] } = groups[process.env.MUTATION_GROUP]
+    const { tests, without = [] } = group
     for (const file of tests) {
       collected.file = file
       await import(pathToFileURL(resolve(file)).href)
