@@ -22,7 +22,7 @@ export default {
   concurrency: 1,
   maxTestRunnerReuse: group.runs ?? 0,
   checkers: [],
-  timeoutMS: 5_000,
+  timeoutMS: 15_000,
   // Of the first run, which counts what each test reaches and so takes several times as long.
   timeoutFactor: 0.5,
   ignorePatterns: ['bindings', 'dist', 'reports', 'docs', '*.ckpt', '!test/**/*.ckpt'],

@@ -695,7 +695,10 @@ test('a rename that took place and reports an error is not told as nothing saved
     // As over a network, where the answer was lost.
     throw systemError('EIO', 'rename')
   }
-  await t.throwsAsync(commit(path, NEW, { ...observed, rename }), { code: 'CKPT_NOT_DURABLE' })
+  const error = await t.throwsAsync(commit(path, NEW, { ...observed, rename }), {
+    code: 'CKPT_NOT_DURABLE',
+  })
+  t.like(error?.cause, { code: 'EIO' })
   t.false(observed.calls.some(({ operation }) => operation === 'unlink'))
   t.deepEqual(await fs.readFile(path), NEW)
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
