@@ -141,7 +141,7 @@ export class SegmentReader {
         const taken = Math.min(bytes.byteLength, total - done)
         const ofGap = Math.min(taken, Math.max(0, gap.byteLength - done))
         fault ??= this.#gapFault(gap, bytes.subarray(0, ofGap), done)
-        if (taken > ofGap && fault === undefined) crc = crc32(bytes.subarray(ofGap, taken), crc)
+        crc = crc32(bytes.subarray(ofGap, taken), crc)
         done += taken
         return { taken, ofSegment: taken - ofGap }
       },
