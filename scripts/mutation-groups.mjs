@@ -54,6 +54,11 @@ export const groups = {
   },
   source: { mutate: ['src/io/file-source.ts'], tests: ['test/io/file-source.test.ts'] },
   check: { mutate: ['src/check-segments.ts'], tests: ['test/check-segments.test.ts'] },
+  together: { mutate: ['src/check-together.ts'], tests: ['test/check-together.test.ts'] },
+  combine: {
+    mutate: ['src/format/checksum-combine.ts'],
+    tests: ['test/format/checksum-combine.test.ts'],
+  },
   save: {
     mutate: ['src/write-checkpoint.ts', 'src/write-segments.ts'],
     tests: ['test/save.test.ts', 'test/write-checkpoint.test.ts'],
