@@ -47,6 +47,7 @@ export const groups = {
     tests: ['test/io/sequential-writer.test.ts'],
   },
   'in-flight': { mutate: ['src/io/in-flight.ts'], tests: ['test/io/in-flight.test.ts'] },
+  'next-turn': { mutate: ['src/io/next-turn.ts'], tests: ['test/io/next-turn.test.ts'] },
   metadata: { mutate: ['src/read-metadata.ts'], tests: ['test/read-metadata.test.ts'] },
   segment: {
     mutate: ['src/segment-reader.ts'],

@@ -257,6 +257,20 @@ test('a check finds what is wrong wherever a piece ends, the first fault first',
   }
 })
 
+test('a check takes the checksums of pieces that were made elsewhere, among others', (t) => {
+  for (const damage of [0, 1]) {
+    const { reader, file } = segmentOf(20)
+    file[OFFSET + 9]! ^= damage
+    const check = reader.beginCheck()
+    check.take(file.subarray(GAP_START, OFFSET + 3))
+    check.takeChecksum(crc32(file.subarray(OFFSET + 3, OFFSET + 15)), 12)
+    t.false(check.complete)
+    check.take(file.subarray(OFFSET + 15))
+    t.true(check.complete)
+    t.is(check.end()?.code, damage === 0 ? undefined : 'CKPT_TENSOR_CHECKSUM')
+  }
+})
+
 test('what a check has found sound is not checked again, and what it has found damaged is', (t) => {
   const { reader, file, source, data } = segmentOf(20, { views: true, sync: true })
   data[0]! ^= 1
