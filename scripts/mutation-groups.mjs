@@ -62,6 +62,6 @@ export const groups = {
   },
   save: {
     mutate: ['src/write-checkpoint.ts', 'src/write-segments.ts'],
-    tests: ['test/save.test.ts', 'test/write-checkpoint.test.ts'],
+    tests: ['test/write-segments.test.ts', 'test/write-checkpoint.test.ts'],
   },
 }

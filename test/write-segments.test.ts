@@ -1,0 +1,97 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import test from 'ava'
+import { MemorySink } from '../src/io/memory-sink.js'
+import { loadCheckpoint } from '../src/load.js'
+import { writeCheckpoint } from '../src/write-checkpoint.js'
+import { memoryState, type Tensors } from './memory-state.js'
+
+const MIB = 2 ** 20
+
+/** A sink that takes some turns for each write. */
+class SlowSink extends MemorySink {
+  writes = 0
+  readonly #onWrite: () => void
+
+  constructor(onWrite: () => void = () => {}) {
+    super()
+    this.#onWrite = onWrite
+  }
+
+  override async write(bytes: Uint8Array, position: number): Promise<void> {
+    this.writes++
+    this.#onWrite()
+    for (let i = 0; i < 3; i++) await turn()
+    await super.write(bytes, position)
+  }
+}
+
+test.serial(
+  'others get their turn each time that 8 MiB have been gone through, and not else',
+  async (t) => {
+    const { setImmediate } = globalThis
+    t.teardown(() => {
+      globalThis.setImmediate = setImmediate
+    })
+    let turns = 0
+    globalThis.setImmediate = ((callback: () => void) => {
+      turns++
+      return setImmediate(callback)
+    }) as typeof setImmediate
+    const turnsOf = async (tensors: Tensors): Promise<number> => {
+      turns = 0
+      await writeCheckpoint(new MemorySink(), memoryState(tensors), null, {})
+      return turns
+    }
+    const equal = (count: number, length: number): Tensors =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`w${i}`, new Uint8Array(length)]))
+    // Everything is gone through twice: for the checksums, and for what has changed since.
+    t.is(await turnsOf(equal(1, 32 * MIB)), 8)
+    t.is(await turnsOf(equal(10, 3 * MIB)), 6)
+    t.is(await turnsOf(equal(1000, 1024)), 0)
+  },
+)
+
+test('an abort is heeded before much more has been written', async (t) => {
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const sink = new SlowSink(() => controller.abort(reason))
+  const model = memoryState({ big: new Uint8Array(80 * MIB) })
+  const saving = writeCheckpoint(sink, model, null, { signal: controller.signal })
+  t.is(await t.throwsAsync(saving), reason)
+  t.true(sink.writes <= 3, `${sink.writes} writes`)
+})
+
+test('after an abort no more tensors are asked for', async (t) => {
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const sink = new SlowSink(() => controller.abort(reason))
+  const fetched: string[] = []
+  const lazy = (name: string) => ({
+    dtype: 'uint8' as const,
+    shape: [100_000],
+    data: () => {
+      fetched.push(name)
+      return new Uint8Array(100_000)
+    },
+  })
+  const model = memoryState({ first: lazy('first'), second: lazy('second') })
+  const saving = writeCheckpoint(sink, model, null, { signal: controller.signal })
+  t.is(await t.throwsAsync(saving), reason)
+  t.deepEqual(fetched, ['first'])
+})
+
+test('small tensors wait for a sink that is slow, and arrive in their places', async (t) => {
+  const sink = new SlowSink()
+  const tensors = Array.from({ length: 200 }, (_, i) => new Uint8Array(60_000).fill(i))
+  await writeCheckpoint(
+    sink,
+    memoryState(Object.fromEntries(tensors.map((w, i) => [`w${i}`, w]))),
+    null,
+    {},
+  )
+  const checkpoint = await loadCheckpoint(sink.bytes)
+  await checkpoint.verify()
+  for (const [i, w] of tensors.entries()) {
+    t.is(Buffer.compare((await checkpoint.model.get(`w${i}`).read()) as Uint8Array, w), 0)
+  }
+})
