@@ -15,3 +15,16 @@ test.serial('others have their turn also where there is no setImmediate', async 
   await nextTurn()
   t.true(turn)
 })
+
+test.serial(
+  'a turn takes no timer, which would take a millisecond, where it needs none',
+  async (t) => {
+    const timeout = globalThis.setTimeout
+    t.teardown(() => {
+      globalThis.setTimeout = timeout
+    })
+    globalThis.setTimeout = (() => t.fail()) as unknown as typeof setTimeout
+    await nextTurn()
+    t.pass()
+  },
+)
