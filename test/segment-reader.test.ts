@@ -86,7 +86,7 @@ function segmentOf(length: number, abilities: Abilities = {}, verify = true, sta
 test('a reader says where its bytes are, with those before them, and asks its source for changes', async (t) => {
   const { reader, source } = segmentOf(20)
   t.is(reader.source, source)
-  t.deepEqual([reader.start, reader.end, reader.byteLength], [100, 148, 20])
+  t.deepEqual([reader.start, reader.offset, reader.end, reader.byteLength], [100, 128, 148, 20])
   await reader.checkUnchanged()
   t.is(source.unchanged, 1)
 })
