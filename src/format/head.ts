@@ -148,27 +148,31 @@ export function metadataChecksum(metadata: Uint8Array, crcOffset: number): numbe
 function checkIdentifier(start: Uint8Array, fileLength: number): void {
   const identifier = String.fromCharCode(...start.subarray(4, 8))
   if (identifier === schema.identifier) return
-  throw new CheckpointError('CKPT_NOT_A_CHECKPOINT', `this is no checkpoint: ${looksLike()}`, {
-    offset: 4,
-    expected: schema.identifier,
-    actual: identifier,
-  })
+  throw new CheckpointError(
+    'CKPT_NOT_A_CHECKPOINT',
+    `this is no checkpoint: ${looksLike(start, fileLength)}`,
+    {
+      offset: 4,
+      expected: schema.identifier,
+      actual: identifier,
+    },
+  )
+}
 
-  function looksLike(): string {
-    if (fileLength === 0) return 'the file is empty'
-    // First, since the length of its header can begin like any of the others; its upper bytes are 0.
-    if (start[8] === 0x7b && start[6] === 0 && start[7] === 0) {
-      return 'it looks like a safetensors file'
-    }
-    if (start[0] === 0x50 && start[1] === 0x4b) {
-      return 'it is a zip archive (PyTorch and NumPy save these)'
-    }
-    if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5)
-      return 'it looks like a Python pickle'
-    if (start[0] === 0x89 && start[1] === 0x48 && identifier.startsWith('\r\n')) {
-      return 'it looks like an HDF5 file'
-    }
-    if (start[0] === 0x7b || start[0] === 0x5b) return 'it looks like JSON'
-    return `the bytes 4 to 7 are not ${schema.identifier}`
+/** What a file that is no checkpoint could be, by how it begins. */
+function looksLike(start: Uint8Array, fileLength: number): string {
+  if (fileLength === 0) return 'the file is empty'
+  // First, since the length of its header can begin like any of the others; its upper bytes are 0.
+  if (start[8] === 0x7b && start[6] === 0 && start[7] === 0) {
+    return 'it looks like a safetensors file'
   }
+  if (start[0] === 0x50 && start[1] === 0x4b) {
+    return 'it is a zip archive (PyTorch and NumPy save these)'
+  }
+  if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5) return 'it looks like a Python pickle'
+  if (start[0] === 0x89 && start[1] === 0x48 && start[4] === 0x0d && start[5] === 0x0a) {
+    return 'it looks like an HDF5 file'
+  }
+  if (start[0] === 0x7b || start[0] === 0x5b) return 'it looks like JSON'
+  return `the bytes 4 to 7 are not ${schema.identifier}`
 }

@@ -82,9 +82,10 @@ export class NameIndex {
 
   /** Whether the name of a number is the `length` bytes from `start` on, which have this hash. */
   #isName(index: number, hash: number, bytes: Uint8Array, start: number, length: number): boolean {
-    if (this.#hashes[index] !== hash) return false
     const position = this.#position(index)
-    if (this.#view.getUint32(position, true) !== length) return false
+    if (this.#hashes[index] !== hash || this.#view.getUint32(position, true) !== length) {
+      return false
+    }
     const own = this.#bytes
     for (let i = 0; i < length; i++) if (own[position + 4 + i] !== bytes[start + i]) return false
     return true

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import { scratchFolder } from '../scratch.js'
 import { collectGarbage } from '../trainer/garbage-collection.js'
-import { limitReads } from './limited-reads.js'
+import { limitReads, refuseStatus } from './limited-reads.js'
 
 // Loaded when the reads have been patched.
 const { FileSource, openFile } = await import('../../src/io/file-source.js')
@@ -103,6 +103,23 @@ test('a file that is not there is an error with the system error as its cause', 
   const error = await t.throwsAsync(openFile(path), { code: 'CKPT_READ', message: /ENOENT/ })
   t.like(error?.cause, { code: 'ENOENT', path })
 })
+
+test.serial(
+  'a file that cannot be examined is an error with its cause, and is closed again',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'file')
+    fs.writeFileSync(path, BYTES)
+    const cause = new Error('made up by a test')
+    refuseStatus(cause)
+    t.teardown(() => refuseStatus(undefined))
+    const error = await t.throwsAsync(openFile(path), {
+      code: 'CKPT_READ',
+      message: /could not be examined: made up by a test/,
+    })
+    t.is(error?.cause, cause)
+    if (process.platform === 'linux') t.is(descriptorsOf(path), 0)
+  },
+)
 
 test('a folder, a device and a socket are refused, and closed again', async (t) => {
   const folder = await scratchFolder(t)

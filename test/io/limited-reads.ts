@@ -1,5 +1,5 @@
 /**
- * Makes the system's reads short. To be imported before what reads: Node's modules are patched when
+ * Makes the system's reads short, and its looks at open files fail. To be imported before what reads: Node's modules are patched when
  * this is loaded.
  */
 
@@ -8,7 +8,10 @@ import { syncBuiltinESMExports } from 'node:module'
 
 let most = Number.POSITIVE_INFINITY
 
-const { read, readSync } = fs as unknown as {
+let refusal: Error | undefined
+
+const { fstat, read, readSync } = fs as unknown as {
+  fstat: (...args: unknown[]) => void
   read: (...args: unknown[]) => void
   readSync: (...args: unknown[]) => number
 }
@@ -16,6 +19,11 @@ const { read, readSync } = fs as unknown as {
 /** Every read from now on brings at most so many bytes. */
 export function limitReads(bytes: number): void {
   most = bytes
+}
+
+/** Every look at an open file from now on fails with that error, or with none. */
+export function refuseStatus(error: Error | undefined): void {
+  refusal = error
 }
 
 /** Of both, the fourth argument is the length. */
@@ -28,6 +36,10 @@ const patchedRead = Object.defineProperties(
   Object.getOwnPropertyDescriptors(read),
 )
 Object.assign(fs, {
+  fstat(...args: unknown[]) {
+    if (refusal === undefined) fstat(...args)
+    else (args.at(-1) as (error: Error) => void)(refusal)
+  },
   read: patchedRead,
   readSync: (...args: unknown[]) => readSync(...limited(args)),
 })
