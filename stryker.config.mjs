@@ -25,7 +25,7 @@ export default {
   timeoutMS: 15_000,
   // Of the first run, which counts what each test reaches and so takes several times as long.
   timeoutFactor: 0.5,
-  ignorePatterns: ['bindings', 'dist', 'reports', 'docs', '*.ckpt', '!test/**/*.ckpt'],
+  ignorePatterns: ['bench', 'bindings', 'dist', 'reports', 'docs', '*.ckpt', '!test/**/*.ckpt'],
   reporters: ['json', 'clear-text', 'progress-append-only'],
   clearTextReporter: { allowColor: false, logTests: false, allowEmojis: false },
   jsonReporter: { fileName: `reports/mutation/${name}.json` },
