@@ -54,8 +54,10 @@ export const groups = {
     tests: ['test/segment-reader.test.ts'],
   },
   source: { mutate: ['src/io/file-source.ts'], tests: ['test/io/file-source.test.ts'] },
-  check: { mutate: ['src/check-segments.ts'], tests: ['test/check-segments.test.ts'] },
-  together: { mutate: ['src/check-together.ts'], tests: ['test/check-together.test.ts'] },
+  check: {
+    mutate: ['src/check-segments.ts', 'src/check-together.ts'],
+    tests: ['test/check-segments.test.ts', 'test/check-together.test.ts'],
+  },
   combine: {
     mutate: ['src/format/checksum-combine.ts'],
     tests: ['test/format/checksum-combine.test.ts'],

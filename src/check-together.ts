@@ -53,7 +53,9 @@ export async function* checkTogether(
     }
     const checksums: Checksums = new Map()
     await addChecksums(checksums, source, stretchesLeft(jobs, help), tick)
-    for (const { stretches, taken, helped } of jobs) {
+    for (const job of jobs) {
+      const { stretches, taken, helped } = job
+      job.taken = true
       const found = await helped
       if (found !== undefined) {
         for (const [i, { start, end, check }] of stretches.entries()) {
@@ -94,7 +96,7 @@ class Help {
   }
 
   begin(source: Source): void {
-    for (const helper of source.helpers?.() ?? []) void this.#use(helper)
+    for (const helper of source.helpers!()) void this.#use(helper)
   }
 
   /** Nothing more is asked for. */

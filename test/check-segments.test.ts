@@ -2,6 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { checkSegments } from '../src/check-segments.js'
 import { CheckpointError } from '../src/error.js'
+import { SegmentReader } from '../src/segment-reader.js'
 import { type Abilities, damage, damagedOf, damages, segmentsOf } from './segments.js'
 
 const MIB = 2 ** 20
@@ -88,6 +89,7 @@ test('every byte of a segment is told of once', async (t) => {
     let told = 0
     const found: unknown[] = []
     for await (const fault of checkSegments(readers, (n) => {
+      t.true(n > 0)
       told += n
     })) {
       found.push(fault.rule)
@@ -95,4 +97,14 @@ test('every byte of a segment is told of once', async (t) => {
     t.deepEqual(found, ['gap'])
     t.is(told, 9 * MIB + 103)
   }
+})
+
+test('a segment without a byte, where there is nothing else, is checked all the same', async (t) => {
+  const { source } = segmentsOf([], { peeks: true })
+  const empty = { gapStart: 1024, offset: 1024, byteLength: 0 }
+  const options = { plain: false, verify: true, state: 'model' }
+  const readers = [0, 1, 0].map(
+    (crc32, i) => new SegmentReader(source, { ...empty, crc32 }, { ...options, tensor: `${i}` }),
+  )
+  t.deepEqual(await damagedOf(readers), ['1 CKPT_TENSOR_CHECKSUM'])
 })

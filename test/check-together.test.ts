@@ -107,6 +107,8 @@ test('long segments are the helpers’, and this thread reads what lies between 
   })
   for await (const fault of checkTogether(source, readers, undefined)) throw fault
   t.is(helpers.bytes, 170 * MIB + 2 ** 18)
+  // In jobs of 32 MiB, whosever bytes they are.
+  t.is(helpers.asked, 6)
   // Before each of the long ones, and behind them.
   t.is(source.reads, 4)
   t.is(helpers.closed, 2)
@@ -147,4 +149,58 @@ test('whoever asks no further has nothing more done, and the helpers let go', as
   await setTimeout(200)
   t.true(helpers.asked <= 8)
   t.is(helpers.closed, 2)
+})
+
+test('this thread works until a helper comes, and nothing is done twice', async (t) => {
+  const helpers = new Helpers()
+  let come = (): void => {}
+  const { source, readers, segments } = segmentsOf([200 * MIB], {
+    peeks: true,
+    readsAtOnce: 1,
+    helpers: (bytes) => [
+      new Promise((resolve) => {
+        come = () => resolve(helpers.helper(bytes))
+      }),
+    ],
+  })
+  for await (const fault of checkTogether(source, readers, () => come())) throw fault
+  const { gapStart, offset, byteLength } = segments[0]!
+  t.is(source.bytesRead + helpers.bytes, offset - gapStart + byteLength)
+  t.true(source.bytesRead > 32 * MIB && source.bytesRead < 70 * MIB, `${source.bytesRead}`)
+})
+
+test('what a helper could not do is done by this thread, once', async (t) => {
+  for (const able of [0, 1, 3]) {
+    const helpers = new Helpers()
+    const { source, readers, segments } = segmentsOf([160 * MIB], {
+      peeks: true,
+      readsAtOnce: 4,
+      helpers: (bytes) => [Promise.resolve(helpers.helper(bytes, able))],
+    })
+    for await (const fault of checkTogether(source, readers, undefined)) throw fault
+    const { gapStart, offset, byteLength } = segments[0]!
+    t.is(helpers.bytes, able * 32 * MIB)
+    t.is(source.bytesRead, offset - gapStart + byteLength - helpers.bytes)
+  }
+})
+
+test('short segments are taken apart wherever a piece of the file ends', async (t) => {
+  const lengths = Array.from({ length: 60 }, (_, i) => 200_000 + i)
+  const saved = segmentsOf(lengths, {
+    peeks: true,
+    readsAtOnce: 4,
+    helpers: CREWS['two that are ready']!(new Helpers()),
+  })
+  const expected = damage(saved, [
+    { segment: 21, inGap: false, where: 0.9 },
+    { segment: 59, inGap: true, where: 0 },
+  ])
+  t.is(expected.length, 2)
+  const found: string[] = []
+  for await (const { tensor, rule, code } of checkTogether(saved.source, saved.readers, (bytes) => {
+    t.true(bytes > 0)
+  })) {
+    found.push(`${tensor} ${rule ?? code}`)
+  }
+  t.deepEqual(found, expected)
 })

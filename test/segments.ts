@@ -23,6 +23,7 @@ export class CountingSource implements Source {
   readonly readsAtOnce?: number
   readonly helpers?: () => readonly Promise<ChecksumHelper | undefined>[]
   reads = 0
+  bytesRead = 0
   underWay = 0
   most = 0
   fail: ((position: number) => void) | undefined
@@ -50,6 +51,7 @@ export class CountingSource implements Source {
 
   async read(target: Uint8Array, position: number): Promise<void> {
     this.reads++
+    this.bytesRead += target.byteLength
     this.most = Math.max(this.most, ++this.underWay)
     try {
       const turns = this.#rng.below(3)
