@@ -16,6 +16,9 @@ const JOB = 32 * 1024 * 1024
 // Jobs that a helper has at once, so that it does not wait for the next one.
 const JOBS_AT_ONCE = 2
 
+// Of this thread, which has memory for each, beside what its helpers take: some 8 MiB each.
+const READS_AT_ONCE = 2
+
 /** What lies between long segments: short ones, and the gaps before all of them. */
 interface Between extends Range {
   /** In reverse; gone when they have all that lies here. */
@@ -48,7 +51,7 @@ export async function* checkTogether(
   const help = new Help(jobs)
   help.begin(source)
   try {
-    for await (const { range, bytes } of piecesOf(source, between)) {
+    for await (const { range, bytes } of piecesOf(source, between, READS_AT_ONCE)) {
       takeInTurn(range.checks, bytes, tick)
     }
     const checksums: Checksums = new Map()
@@ -188,7 +191,7 @@ async function addChecksums(
   stretches: Iterable<Stretch>,
   tick: Tick | undefined,
 ): Promise<void> {
-  for await (const { range, bytes } of piecesOf(source, stretches)) {
+  for await (const { range, bytes } of piecesOf(source, stretches, READS_AT_ONCE)) {
     checksums.set(range, crc32(bytes, checksums.get(range)))
     tick?.(bytes.byteLength)
   }

@@ -70,7 +70,7 @@ export async function measureRestore(bench: Bench): Promise<Table> {
       'safetensors and torch.load have no restore into memory: theirs is a copy of each tensor. ' +
         'They check no checksums. The goals hold the faster one of safetensors with numpy and torch.',
       'torch copies a large tensor with as many threads as there are cores; this library with four, ' +
-        'and makes checksums with one.',
+        'and makes checksums with two.',
     ],
     missing: field.missing,
   }

@@ -19,15 +19,18 @@ export interface Piece<R extends Range> {
 
 /**
  * The bytes of ranges, in order; a range without any has no piece. Ranges are asked for when their
- * bytes are: some pieces ahead of the one that is given.
+ * bytes are: some pieces ahead of the one that is given, with at most `atOnce` reads under way.
  */
 export function piecesOf<R extends Range>(
   source: Source,
   ranges: Iterable<R>,
+  atOnce = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<Piece<R>> {
   const cuts = cut(ranges, PIECE)
   const { readsAtOnce } = source
-  if (readsAtOnce !== undefined) return ahead(cuts, readsAtOnce, readFrom(source))
+  if (readsAtOnce !== undefined) {
+    return ahead(cuts, Math.min(readsAtOnce, atOnce), readFrom(source))
+  }
   return ahead(cuts, 1, source.peek(0, 0) === undefined ? readFrom(source) : lookAt(source))
 }
 
