@@ -23,14 +23,7 @@ const COUNT = availableParallelism() === 1 ? 0 : 2
 // Milliseconds: a thread takes 30 to start, and some megabytes while it waits.
 const IDLE = 10_000
 
-const threads = Array.from(
-  { length: COUNT },
-  () =>
-    new Thread<ChecksumRequest>(
-      new URL('./checksum-worker.js', import.meta.url),
-      'a thread that makes checksums',
-    ),
-)
+let threads: readonly Thread<ChecksumRequest>[] | undefined
 let ending: NodeJS.Timeout | undefined
 let helpers = 0
 let lastFile = 0
@@ -45,8 +38,20 @@ export function checksumHelpers(
   source: FileSource,
 ): readonly Promise<ChecksumHelper | undefined>[] {
   if (available === false) return []
+  try {
+    threads ??= Array.from({ length: COUNT }, newThread)
+  } catch {
+    // A bundle in which this file does not know where it is.
+    available = false
+    return []
+  }
   const file = ++lastFile
   return threads.map((thread) => helperOf(thread, source, file))
+}
+
+function newThread(): Thread<ChecksumRequest> {
+  const script = new URL('./checksum-worker.js', import.meta.url)
+  return new Thread(script, 'a thread that makes checksums')
 }
 
 async function helperOf(
@@ -93,6 +98,6 @@ function end(): void {
   helpers--
   if (helpers > 0) return
   ending = setTimeout(() => {
-    for (const thread of threads) void thread.close()
+    for (const thread of threads ?? []) void thread.close()
   }, IDLE).unref()
 }
