@@ -13,6 +13,7 @@ export default function test(title, run, ...args) {
   collected.tests.push({ id: `${collected.file}: ${title}`, title, run: (t) => run(t, ...args) })
 }
 test.serial = test
+// As in AVA: what this machine cannot run finds no mutant on it.
 test.skip = () => {}
 
 /** Runs a test and what it has to leave behind it; throws what failed. */

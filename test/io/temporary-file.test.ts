@@ -53,6 +53,7 @@ test('a name that just fits is kept whole, and one a byte longer is not', (t) =>
   t.true(temporaryName('n'.repeat(room + 1)).startsWith(`.${'n'.repeat(room)}.`))
 })
 
+// Which machine this is, and what lives on it, is read from /proc.
 const onLinux = process.platform === 'linux' ? test : test.skip
 
 // A name that another release made otherwise would be one of another machine, and stay for a day.
