@@ -3,6 +3,7 @@
  * their checksums, so that a trainer that keeps its own thread busy holds up neither.
  */
 
+import * as fs from 'node:fs'
 import { crc32 } from '../format/checksum.js'
 import { FileSink } from '../io/file-sink.js'
 import { type FileSystem, nodeFileSystem } from '../io/filesystem.js'
@@ -15,12 +16,16 @@ let checksums: number[] = []
 /** What went wrong first. The calls that were on their way by then fail with the same. */
 let failure: { readonly error: unknown } | undefined
 
-// Takes down what the temporary file is called: if this thread dies, somebody else has to remove it.
 const fileSystem: FileSystem = {
   ...nodeFileSystem,
+  // Takes down what the temporary file is called: if this thread dies, somebody else has to remove it.
   create(path, mode) {
     temporary = path
     return nodeFileSystem.create(path, mode)
+  },
+  // This thread has nothing else to do, and others that wrote for it would be on the trainer's core.
+  async write(fd, bytes, position) {
+    return fs.writeSync(fd, bytes, 0, bytes.byteLength, position)
   },
 }
 

@@ -29,6 +29,8 @@ export interface Threads {
   readonly main: number
   /** The one that makes the asynchronous calls. */
   readonly worker: number
+  /** The one that writes, where the save is in the background. */
+  readonly saver?: number | undefined
 }
 
 /** How the save ended, if it did. */

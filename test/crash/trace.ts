@@ -27,6 +27,8 @@ export const CALLS = [
   .map((name) => `?${name}`)
   .join()
 
+const THREADS = ['main', 'worker', 'saver'] as const
+
 const LINE = /^(\d+) +(\w+)\((.*)$/
 
 /**
@@ -41,12 +43,12 @@ export function parseTrace(text: string, threads: Threads, place: string): Call[
     const [, number, name = '', rest = ''] = LINE.exec(line) ?? []
     if (number === undefined) continue
     if (rest.includes(END)) return calls
-    const thread = (['main', 'worker'] as const).find((thread) => threads[thread] === +number)
+    const thread = THREADS.find((thread) => threads[thread] === +number)
     const key = `${thread} ${name}`
     const ordinal = (counts.get(key) ?? 0) + 1
     counts.set(key, ordinal)
     if (inside) {
-      if (thread === undefined) throw new Error(`a call by a third thread: ${line}`)
+      if (thread === undefined) throw new Error(`a call by another thread: ${line}`)
       calls.push({ thread, name, ordinal, text: placeless(rest, place), result: resultOf(rest) })
     }
     if (rest.includes(BEGIN)) inside = true
@@ -70,5 +72,5 @@ function placeless(text: string, place: string): string {
 
 /** A call, for people. */
 export function describeCall({ thread, name, text }: Call): string {
-  return `${name}(${text}${thread === 'main' ? ', by the main thread' : ''}`
+  return `${name}(${text}${thread === 'worker' ? '' : `, by the ${thread} thread`}`
 }

@@ -58,6 +58,8 @@ export async function inject(
   const threads = new Set(injections.map(({ call }) => call.thread))
   const tracers = await Promise.all(
     [...threads].map(async (thread) => {
+      const number = saver.threads[thread]
+      if (number === undefined) throw new Error(`the process has no ${thread} thread`)
       const here = injections.filter(({ call }) => call.thread === thread)
       const output = `${file}.${thread}`
       const tracer = await attach(
@@ -66,7 +68,7 @@ export async function inject(
           ...injectArguments(here),
           ...['-o', output],
         ],
-        saver.threads[thread],
+        number,
       )
       return { ...tracer, output }
     }),

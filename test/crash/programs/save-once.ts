@@ -6,7 +6,15 @@
  * and ends the save with a call that does nothing, `access` of a name that a trace shows.
  */
 
-import { accessSync, closeSync, openSync, readSync, writeSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+  writeSync,
+} from 'node:fs'
 import { readlink } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { dirname } from 'node:path'
@@ -24,13 +32,17 @@ const job: SaveOnce = JSON.parse(process.argv[2] ?? '')
 const { path, step, before = [] } = job
 const save = await saving(job)
 
-// Those before it, of the steps before it.
-for (const [i, earlier] of before.entries()) await save(earlier, step - before.length + i)
-
 // The thread that makes the file system's calls; there is one (UV_THREADPOOL_SIZE=1), and now it has
 // been started.
 const worker = await readlink('/proc/thread-self').catch(() => '/0')
-const threads: Threads = { main: process.pid, worker: Number(worker.split('/').at(-1)) }
+const others = tasks()
+
+// Those before it, of the steps before it. A saver in the background starts its thread with the first.
+for (const [i, earlier] of before.entries()) await save(earlier, step - before.length + i)
+
+const [saver, ...more] = tasks().filter((task) => !others.includes(task))
+if (more.length > 0) throw new Error(`threads ${more} are not known`)
+const threads: Threads = { main: process.pid, worker: Number(worker.split('/').at(-1)), saver }
 writeSync(1, `${JSON.stringify(threads)}\n`)
 readSync(0, new Uint8Array(1), 0, 1, null)
 
@@ -87,6 +99,11 @@ function systemName(error: NodeJS.ErrnoException | undefined): string | undefine
   const number = /^Unknown system error -(\d+)$/.exec(code ?? '')?.[1]
   if (number === undefined) return code
   return Object.entries(constants.errno).find(([, value]) => value === Number(number))?.[0]
+}
+
+/** The threads of this process. None where the system does not tell, and nothing can be traced. */
+function tasks(): number[] {
+  return existsSync('/proc/self/task') ? readdirSync('/proc/self/task').map(Number) : []
 }
 
 function mark(name: string): void {
