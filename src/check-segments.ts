@@ -9,9 +9,9 @@ import { piecesOf } from './io/pieces.js'
 import type { Source } from './io/source.js'
 import type { SegmentReader, Tick } from './segment-reader.js'
 
-// Bytes from which a second thread is worth its start: one thread takes a tenth of a second for a
-// gigabyte of them in the page cache.
-const WORTH_A_HELPER = 256 * 1024 * 1024
+// Bytes from which other threads are worth their start: one takes a tenth of a second for a gigabyte of
+// them in the page cache.
+const WORTH_HELPERS = 256 * 1024 * 1024
 
 /** Segments that lie side by side. Positions in bytes from the start of the file. */
 interface Run {
@@ -50,8 +50,9 @@ async function* checkRun(
   { source, start, end, readers }: Run,
   tick: Tick | undefined,
 ): AsyncGenerator<CheckpointError> {
-  if (end - start >= WORTH_A_HELPER && source.helpers !== undefined) {
-    yield* checkTogether(source, readers, tick)
+  const helpers = end - start >= WORTH_HELPERS ? source.helpers?.() : undefined
+  if (helpers !== undefined && helpers.length > 0) {
+    yield* checkTogether(source, helpers, readers, tick)
     return
   }
   const checks = readers.map((reader) => reader.beginCheck())[Symbol.iterator]()

@@ -40,16 +40,17 @@ interface Job {
 
 type Checksums = Map<Stretch, number>
 
-/** `readers` lie side by side in `source`, which has helpers. Like `checkSegments`. */
+/** `readers` lie side by side in `source`, and the helpers are its own. Like `checkSegments`. */
 export async function* checkTogether(
   source: Source,
+  helpers: readonly Promise<ChecksumHelper | undefined>[],
   readers: readonly SegmentReader[],
   tick: Tick | undefined,
 ): AsyncGenerator<CheckpointError> {
   const checks = readers.map((reader) => reader.beginCheck())
   const { between, jobs } = divide(readers, checks)
   const help = new Help(jobs)
-  help.begin(source)
+  help.begin(helpers)
   try {
     for await (const { range, bytes } of piecesOf(source, between, READS_AT_ONCE)) {
       takeInTurn(range.checks, bytes, tick)
@@ -98,8 +99,8 @@ class Help {
     return this.#ready
   }
 
-  begin(source: Source): void {
-    for (const helper of source.helpers!()) void this.#use(helper)
+  begin(helpers: readonly Promise<ChecksumHelper | undefined>[]): void {
+    for (const helper of helpers) void this.#use(helper)
   }
 
   /** Nothing more is asked for. */

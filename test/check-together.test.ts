@@ -81,9 +81,14 @@ for (const [who, crew] of Object.entries(CREWS)) {
           const expected = damage(saved, damaged)
           let told = 0
           const found: string[] = []
-          const faults = checkTogether(saved.source, saved.readers, (bytes) => {
-            told += bytes
-          })
+          const faults = checkTogether(
+            saved.source,
+            saved.source.helpers!(),
+            saved.readers,
+            (bytes) => {
+              told += bytes
+            },
+          )
           for await (const { tensor, rule, code } of faults) found.push(`${tensor} ${rule ?? code}`)
           t.deepEqual(found, expected)
           t.is(
@@ -105,7 +110,8 @@ test('long segments are the helpers’, and this thread reads what lies between 
     readsAtOnce: 4,
     helpers: CREWS['two that are ready']!(helpers),
   })
-  for await (const fault of checkTogether(source, readers, undefined)) throw fault
+  for await (const fault of checkTogether(source, source.helpers!(), readers, undefined))
+    throw fault
   t.is(helpers.bytes, 170 * MIB + 2 ** 18)
   // In jobs of 32 MiB, whosever bytes they are.
   t.is(helpers.asked, 6)
@@ -130,6 +136,16 @@ test('short files have no use for helpers, long ones have', async (t) => {
   }
 })
 
+test('where there are no helpers to be had, a long file is read several pieces at once', async (t) => {
+  const { source, readers } = segmentsOf([256 * MIB], {
+    peeks: true,
+    readsAtOnce: 4,
+    helpers: CREWS.none!(new Helpers()),
+  })
+  t.deepEqual(await damagedOf(readers), [])
+  t.is(source.most, 4)
+})
+
 test('whoever asks no further has nothing more done, and the helpers let go', async (t) => {
   const helpers = new Helpers()
   helpers.milliseconds = 50
@@ -140,7 +156,7 @@ test('whoever asks no further has nothing more done, and the helpers let go', as
   })
   const enough = new Error('enough')
   const checking = (async () => {
-    for await (const _ of checkTogether(source, readers, () => {
+    for await (const _ of checkTogether(source, source.helpers!(), readers, () => {
       throw enough
     }));
   })()
@@ -163,7 +179,8 @@ test('this thread works until a helper comes, and nothing is done twice', async 
       }),
     ],
   })
-  for await (const fault of checkTogether(source, readers, () => come())) throw fault
+  for await (const fault of checkTogether(source, source.helpers!(), readers, () => come()))
+    throw fault
   const { gapStart, offset, byteLength } = segments[0]!
   t.is(source.bytesRead + helpers.bytes, offset - gapStart + byteLength)
   t.true(source.bytesRead > 32 * MIB && source.bytesRead < 70 * MIB, `${source.bytesRead}`)
@@ -177,7 +194,8 @@ test('what a helper could not do is done by this thread, once', async (t) => {
       readsAtOnce: 4,
       helpers: (bytes) => [Promise.resolve(helpers.helper(bytes, able))],
     })
-    for await (const fault of checkTogether(source, readers, undefined)) throw fault
+    for await (const fault of checkTogether(source, source.helpers!(), readers, undefined))
+      throw fault
     const { gapStart, offset, byteLength } = segments[0]!
     t.is(helpers.bytes, able * 32 * MIB)
     t.is(source.bytesRead, offset - gapStart + byteLength - helpers.bytes)
@@ -197,9 +215,14 @@ test('short segments are taken apart wherever a piece of the file ends', async (
   ])
   t.is(expected.length, 2)
   const found: string[] = []
-  for await (const { tensor, rule, code } of checkTogether(saved.source, saved.readers, (bytes) => {
-    t.true(bytes > 0)
-  })) {
+  for await (const { tensor, rule, code } of checkTogether(
+    saved.source,
+    saved.source.helpers!(),
+    saved.readers,
+    (bytes) => {
+      t.true(bytes > 0)
+    },
+  )) {
     found.push(`${tensor} ${rule ?? code}`)
   }
   t.deepEqual(found, expected)

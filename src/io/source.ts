@@ -41,7 +41,7 @@ export interface Source {
   readSync?(target: Uint8Array, position: number): void
   /** How many long reads it carries out beside each other; where it does not say, none. */
   readonly readsAtOnce?: number
-  /** Other threads, each when it is ready; undefined where it could not be had. */
+  /** Other threads, if any, each when it is ready; undefined where it could not be had. */
   readonly helpers?: () => readonly Promise<ChecksumHelper | undefined>[]
   /** Fills `target` from `position` on, or throws. */
   read(target: Uint8Array, position: number): Promise<void>
