@@ -54,10 +54,13 @@ export const groups = {
     tests: ['test/segment-reader.test.ts'],
   },
   source: { mutate: ['src/io/file-source.ts'], tests: ['test/io/file-source.test.ts'] },
-  check: {
-    mutate: ['src/check-segments.ts', 'src/check-together.ts'],
-    tests: ['test/check-segments.test.ts', 'test/check-together.test.ts'],
+  map: {
+    mutate: ['src/io/map-source.ts', 'src/io/mapping.ts'],
+    tests: ['test/io/map-source.test.ts'],
   },
+  pieces: { mutate: ['src/io/pieces.ts'], tests: ['test/io/pieces.test.ts'] },
+  check: { mutate: ['src/check-segments.ts'], tests: ['test/check-segments.test.ts'] },
+  together: { mutate: ['src/check-together.ts'], tests: ['test/check-together.test.ts'] },
   combine: {
     mutate: ['src/format/checksum-combine.ts'],
     tests: ['test/format/checksum-combine.test.ts'],

@@ -79,7 +79,7 @@ export function segmentsOf(lengths: readonly number[], abilities: Abilities) {
     const offset = offsets[i]!
     bytes.set(gapBytes(offset - end, byteLength, true), end)
     const data = bytes.subarray(offset, offset + byteLength)
-    for (let k = 0; k < byteLength; k++) data[k] = k * 31 + i
+    fill(data, i)
     const segment = { gapStart: end, offset, byteLength, crc32: crc32(data) }
     end = offset + byteLength
     return segment
@@ -95,6 +95,19 @@ export function segmentsOf(lengths: readonly number[], abilities: Abilities) {
       }),
   )
   return { bytes, segments, source, readers }
+}
+
+// As long as no piece is a multiple of, so that bytes of another place are other bytes.
+const PATTERN = Uint8Array.from({ length: 1_000_003 }, (_, k) => Math.imul(k, 0x9e3779b1) >>> 24)
+
+/** Fills bytes quickly, those of each segment with others. */
+function fill(bytes: Uint8Array, segment: number): void {
+  let from = (segment * 1009) % PATTERN.length
+  for (let at = 0; at < bytes.byteLength; from = 0) {
+    const part = PATTERN.subarray(from, from + bytes.byteLength - at)
+    bytes.set(part, at)
+    at += part.byteLength
+  }
 }
 
 /** The names of what is damaged, in the order in which it is found, each with what is wrong. */
