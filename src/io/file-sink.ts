@@ -10,8 +10,8 @@
  *   2. A temporary file is created in the same folder, exclusively and under an unpredictable name;
  *      it takes the mode and owner of the file that it is to replace. Those that killed processes
  *      have left there are removed.
- *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked. A
- *      long file is also synced on the way, so that the disk is busy from the start.
+ *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked. Of a
+ *      long file the disk is given what is there on the way, so that it is busy from the start.
  *   4. The file is synced. A sync that fails is not tried again, those on the way no more than this
  *      one: after an error the system may have dropped the pages and call the next one a success (see
  *      "fsyncgate", PostgreSQL, 2018).
@@ -47,7 +47,7 @@ import { WriteOut } from './write-out.js'
 // abort and a progress report come in time.
 const MAX_WRITE = 64 * 1024 * 1024
 
-// Bytes after which a file is synced on the way. A disk of 500 MB/s writes them in 64 ms, far longer
+// Bytes after which a file is synced on the way, where the disk can be given them no other way. A disk of 500 MB/s writes them in 64 ms, far longer
 // than the flush of its cache takes, with which each sync ends.
 const SYNC_EVERY = 32 * 1024 * 1024
 
@@ -59,7 +59,10 @@ export interface FileSinkOptions {
   readonly fileSystem?: FileSystem
   /** False: the commit is atomic all the same, and nothing is promised about power cuts. */
   readonly durable?: boolean
-  /** Bytes after which the file is synced while it is being written (default 32 MiB). */
+  /**
+   * Bytes after which the file is synced while it is being written, where the system cannot be told to
+   * begin to write (default 32 MiB).
+   */
   readonly syncEvery?: number
 }
 

@@ -7,6 +7,7 @@
 import * as fs from 'node:fs'
 import { constants } from 'node:os'
 import { promisify } from 'node:util'
+import { writeOutCall } from './write-out-call.js'
 
 export interface FileStatus {
   readonly kind: 'file' | 'folder' | 'link' | 'other'
@@ -41,6 +42,11 @@ export interface FileSystem {
   /** Writes some of the bytes and returns how many; fewer than asked for is no error. */
   write(fd: Descriptor, bytes: Uint8Array, position: number): Promise<number>
   fsync(fd: Descriptor): Promise<void>
+  /**
+   * Has the system begin to write what it holds of a file to the disk; false where it cannot. Neither
+   * promises anything nor takes an error from the next `fsync`.
+   */
+  beginWriteOut?(fd: Descriptor): Promise<boolean>
   close(fd: Descriptor): Promise<void>
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
@@ -67,6 +73,7 @@ export const nodeFileSystem: FileSystem = {
   write: async (fd, bytes, position) =>
     (await write(fd, bytes, 0, bytes.byteLength, position)).bytesWritten,
   fsync: promisify(fs.fsync),
+  beginWriteOut: async (fd) => (await (await writeOutCall())?.(fd)) ?? false,
   close: promisify(fs.close),
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),

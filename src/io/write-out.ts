@@ -1,22 +1,28 @@
 /**
  * The writing of a file to its disk, begun while its bytes are still coming: what the system is left
- * to gather, the disk has yet to write when all else is done. A sync now and then also brings to light
- * early that a disk is full or broken.
+ * to gather, the disk has yet to write when all else is done. Where the system does not know how to begin,
+ * the file is synced now and then, which flushes the disk's cache each time.
  */
 
 import type { Descriptor, FileSystem } from './filesystem.js'
 
+// Bytes after which the system is told to begin.
+const BEGIN_EVERY = 8 * 1024 * 1024
+
 export class WriteOut {
-  readonly #fs: Pick<FileSystem, 'fsync'>
+  readonly #fs: Pick<FileSystem, 'fsync' | 'beginWriteOut'>
   readonly #file: Descriptor
   readonly #every: number
+  /** Whether the system knows how to begin; until it has said no. */
+  #begins: boolean
   #written = 0
   #running: Promise<void> | undefined
   #failure: { readonly error: unknown } | undefined
 
-  /** Syncs `file` each time that `every` bytes have been written, one sync at a time. */
-  constructor(fs: Pick<FileSystem, 'fsync'>, file: Descriptor, every: number) {
+  /** Where `file` has to be synced, it is each time that `every` bytes have been written. */
+  constructor(fs: Pick<FileSystem, 'fsync' | 'beginWriteOut'>, file: Descriptor, every: number) {
     this.#fs = fs
+    this.#begins = fs.beginWriteOut !== undefined
     this.#file = file
     this.#every = every
   }
@@ -28,10 +34,9 @@ export class WriteOut {
   wrote(bytes: number): void {
     this.#throwFailure()
     this.#written += bytes
-    if (this.#written < this.#every || this.#running !== undefined) return
-    this.#written = 0
-    this.#running = this.#fs
-      .fsync(this.#file)
+    if (this.#running !== undefined) return
+    if (this.#written < (this.#begins ? Math.min(BEGIN_EVERY, this.#every) : this.#every)) return
+    this.#running = this.#push()
       .catch((error: unknown) => {
         // Kept: the system reports an error once, and a sync after this one may well succeed.
         this.#failure ??= { error }
@@ -50,6 +55,17 @@ export class WriteOut {
   async finish(): Promise<void> {
     await this.settled()
     this.#throwFailure()
+  }
+
+  async #push(): Promise<void> {
+    if (this.#begins) {
+      const written = this.#written
+      this.#begins = await this.#fs.beginWriteOut!(this.#file)
+      if (this.#begins) this.#written -= written
+      if (this.#begins || this.#written < this.#every) return
+    }
+    this.#written = 0
+    await this.#fs.fsync(this.#file)
   }
 
   #throwFailure(): void {

@@ -9,7 +9,13 @@ import { FileSink } from '../../src/io/file-sink.js'
 import { type FileSystem, nodeFileSystem } from '../../src/io/filesystem.js'
 import type { Durability } from '../../src/io/sink.js'
 import { scratchFolder } from '../scratch.js'
-import { type Call, observedFileSystem, systemError } from './observed-filesystem.js'
+import {
+  type Call,
+  type ObservedFileSystem,
+  type Operation,
+  observedFileSystem,
+  systemError,
+} from './observed-filesystem.js'
 
 const OLD = Buffer.from('the old bytes')
 const NEW = Buffer.from('the new bytes, of another length')
@@ -437,24 +443,56 @@ test('no more than 64 MiB are handed to the system at once', async (t) => {
   t.is(last[0], 7)
 })
 
-test('a long file is synced on the way, and at the end all the same', async (t) => {
-  const path = join(await scratchFolder(t), 'a.ckpt')
-  const observed = observedFileSystem()
-  const sink = new FileSink(path, { fileSystem: observed, syncEvery: 10 })
+/** Writes NEW in pieces of eight bytes, with time between them for what happens on the way. */
+async function writeSlowly(sink: FileSink): Promise<void> {
   await sink.begin(NEW.byteLength)
   for (let at = 0; at < NEW.byteLength; at += 8) {
     await sink.write(NEW.subarray(at, at + 8), at)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   await sink.sync()
-  t.is(await sink.commit(), process.platform === 'win32' ? 'file-only' : 'durable')
+}
+
+/** Of the calls about the temporary file: where the last write is, and those of an operation. */
+function onTheWay(observed: ObservedFileSystem, wanted: Operation) {
   const steps = observed.calls.filter(({ path }) => path.endsWith('.tmp'))
   const last = steps.findLastIndex(({ operation }) => operation === 'write')
-  const syncs = steps.flatMap(({ operation }, i) => (operation === 'fsync' ? [i] : []))
-  t.true(syncs.some((at) => at < last))
-  t.true(syncs.some((at) => at > last))
+  const found = steps.flatMap(({ operation }, i) => (operation === wanted ? [i] : []))
+  return { before: found.filter((at) => at < last), after: found.filter((at) => at > last) }
+}
+
+test('the system begins to write a long file on the way, and it is synced at the end alone', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  const observed = observedFileSystem()
+  let begun = 0
+  const beginWriteOut = async () => {
+    begun++
+    return true
+  }
+  const fileSystem = { ...observed, beginWriteOut }
+  const sink = new FileSink(path, { fileSystem, syncEvery: 10 })
+  await writeSlowly(sink)
+  t.is(await sink.commit(), process.platform === 'win32' ? 'file-only' : 'durable')
+  t.true(begun > 1)
+  t.deepEqual(onTheWay(observed, 'fsync').before, [])
+  t.is(onTheWay(observed, 'fsync').after.length, 1)
   t.deepEqual(await fs.readFile(path), NEW)
-  // Nobody waits for a disk that nothing is promised of.
+})
+
+test('where it cannot begin, a long file is synced on the way, and at the end all the same', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  const observed = observedFileSystem()
+  const fileSystem = { ...observed, beginWriteOut: async () => false }
+  const sink = new FileSink(path, { fileSystem, syncEvery: 10 })
+  await writeSlowly(sink)
+  t.is(await sink.commit(), process.platform === 'win32' ? 'file-only' : 'durable')
+  t.true(onTheWay(observed, 'fsync').before.length > 0)
+  t.true(onTheWay(observed, 'fsync').after.length > 0)
+  t.deepEqual(await fs.readFile(path), NEW)
+})
+
+test('nobody waits for a disk that nothing is promised of', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
   const careless = observedFileSystem()
   await commit(path, OLD, careless, false)
   t.false(careless.calls.some(({ operation }) => operation === 'fsync'))
@@ -472,7 +510,8 @@ test('a sync on the way that fails ends the save, though one after it succeeds',
       throw systemError('EIO', 'fsync')
     },
   })
-  const sink = new FileSink(path, { fileSystem: observed, syncEvery: 1 })
+  const fileSystem = { ...observed, beginWriteOut: async () => false }
+  const sink = new FileSink(path, { fileSystem, syncEvery: 1 })
   await sink.begin(NEW.byteLength)
   await sink.write(NEW, 0)
   await t.throwsAsync(sink.sync(), { code: 'CKPT_NOT_COMMITTED', message: /EIO/ })
@@ -482,29 +521,39 @@ test('a sync on the way that fails ends the save, though one after it succeeds',
   t.is(observed.open.size, 0)
 })
 
-test('an abort waits for a sync on the way before it closes the file', async (t) => {
+test('an abort waits for what the system is asked on the way before it closes the file', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
-  let syncing = false
-  let closedUnderSync = false
-  const fileSystem: FileSystem = {
-    ...nodeFileSystem,
-    async fsync(fd) {
-      syncing = true
+  for (const begins of [true, false]) {
+    let asked = false
+    let closedMeanwhile = false
+    const take = async () => {
+      asked = true
       await new Promise((resolve) => setTimeout(resolve, 50))
-      await nodeFileSystem.fsync(fd)
-      syncing = false
-    },
-    async close(fd) {
-      closedUnderSync ||= syncing
-      await nodeFileSystem.close(fd)
-    },
+      asked = false
+    }
+    const fileSystem: FileSystem = {
+      ...nodeFileSystem,
+      async beginWriteOut() {
+        if (begins) await take()
+        return begins
+      },
+      async fsync(fd) {
+        await take()
+        await nodeFileSystem.fsync(fd)
+      },
+      async close(fd) {
+        closedMeanwhile ||= asked
+        await nodeFileSystem.close(fd)
+      },
+    }
+    const sink = new FileSink(path, { fileSystem, syncEvery: 1 })
+    await sink.begin(NEW.byteLength)
+    await sink.write(NEW, 0)
+    await new Promise((resolve) => setImmediate(resolve))
+    t.true(asked)
+    await sink.abort()
+    t.false(closedMeanwhile)
   }
-  const sink = new FileSink(path, { fileSystem, syncEvery: 1 })
-  await sink.begin(NEW.byteLength)
-  await sink.write(NEW, 0)
-  t.true(syncing)
-  await sink.abort()
-  t.false(closedUnderSync)
 })
 
 /** What is at the path before a commit, in which every call is made to fail in turn. */
