@@ -22,6 +22,8 @@ export type SinkRequest =
       readonly position: number
       readonly parts: readonly ChecksumPart[]
     }
+  /** Helps with copies, if it comes in time: see `helpToCopy`. At any time. */
+  | { readonly call: 'copy'; readonly list: SharedArrayBuffer }
   /** Answered with the CRC-32 of each segment so far, by its index. */
   | { readonly call: 'checksums' }
   | { readonly call: 'sync' }

@@ -7,7 +7,9 @@ import * as fs from 'node:fs'
 import { crc32 } from '../format/checksum.js'
 import { FileSink } from '../io/file-sink.js'
 import { type FileSystem, nodeFileSystem } from '../io/filesystem.js'
+import { memoryCalls } from '../io/memory-calls.js'
 import { answerCalls } from '../io/thread.js'
+import { helpToCopy } from './shared-copies.js'
 import type { SinkRequest } from './sink-protocol.js'
 
 let sink: FileSink | undefined
@@ -30,6 +32,10 @@ const fileSystem: FileSystem = {
 }
 
 async function run(request: SinkRequest): Promise<unknown> {
+  if (request.call === 'copy') {
+    const calls = await memoryCalls()
+    return calls && helpToCopy(request.list, calls)
+  }
   if (request.call === 'begin') {
     failure = undefined
     checksums = []

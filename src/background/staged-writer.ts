@@ -2,12 +2,16 @@
  * Copies bytes into a staging area, one after the other, and has another thread write them and make
  * the checksums of those that belong to segments. The other thread begins when everything has been
  * copied, or when there is no more room: it would take memory bandwidth from the copies, for which a
- * trainer waits.
+ * trainer waits. Long copies are put off until then, to be carried out together.
  */
 
+import type { Copy } from './shared-copies.js'
 import type { ChecksumPart } from './sink-protocol.js'
 import type { SinkThread } from './sink-thread.js'
 import type { StagingArea } from './staging-area.js'
+
+// Bytes from which a copy is worth to be put off.
+const LONG_COPY = 256 * 1024
 
 /** A piece of the staging area that is full, or the last one. */
 interface ReadyPiece {
@@ -22,6 +26,9 @@ export class StagedWriter {
   readonly #thread: Pick<SinkThread, 'call'>
   readonly #staging: StagingArea
   readonly #onWritten: (position: number) => void
+  readonly #copyAll: (copies: readonly Copy[]) => void
+  /** What has been put off. */
+  readonly #copies: Copy[] = []
   readonly #writes: Promise<void>[] = []
   /** What is to be handed over. */
   readonly #ready: ReadyPiece[] = []
@@ -34,23 +41,26 @@ export class StagedWriter {
 
   /**
    * Writes from `position` on, in bytes from the start of the file; `onWritten` is called with how far
-   * it has come, and what it throws is a failure to write.
+   * it has come, and what it throws is a failure to write. `copyAll` carries out copies.
    */
   constructor(
     thread: Pick<SinkThread, 'call'>,
     staging: StagingArea,
     position: number,
     onWritten: (position: number) => void = () => {},
+    copyAll: (copies: readonly Copy[]) => void = copyInTurn,
   ) {
     this.#thread = thread
     this.#staging = staging
     this.#onWritten = onWritten
+    this.#copyAll = copyAll
     this.#position = position
   }
 
   /**
-   * Copies `bytes`; those of a segment go on with its checksum. At once, where there is room: then
-   * nothing is returned, and nobody else has had a turn. Else when there is.
+   * Takes `bytes`; those of a segment go on with its checksum. At once, where there is room: then nothing
+   * is returned, nobody else has had a turn, and they have been copied when `copy` or `flush` has
+   * returned. Else when there is, and they have been copied then.
    */
   append(bytes: Uint8Array, segment?: number): Promise<void> | undefined {
     for (let done = 0; done < bytes.byteLength; ) {
@@ -64,7 +74,10 @@ export class StagedWriter {
       }
       const start = this.#filled
       const length = Math.min(this.#piece.byteLength - start, bytes.byteLength - done)
-      this.#piece.set(bytes.subarray(done, done + length), start)
+      const source = bytes.subarray(done, done + length)
+      const target = this.#piece.subarray(start, start + length)
+      if (length < LONG_COPY) target.set(source)
+      else this.#copies.push({ target, source })
       this.#filled += length
       done += length
       if (segment !== undefined) this.#parts.push({ segment, start, end: this.#filled })
@@ -73,7 +86,13 @@ export class StagedWriter {
     return undefined
   }
 
-  /** Hands over what has been copied. */
+  /** Copies what has been put off: to be called before anybody else has a turn. */
+  copy(): void {
+    const copies = this.#copies.splice(0)
+    if (copies.length > 0) this.#copyAll(copies)
+  }
+
+  /** Copies all, and hands it over. */
   flush(): void {
     if (this.#filled > 0) this.#endPiece()
     this.#handOver()
@@ -81,6 +100,7 @@ export class StagedWriter {
 
   /** Hands back the memory of what was not handed over: of no use where the save has failed. */
   release(): void {
+    this.#copies.length = 0
     for (const { piece } of this.#ready.splice(0)) this.#staging.give(piece)
     if (this.#piece !== undefined) this.#staging.give(this.#piece)
     this.#piece = undefined
@@ -102,7 +122,9 @@ export class StagedWriter {
     this.#piece = await taken
     // No use in copying on for a save that has failed.
     if (this.#failure !== undefined) throw this.#failure.error
-    await this.append(bytes.subarray(done), segment)
+    const rest = this.append(bytes.subarray(done), segment)
+    this.copy()
+    await rest
   }
 
   #endPiece(): void {
@@ -116,6 +138,7 @@ export class StagedWriter {
   }
 
   #handOver(): void {
+    this.copy()
     for (const { piece, bytes, position, parts } of this.#ready.splice(0)) {
       const written = this.#thread
         .call({ call: 'write', bytes, position, parts })
@@ -127,4 +150,8 @@ export class StagedWriter {
       this.#writes.push(written)
     }
   }
+}
+
+function copyInTurn(copies: readonly Copy[]): void {
+  for (const { target, source } of copies) target.set(source)
 }

@@ -4,21 +4,27 @@
  */
 
 import { unlink } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { tensorBytes } from '../collect.js'
 import { type Contents, collectContents } from '../contents.js'
 import { CheckpointError, quote } from '../error.js'
 import { crc32 } from '../format/checksum.js'
 import { encode, type UnsealedMetadata } from '../format/encode.js'
 import { gapBytes } from '../format/layout.js'
+import { memoryCalls } from '../io/memory-calls.js'
 import { nextTurn } from '../io/next-turn.js'
 import type { Durability } from '../io/sink.js'
 import { ThreadEndedError } from '../io/thread.js'
 import { assertLittleEndian } from '../read-metadata.js'
 import type { Module, Optimizer } from '../state.js'
 import type { SaveOptions, SaveReport } from '../write-checkpoint.js'
+import { type Copy, copyTogether } from './shared-copies.js'
 import type { SinkThread } from './sink-thread.js'
 import { StagedWriter } from './staged-writer.js'
 import { PIECE_LENGTH, type StagingArea } from './staging-area.js'
+
+// Bytes from which the thread that writes is worth to be asked for help with copies.
+const WORTH_HELP = 32 * 1024 * 1024
 
 /** Where a save goes, and what takes it there. */
 export interface ThreadTarget {
@@ -45,10 +51,12 @@ export async function writeInThread(
   signal?.throwIfAborted()
   const metadata = encode(contents.content)
   const total = metadata.layout.fileLength
-  const writer = new StagedWriter(thread, staging, metadata.length, (done) => {
+  const onWritten = (done: number): void => {
     // The end is reported when all of it is on the disk.
     if (done < total) onProgress?.({ done, total })
-  })
+  }
+  const copyAll = total < WORTH_HELP ? undefined : await copiesWith(thread)
+  const writer = new StagedWriter(thread, staging, metadata.length, onWritten, copyAll)
   let temporary: string | undefined
   let committing = false
   try {
@@ -90,6 +98,20 @@ export async function writeInThread(
   }
 }
 
+/** Copies with the help of the thread that is going to write; undefined where there is none to be had. */
+async function copiesWith(
+  thread: SinkThread,
+): Promise<((copies: readonly Copy[]) => void) | undefined> {
+  const calls = availableParallelism() === 1 ? undefined : await memoryCalls()
+  if (calls === undefined) return undefined
+  return (copies) => {
+    copyTogether(copies, calls, (list) => {
+      // Where it fails the next call tells of it.
+      thread.call({ call: 'copy', list }).catch(() => {})
+    })
+  }
+}
+
 /**
  * Copies all segments and what stands between them. Tensors in memory are copied in one go, without
  * a turn for anybody else, where there is room: so they are all of one moment. Resolves to whether
@@ -111,6 +133,7 @@ async function stage(
       inOneGo = false
       await waiting
     }
+    if (tensor.bytes === undefined) writer.copy()
     const what = `the tensor ${quote(tensor.name)} of ${state}`
     const bytes = tensor.bytes ?? tensorBytes(await fetch!(), dtype, byteLength, what)
     if (bytes.byteLength !== byteLength) throw takenAway(state, tensor.name)

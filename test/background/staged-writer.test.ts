@@ -54,16 +54,63 @@ test('bytes arrive one after the other from the position on, however they are cu
   t.true(same(thread.bytes.subarray(100), bytes))
 })
 
-test('what is appended may be changed as soon as it has been taken', async (t) => {
+test('what is appended may be changed as soon as it has been copied', async (t) => {
+  for (const copied of ['copy', 'flush'] as const) {
+    const thread = new FakeThread()
+    const writer = new StagedWriter(thread, new StagingArea(Number.POSITIVE_INFINITY), 0)
+    const bytes = numbered(PIECE_LENGTH + 1000)
+    t.is(writer.append(bytes), undefined)
+    writer[copied]()
+    bytes.fill(0)
+    writer.flush()
+    thread.answer()
+    await writer.written()
+    t.true(same(thread.bytes, numbered(PIECE_LENGTH + 1000)))
+  }
+})
+
+test('what had to wait for room has been copied when that has come', async (t) => {
   const thread = new FakeThread()
-  const writer = new StagedWriter(thread, new StagingArea(Number.POSITIVE_INFINITY), 0)
-  const bytes = numbered(1000)
-  t.is(writer.append(bytes), undefined)
-  bytes.fill(0)
+  const writer = new StagedWriter(thread, new StagingArea(PIECE_LENGTH), 0)
+  const bytes = numbered(3 * PIECE_LENGTH)
+  const waiting = writer.append(bytes)!.then(() => bytes.fill(0))
+  for (let i = 0; i < 3; i++) {
+    await new Promise(setImmediate)
+    thread.answer()
+  }
+  await waiting
   writer.flush()
   thread.answer()
   await writer.written()
-  t.true(same(thread.bytes, numbered(1000)))
+  t.true(same(thread.bytes, numbered(3 * PIECE_LENGTH)))
+})
+
+test('long copies are carried out together, before anything is handed over', async (t) => {
+  const thread = new FakeThread()
+  const area = new StagingArea(Number.POSITIVE_INFINITY)
+  const together: number[][] = []
+  const writer = new StagedWriter(
+    thread,
+    area,
+    0,
+    () => {},
+    (copies) => {
+      t.deepEqual(thread.positions, [])
+      together.push(copies.map(({ source }) => source.byteLength))
+      for (const { target, source } of copies) target.set(source)
+    },
+  )
+  const [short, long] = [numbered(2 ** 18 - 1), numbered(2 ** 18)]
+  const longest = numbered(PIECE_LENGTH)
+  for (const bytes of [short, long, longest]) t.is(writer.append(bytes), undefined)
+  t.deepEqual(together, [])
+  writer.flush()
+  t.deepEqual(together, [[2 ** 18, PIECE_LENGTH - 2 ** 19 + 1, 2 ** 19 - 1]])
+  writer.copy()
+  t.is(together.length, 1)
+  thread.answer()
+  await writer.written()
+  t.true(same(thread.bytes, Buffer.concat([short, long, longest])))
 })
 
 test('checksums are those of segments, without what stands between them', async (t) => {
