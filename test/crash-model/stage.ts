@@ -4,6 +4,7 @@
  */
 
 import { FileSink } from '../../src/io/file-sink.js'
+import type { FileSystem } from '../../src/io/filesystem.js'
 import type { Sink } from '../../src/io/sink.js'
 import type { RenameSteps } from './crash-states.js'
 import { type Director, ModelFileSystem, type ModelProcess } from './model-file-system.js'
@@ -30,7 +31,24 @@ export const libraryCommitOfLong: Commit = {
   sink: (path, process) => new FileSink(path, { fileSystem: process, syncEvery: 1 }),
 }
 
-export const LIBRARY_COMMITS = [libraryCommit, libraryCommitOfLong] as const
+/** The same on a system that begins to write when it is told to, which promises nothing. */
+export const libraryCommitWrittenOut: Commit = {
+  name: 'the library, with a long file that the system begins to write',
+  sink(path, process) {
+    const fileSystem = new Proxy<FileSystem>(process, {
+      get(_, key: keyof FileSystem) {
+        return key === 'beginWriteOut' ? async () => true : process[key]?.bind(process)
+      },
+    })
+    return new FileSink(path, { fileSystem, syncEvery: 1 })
+  },
+}
+
+export const LIBRARY_COMMITS = [
+  libraryCommit,
+  libraryCommitOfLong,
+  libraryCommitWrittenOut,
+] as const
 
 /** A number that no process has: above the most that Linux gives. */
 export const DEAD_PROCESS = 999_999_999
