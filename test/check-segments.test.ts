@@ -2,6 +2,8 @@ import test from 'ava'
 import fc from 'fast-check'
 import { checkSegments } from '../src/check-segments.js'
 import { CheckpointError } from '../src/error.js'
+import { crc32 } from '../src/format/checksum.js'
+import type { ChecksumHelper } from '../src/io/source.js'
 import { SegmentReader } from '../src/segment-reader.js'
 import { type Abilities, damage, damagedOf, damages, segmentsOf } from './segments.js'
 
@@ -107,4 +109,47 @@ test('a segment without a byte, where there is nothing else, is checked all the 
     (crc32, i) => new SegmentReader(source, { ...empty, crc32 }, { ...options, tensor: `${i}` }),
   )
   t.deepEqual(await damagedOf(readers), ['1 CKPT_TENSOR_CHECKSUM'])
+})
+
+/** A crew of one, and how many have been called for and what it was asked. */
+function crew() {
+  const counts = { called: 0, asked: 0 }
+  const helpers = (bytes: Uint8Array): Promise<ChecksumHelper>[] => {
+    counts.called++
+    return [
+      Promise.resolve({
+        async checksums(ranges) {
+          counts.asked++
+          return ranges.map(({ start, end }) => crc32(bytes.subarray(start, end)))
+        },
+        async close() {},
+      }),
+    ]
+  }
+  return { counts, helpers }
+}
+
+test('helpers are called for from 256 MiB on, with the gap before', async (t) => {
+  const [{ gapStart, offset } = { gapStart: 0, offset: 0 }] = segmentsOf([1], {
+    peeks: true,
+  }).segments
+  const enough = 256 * MIB - (offset - gapStart)
+  for (const [length, called] of [
+    [enough - 1, 0],
+    [enough, 1],
+  ] as const) {
+    const { counts, helpers } = crew()
+    const { readers } = segmentsOf([length], { peeks: true, readsAtOnce: 4, helpers })
+    t.deepEqual(await damagedOf(readers), [])
+    t.is(counts.called, called)
+    t.is(counts.asked > 0, called > 0)
+  }
+})
+
+test('where there are none to be had, a long file is read several pieces at once', async (t) => {
+  for (const none of [{ helpers: () => [] }, {}]) {
+    const { source, readers } = segmentsOf([256 * MIB], { peeks: true, readsAtOnce: 4, ...none })
+    t.deepEqual(await damagedOf(readers), [])
+    t.is(source.most, 4)
+  }
 })

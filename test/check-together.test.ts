@@ -5,7 +5,7 @@ import { checkTogether } from '../src/check-together.js'
 import { crc32 } from '../src/format/checksum.js'
 import { nextTurn } from '../src/io/next-turn.js'
 import type { ChecksumHelper } from '../src/io/source.js'
-import { damage, damagedOf, damages, segmentsOf } from './segments.js'
+import { damage, damages, segmentsOf } from './segments.js'
 
 const MIB = 2 ** 20
 
@@ -118,32 +118,6 @@ test('long segments are the helpers’, and this thread reads what lies between 
   // Before each of the long ones, and behind them.
   t.is(source.reads, 4)
   t.is(helpers.closed, 2)
-})
-
-test('short files have no use for helpers, long ones have', async (t) => {
-  for (const [length, asked] of [
-    [255 * MIB, 0],
-    [256 * MIB, 8],
-  ] as const) {
-    const helpers = new Helpers()
-    const { readers } = segmentsOf([length], {
-      peeks: true,
-      readsAtOnce: 4,
-      helpers: CREWS['two that are ready']!(helpers),
-    })
-    t.deepEqual(await damagedOf(readers), [])
-    t.is(helpers.asked, asked)
-  }
-})
-
-test('where there are no helpers to be had, a long file is read several pieces at once', async (t) => {
-  const { source, readers } = segmentsOf([256 * MIB], {
-    peeks: true,
-    readsAtOnce: 4,
-    helpers: CREWS.none!(new Helpers()),
-  })
-  t.deepEqual(await damagedOf(readers), [])
-  t.is(source.most, 4)
 })
 
 test('whoever asks no further has nothing more done, and the helpers let go', async (t) => {

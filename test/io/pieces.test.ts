@@ -42,6 +42,7 @@ for (const [way, abilities] of Object.entries(WAYS)) {
             last = ranges.indexOf(range)
           }
           for (const [range, end] of ends) t.is(end, range.end)
+          if (way === 'looked at in place') t.is(source.reads, 0)
         },
       ),
       { numRuns: 25 },
@@ -169,6 +170,8 @@ test('others have their turn after each 4 MiB of looks, and after every 32 short
   const looks = new CountingSource(BYTES, { peeks: true })
   t.true((await turnsOfOthers(looks, [{ start: 0, end: 33 * MIB }])) >= 8)
   t.true((await turnsOfOthers(looks, [{ start: 0, end: 3 * MIB }])) <= 2)
+  const far = Array.from({ length: 100 }, (_, i) => ({ start: 20 * MIB, end: 20 * MIB + i }))
+  t.true((await turnsOfOthers(looks, far)) <= 2)
 
   const short = (count: number) =>
     Array.from({ length: count }, (_, i) => ({ start: i * 64, end: i * 64 + 10 }))
@@ -176,5 +179,8 @@ test('others have their turn after each 4 MiB of looks, and after every 32 short
     const reads = new PromptSource(BYTES, { peeks: false, readsAtOnce })
     t.true((await turnsOfOthers(reads, short(330))) >= 10)
     t.true((await turnsOfOthers(reads, short(31))) <= 2)
+    // Long ones are the system's, and others have their turns while it is at them.
+    const long = Array.from({ length: 100 }, (_, i) => ({ start: i, end: i + 256 * 1024 }))
+    t.true((await turnsOfOthers(reads, long)) <= 2)
   }
 })
