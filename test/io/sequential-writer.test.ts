@@ -229,6 +229,36 @@ test('large pieces with small ones between them are all taken at once, up to a l
   t.is(sink.bytes.filter((byte) => byte === 3).length, pairs * small.length)
 })
 
+/** How many pieces of 32 KiB, with a large one after each, are taken before one has to wait. */
+function takenAtOnce(writer: SequentialWriter): number {
+  for (let taken = 0; ; taken++) {
+    if (writer.append(new Uint8Array(32 * KIB)) !== undefined) return taken
+    writer.append(new Uint8Array(LARGE))
+  }
+}
+
+test('8 MiB of copies may wait, to the byte, and there is room again when they are written', async (t) => {
+  const writes: (() => void)[] = []
+  const sink = new SlowSink(0, 0)
+  sink.write = () => new Promise((resolve) => writes.push(resolve))
+  const writer = new SequentialWriter(sink, 0)
+  const writeAll = async () => {
+    for (; writes.length > 0; await setImmediate()) writes.shift()!()
+  }
+  // Whose memory goes from gathering to the sink and back.
+  for (let i = 0; i < 200; i++) {
+    for (let k = 0; k < 3; k++) void writer.append(new Uint8Array(32 * KIB))
+    writer.flush()
+    await writeAll()
+  }
+  // And what is gathered when there is no more room for copies: in as much memory as is written at
+  // once, and one more.
+  t.is(takenAtOnce(writer), 256 + 2)
+  await writeAll()
+  t.is(takenAtOnce(writer), 256 + 2)
+  await writeAll()
+})
+
 test('where each write ends before the next one, what is gathered takes one piece of memory', async (t) => {
   const buffers = new Set<ArrayBufferLike>()
   const sink = new SlowSink(10 * LARGE, 1, 3)
