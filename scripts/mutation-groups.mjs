@@ -56,7 +56,7 @@ export const groups = {
   source: { mutate: ['src/io/file-source.ts'], tests: ['test/io/file-source.test.ts'] },
   map: {
     mutate: ['src/io/map-source.ts', 'src/io/mapping.ts'],
-    tests: ['test/io/map-source.test.ts'],
+    tests: ['test/io/mapping.test.ts', 'test/io/map-source.test.ts'],
   },
   pieces: { mutate: ['src/io/pieces.ts'], tests: ['test/io/pieces.test.ts'] },
   check: { mutate: ['src/check-segments.ts'], tests: ['test/check-segments.test.ts'] },

@@ -80,6 +80,15 @@ test('after an abort no more tensors are asked for', async (t) => {
   t.deepEqual(fetched, ['first'])
 })
 
+test('what a function brings is looked at again when it has been written, from 64 KiB on', async (t) => {
+  const memory = new Uint8Array(64 * 1024)
+  const sink = new SlowSink(() => memory.fill(9))
+  const model = memoryState({
+    w: { dtype: 'uint8' as const, shape: [memory.length], data: () => memory },
+  })
+  await t.throwsAsync(writeCheckpoint(sink, model, null, {}), { code: 'CKPT_TENSOR_CHANGED' })
+})
+
 test('small tensors wait for a sink that is slow, and arrive in their places', async (t) => {
   // With the gap before each, the longer ones come to 64 KiB: memory for gathering is full when a gap
   // comes. With the shorter ones it is full when a tensor comes.

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { openFile } from '../../src/io/file-source.js'
 import { mapFile } from '../../src/io/map-source.js'
@@ -10,6 +11,7 @@ import { saveCheckpoint } from '../../src/save.js'
 import { runChild } from '../child.js'
 import { memoryState } from '../memory-state.js'
 import { scratchFolder } from '../scratch.js'
+import { collectGarbage } from '../trainer/garbage-collection.js'
 import { canMap } from '../ways-to-load.js'
 
 const BYTES = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 7) % 256)
@@ -142,6 +144,81 @@ withMaps('an empty file is not mapped, and stays open for whoever reads it', asy
   fs.closeSync(file.fd)
 })
 
+onLinux('what the system does not map stays open for whoever reads it', async (t) => {
+  const folder = await scratchFolder(t)
+  const fd = fs.openSync(folder, 'r')
+  t.teardown(() => fs.closeSync(fd))
+  const stat = fs.fstatSync(fd, { bigint: true })
+  t.true(stat.size > 0n)
+  t.is(await mapFile({ fd, stat }), undefined)
+  t.true(fs.fstatSync(fd).isDirectory())
+})
+
+withMaps('looks that are close to each other share a view', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, new Uint8Array(10 * 2 ** 20))
+  const source = await map(path)
+  t.teardown(() => source.close())
+  const start = 5 * 2 ** 20
+  const first = source.peek(start, 4)!
+  for (const [position, length] of [
+    [start, 4],
+    [start + 100, 1_000],
+    [start + 2 ** 20 - 4, 4],
+  ] as const) {
+    t.is(source.peek(position, length)!.buffer, first.buffer)
+  }
+  t.not(source.peek(start + 2 ** 20 - 4, 5)!.buffer, first.buffer)
+  t.not(source.peek(start, 4)!.buffer, first.buffer)
+})
+
+withMaps('a short read is of the map near the last one, and of the file far from it', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, new Uint8Array(10 * 2 ** 20))
+  const source = await map(path)
+  t.teardown(() => source.close())
+  // What somebody writes into a view shows which of them it is.
+  source.view(0, source.size)!.fill(9)
+  const target = new Uint8Array(4)
+  const read = async (position: number): Promise<number> => {
+    await source.read(target, position)
+    return target[3]!
+  }
+  const megabyte = 2 ** 20
+  t.is(await read(100), 9)
+  t.is(await read(100 + megabyte), 9)
+  t.is(await read(101 + 2 * megabyte), 0)
+  t.is(await read(101 + megabyte), 9)
+  t.is(await read(9 * megabyte), 0)
+  t.is(await read(9 * megabyte + 50), 9)
+})
+
+withMaps('a file that has changed since it was mapped is told of', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, BYTES)
+  const source = await map(path)
+  t.teardown(() => source.close())
+  await source.checkUnchanged()
+  fs.appendFileSync(path, 'more')
+  await t.throwsAsync(source.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })
+})
+
+onLinux('a map that is dropped without a close goes when it is collected', async (t) => {
+  const path = fs.realpathSync(await scratchFolder(t)).concat('/file')
+  fs.writeFileSync(path, BYTES)
+  const maps = () => fs.readFileSync('/proc/self/maps', 'utf8').split(` ${path}`).length - 1
+  await (async () => {
+    const source = await map(path)
+    t.is(maps(), 1)
+    t.is(source.size, BYTES.length)
+  })()
+  for (let tries = 0; tries < 100 && maps() > 0; tries++) {
+    await collectGarbage()
+    await setTimeout(10)
+  }
+  t.is(maps(), 0)
+})
+
 onLinux('a map has one descriptor until it is closed, for long reads', async (t) => {
   const path = join(await scratchFolder(t), 'file')
   fs.writeFileSync(path, BYTES)
@@ -171,9 +248,14 @@ onLinux(
     const source = (await mapFile(await openFile(path)))!
     t.teardown(() => source.close())
     source.view(0, bytes.length)!.fill(9)
-    const long = new Uint8Array(bytes.length)
-    await source.read(long, 0)
-    t.deepEqual(long, bytes)
+    for (const length of [LONG_READ, LONG_READ + 1]) {
+      const long = new Uint8Array(length)
+      await source.read(long, 0)
+      t.true(long.every((byte) => byte === 3))
+    }
+    const short = new Uint8Array(LONG_READ - 1)
+    await source.read(short, 0)
+    t.true(short.every((byte) => byte === 9))
   },
 )
 
