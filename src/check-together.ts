@@ -33,12 +33,11 @@ interface Stretch extends Range {
 /** Work for whichever thread comes first. */
 interface Job {
   readonly stretches: readonly Stretch[]
-  taken: boolean
-  /** Where a helper has it; undefined where it could not do it. */
+  /** Whether this thread has come to it. */
+  reached: boolean
+  /** Where a helper has come first; undefined where it could not do it. */
   helped: Promise<readonly number[] | undefined> | undefined
 }
-
-type Checksums = Map<Stretch, number>
 
 /** `readers` lie side by side in `source`, and the helpers are its own. Like `checkSegments`. */
 export async function* checkTogether(
@@ -55,23 +54,14 @@ export async function* checkTogether(
     for await (const { range, bytes } of piecesOf(source, between, READS_AT_ONCE)) {
       takeInTurn(range.checks, bytes, tick)
     }
-    const checksums: Checksums = new Map()
-    await addChecksums(checksums, source, stretchesLeft(jobs, help), tick)
     for (const job of jobs) {
-      const { stretches, taken, helped } = job
-      job.taken = true
+      job.reached = true
+      const { stretches, helped } = job
       const found = await helped
-      if (found !== undefined) {
-        for (const [i, { start, end, check }] of stretches.entries()) {
-          check.takeChecksum(found[i]!, end - start)
-          tick?.(end - start)
-        }
-        continue
-      }
-      // Nobody's, or that of a helper that could not do it.
-      if (!taken || helped !== undefined) await addChecksums(checksums, source, stretches, tick)
-      for (const stretch of stretches) {
-        stretch.check.takeChecksum(checksums.get(stretch)!, stretch.end - stretch.start)
+      const checksums = found ?? (await checksumsOf(source, stretches, tick))
+      for (const [i, { start, end, check }] of stretches.entries()) {
+        check.takeChecksum(checksums[i]!, end - start)
+        if (found !== undefined) tick?.(end - start)
       }
     }
     for (const check of checks) {
@@ -83,20 +73,14 @@ export async function* checkTogether(
   }
 }
 
-/** What the helpers do: each asks for the next job that nobody has taken. */
+/** What the helpers do: each asks for the next job that nobody has come to. */
 class Help {
   readonly #jobs: readonly Job[]
   #next = 0
   #over = false
-  #ready = false
 
   constructor(jobs: readonly Job[]) {
     this.#jobs = jobs
-  }
-
-  /** Whether there is a helper at work. */
-  get ready(): boolean {
-    return this.#ready
   }
 
   begin(helpers: readonly Promise<ChecksumHelper | undefined>[]): void {
@@ -111,7 +95,6 @@ class Help {
   async #use(coming: Promise<ChecksumHelper | undefined>): Promise<void> {
     const helper = await coming
     if (helper === undefined) return
-    this.#ready = true
     await Promise.all(Array.from({ length: JOBS_AT_ONCE }, () => this.#ask(helper)))
     await helper.close()
   }
@@ -126,13 +109,8 @@ class Help {
 
   #take(): Job | undefined {
     if (this.#over) return undefined
-    for (; this.#next < this.#jobs.length; this.#next++) {
-      const job = this.#jobs[this.#next]!
-      if (job.taken) continue
-      job.taken = true
-      return job
-    }
-    return undefined
+    while (this.#jobs[this.#next]?.reached) this.#next++
+    return this.#jobs[this.#next++]
   }
 }
 
@@ -154,7 +132,7 @@ function divide(readers: readonly SegmentReader[], checks: readonly SegmentCheck
       if (room === 0) {
         job = []
         room = JOB
-        jobs.push({ stretches: job, taken: false, helped: undefined })
+        jobs.push({ stretches: job, reached: false, helped: undefined })
       }
       const length = Math.min(room, end - at)
       job.push({ start: at, end: at + length, check })
@@ -164,16 +142,6 @@ function divide(readers: readonly SegmentReader[], checks: readonly SegmentCheck
   }
   between.push({ start, end: readers.at(-1)!.end, checks: waiting.reverse() })
   return { between, jobs }
-}
-
-/** Until there is a helper, what nobody has taken; and it is taken then. */
-function* stretchesLeft(jobs: readonly Job[], help: Help): Generator<Stretch> {
-  for (const job of jobs) {
-    if (help.ready) return
-    if (job.taken) continue
-    job.taken = true
-    yield* job.stretches
-  }
 }
 
 /** Gives bytes to the checks that are not complete yet, one after the other. */
@@ -186,14 +154,15 @@ function takeInTurn(checks: SegmentCheck[], bytes: Uint8Array, tick: Tick | unde
   }
 }
 
-async function addChecksums(
-  checksums: Checksums,
+async function checksumsOf(
   source: Source,
-  stretches: Iterable<Stretch>,
+  stretches: readonly Stretch[],
   tick: Tick | undefined,
-): Promise<void> {
+): Promise<number[]> {
+  const checksums = new Map<Stretch, number>()
   for await (const { range, bytes } of piecesOf(source, stretches, READS_AT_ONCE)) {
     checksums.set(range, crc32(bytes, checksums.get(range)))
     tick?.(bytes.byteLength)
   }
+  return stretches.map((stretch) => checksums.get(stretch)!)
 }

@@ -123,7 +123,7 @@ test('long segments are the helpers’, and this thread reads what lies between 
 test('whoever asks no further has nothing more done, and the helpers let go', async (t) => {
   const helpers = new Helpers()
   helpers.milliseconds = 50
-  const { source, readers } = segmentsOf([300 * MIB], {
+  const { source, readers } = segmentsOf([600 * MIB], {
     peeks: true,
     readsAtOnce: 4,
     helpers: CREWS['two that are ready']!(helpers),
