@@ -491,6 +491,25 @@ test('where it cannot begin, a long file is synced on the way, and at the end al
   t.deepEqual(await fs.readFile(path), NEW)
 })
 
+test('it is synced on the way each 32 MiB', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  const observed = observedFileSystem()
+  const fileSystem = { ...observed, beginWriteOut: async () => false }
+  const sink = new FileSink(path, { fileSystem })
+  const syncs = async () => {
+    await new Promise((resolve) => setImmediate(resolve))
+    return observed.calls.filter((call) => call.operation === 'fsync' && call.path.endsWith('.tmp'))
+      .length
+  }
+  const length = 32 * 2 ** 20
+  await sink.begin(length)
+  await sink.write(new Uint8Array(length - 1), 0)
+  t.is(await syncs(), 0)
+  await sink.write(new Uint8Array(1), length - 1)
+  t.is(await syncs(), 1)
+  await sink.abort()
+})
+
 test('nobody waits for a disk that nothing is promised of', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   const careless = observedFileSystem()
@@ -860,13 +879,22 @@ test('a commit that is not to be durable replaces the file in one step, and sync
 
 test('a long commit that is not to be durable syncs nothing on the way either', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
-  const observed = observedFileSystem()
-  const sink = new FileSink(path, { fileSystem: observed, durable: false, syncEvery: 1 })
-  await sink.begin(NEW.byteLength)
-  await sink.write(NEW, 0)
-  await sink.sync()
-  t.is(await sink.commit(), 'none')
-  t.false(observed.calls.some(({ operation }) => operation === 'fsync'))
+  for (const begins of [true, false]) {
+    const observed = observedFileSystem()
+    let asked = false
+    const beginWriteOut = async () => {
+      asked = true
+      return begins
+    }
+    const fileSystem = { ...observed, beginWriteOut }
+    const sink = new FileSink(path, { fileSystem, durable: false, syncEvery: 1 })
+    await sink.begin(NEW.byteLength)
+    await sink.write(NEW, 0)
+    await sink.sync()
+    t.is(await sink.commit(), 'none')
+    t.false(observed.calls.some(({ operation }) => operation === 'fsync'))
+    t.false(asked)
+  }
 })
 
 test('a commit that is not to be durable still checks that every byte has arrived', async (t) => {
