@@ -107,12 +107,13 @@ test('a look is at the bytes that were asked for, wherever the last one was', (t
         for (const { from, length } of looks) {
           const position = Math.min(from, size - length)
           const bytes = mapping.look(position, length)
-          if (bytes.byteLength !== length || calls.positionOf(bytes) !== position) return false
+          if (bytes.byteLength !== length) return false
+          if (length > 0 && calls.positionOf(bytes) !== position) return false
         }
         return calls.views.every(({ position, length }) => position + length <= size)
       },
     ),
-    { numRuns: 50 },
+    { numRuns: 200 },
   )
   t.pass()
 })
