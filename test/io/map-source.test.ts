@@ -170,6 +170,17 @@ withMaps('looks that are close to each other share a view', async (t) => {
   }
   t.not(source.peek(start + 2 ** 20 - 4, 5)!.buffer, first.buffer)
   t.not(source.peek(start, 4)!.buffer, first.buffer)
+  // As long as a view that is shared, and longer.
+  t.is(source.peek(0, 2 ** 20)!.buffer, source.peek(2 ** 20 - 1, 1)!.buffer)
+  t.is(source.peek(0, 2 ** 20 + 1)!.buffer.byteLength, 2 ** 20 + 1)
+})
+
+onLinux('a map may have helpers, if only none at all', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, BYTES)
+  const source = await map(path)
+  t.teardown(() => source.close())
+  for (const helper of await Promise.all(source.helpers!())) await helper?.close()
 })
 
 withMaps('a short read is of the map near the last one, and of the file far from it', async (t) => {
