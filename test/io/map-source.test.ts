@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { totalmem } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
@@ -175,12 +175,14 @@ withMaps('looks that are close to each other share a view', async (t) => {
   t.is(source.peek(0, 2 ** 20 + 1)!.buffer.byteLength, 2 ** 20 + 1)
 })
 
-onLinux('a map may have helpers, if only none at all', async (t) => {
+onLinux('a map has two helpers, where there is more than one core', async (t) => {
   const path = join(await scratchFolder(t), 'file')
   fs.writeFileSync(path, BYTES)
   const source = await map(path)
   t.teardown(() => source.close())
-  for (const helper of await Promise.all(source.helpers!())) await helper?.close()
+  const helpers = source.helpers!()
+  t.is(helpers.length, availableParallelism() === 1 ? 0 : 2)
+  for (const helper of await Promise.all(helpers)) await helper?.close()
 })
 
 withMaps('a short read is of the map near the last one, and of the file far from it', async (t) => {
@@ -214,20 +216,34 @@ withMaps('a file that has changed since it was mapped is told of', async (t) => 
   await t.throwsAsync(source.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })
 })
 
+/** How many maps of a file this process has. */
+const mapsOf = (path: string) =>
+  fs.readFileSync('/proc/self/maps', 'utf8').split(` ${path}`).length - 1
+
+onLinux('a view of nothing keeps no map', async (t) => {
+  const path = fs.realpathSync(await scratchFolder(t)).concat('/file')
+  fs.writeFileSync(path, BYTES)
+  const source = await map(path)
+  const nothing = source.view(0, 0)
+  t.is(mapsOf(path), 1)
+  source.close()
+  t.is(mapsOf(path), 0)
+  t.is(nothing?.byteLength, 0)
+})
+
 onLinux('a map that is dropped without a close goes when it is collected', async (t) => {
   const path = fs.realpathSync(await scratchFolder(t)).concat('/file')
   fs.writeFileSync(path, BYTES)
-  const maps = () => fs.readFileSync('/proc/self/maps', 'utf8').split(` ${path}`).length - 1
   await (async () => {
     const source = await map(path)
-    t.is(maps(), 1)
+    t.is(mapsOf(path), 1)
     t.is(source.size, BYTES.length)
   })()
-  for (let tries = 0; tries < 100 && maps() > 0; tries++) {
+  for (let tries = 0; tries < 100 && mapsOf(path) > 0; tries++) {
     await collectGarbage()
     await setTimeout(10)
   }
-  t.is(maps(), 0)
+  t.is(mapsOf(path), 0)
 })
 
 onLinux('a map has one descriptor until it is closed, for long reads', async (t) => {
