@@ -179,14 +179,13 @@ export class SegmentReader {
       }
       const piece = target.subarray(done, done + length)
       const position = offset + done
-      const together = length >= LONG_READ && source.readsAtOnce !== undefined
-      const view = together ? undefined : source.peek(position, length)
-      if (together) {
+      if (length >= LONG_READ && source.readsAtOnce !== undefined) {
         await copies.add(async () => {
           await source.read(piece, position)
           tick?.(length)
         })
       } else {
+        const view = source.readsAtOnce === undefined ? source.peek(position, length) : undefined
         if (view !== undefined) piece.set(view)
         else await source.read(piece, position)
         tick?.(length)

@@ -326,19 +326,32 @@ for (const [what, abilities, most] of WAYS) {
   })
 }
 
-test('a short segment is copied from where it can be looked at, without a read', async (t) => {
-  for (const [length, reads] of [
-    [1000, 0],
-    [256 * 1024 - 1, 0],
-    [256 * 1024, 1],
-  ] as const) {
-    const { reader, expected, source } = segmentOf(length, { views: true, readsAtOnce: 3 })
+test('memory is copied from where it is, without a read', async (t) => {
+  for (const length of [1000, 256 * 1024, 20 * MIB]) {
+    const { reader, expected, source } = segmentOf(length, { views: true })
     const target = new Uint8Array(length)
-    const copies = new InFlight(3)
-    await reader.copyTo(target, copies)
-    await copies.done()
+    await reader.copyTo(target, new InFlight(1))
     t.is(Buffer.compare(target, expected), 0)
-    t.is(source.reads.length, reads)
+    t.deepEqual(source.reads, [])
+  }
+})
+
+test('a short segment of a file is read before the copy returns, a long one beside others', async (t) => {
+  for (const [length, isShort] of [
+    [1000, true],
+    [256 * 1024 - 1, true],
+    [256 * 1024, false],
+  ] as const) {
+    for (const views of [true, false]) {
+      const { reader, expected, source } = segmentOf(length, { views, readsAtOnce: 3 })
+      const target = new Uint8Array(length)
+      const copies = new InFlight(3)
+      await reader.copyTo(target, copies)
+      t.is(source.reads.length, isShort ? 1 : 0)
+      await copies.done()
+      t.is(source.reads.length, 1)
+      t.is(Buffer.compare(target, expected), 0)
+    }
   }
 })
 

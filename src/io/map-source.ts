@@ -21,6 +21,10 @@ import { type ChecksumHelper, LONG_READ, type Source } from './source.js'
 // Not more, as V8 counts what is viewed as if it were on its heap, and collects garbage for it.
 const WINDOW = 1024 * 1024
 
+// Short reads, each near the one before, from which on they are looks: before, it may be that the next
+// one is far away.
+const NEAR = 4
+
 /**
  * Maps an open file and takes over its descriptor, or returns undefined, with the descriptor open as it
  * was, where mapping is not to be had.
@@ -49,6 +53,7 @@ class MapSource implements Source {
   #window = new Uint8Array(0)
   #windowStart = 0
   #lastRead = 0
+  #near = 0
 
   constructor(mapping: Mapping, file: FileSource) {
     this.#mapping = mapping
@@ -83,10 +88,10 @@ class MapSource implements Source {
   }
 
   readSync(target: Uint8Array, position: number): void {
-    const distance = Math.abs(position - this.#lastRead)
+    this.#near = Math.abs(position - this.#lastRead) > WINDOW ? 0 : this.#near + 1
     this.#lastRead = position
-    // A look far from the last one takes a new view, which costs more than to ask the system.
-    const piece = distance > WINDOW ? undefined : this.peek(position, target.byteLength)
+    // A look in another place takes a new view, which costs more than to ask the system.
+    const piece = this.#near < NEAR ? undefined : this.peek(position, target.byteLength)
     if (piece === undefined) this.#file.readSync(target, position)
     else target.set(piece)
   }

@@ -185,7 +185,7 @@ onLinux('a map has two helpers, where there is more than one core', async (t) =>
   for (const helper of await Promise.all(helpers)) await helper?.close()
 })
 
-withMaps('a short read is of the map near the last one, and of the file far from it', async (t) => {
+withMaps('short reads are of the file until some have been near each other', async (t) => {
   const path = join(await scratchFolder(t), 'file')
   fs.writeFileSync(path, new Uint8Array(10 * 2 ** 20))
   const source = await map(path)
@@ -198,12 +198,14 @@ withMaps('a short read is of the map near the last one, and of the file far from
     return target[3]!
   }
   const megabyte = 2 ** 20
-  t.is(await read(100), 9)
-  t.is(await read(100 + megabyte), 9)
-  t.is(await read(101 + 2 * megabyte), 0)
-  t.is(await read(101 + megabyte), 9)
-  t.is(await read(9 * megabyte), 0)
-  t.is(await read(9 * megabyte + 50), 9)
+  const far = 5 * megabyte
+  const found: number[] = []
+  for (const position of [far, far, far + megabyte, far + 1, far, far + megabyte]) {
+    found.push(await read(position))
+  }
+  t.deepEqual(found, [0, 0, 0, 0, 9, 9])
+  t.is(await read(far - 1), 0)
+  t.is(await read(far), 0)
 })
 
 withMaps('a file that has changed since it was mapped is told of', async (t) => {
@@ -281,7 +283,7 @@ onLinux(
       t.true(long.every((byte) => byte === 3))
     }
     const short = new Uint8Array(LONG_READ - 1)
-    await source.read(short, 0)
+    for (let i = 0; i < 5; i++) await source.read(short, 0)
     t.true(short.every((byte) => byte === 9))
   },
 )
