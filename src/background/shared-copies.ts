@@ -12,19 +12,19 @@ export interface Copy {
   readonly source: Uint8Array
 }
 
-// Of the words before the list: the next copy that nobody has taken; whether the helper is at one; and
-// whether it has failed at one.
+// Of the words before the columns: the next copy that nobody has taken; whether the helper is at one; and
+// whether it has failed at one. The fourth is none: the columns begin at a multiple of eight bytes.
 const NEXT = 0
 const HELPING = 1
 const FAILED = 2
 const WORDS = 4
+const HEAD = WORDS * Int32Array.BYTES_PER_ELEMENT
 
 /** Addresses of target and source, and the length, of each copy. */
 const COLUMNS = 3
 
-function views(list: SharedArrayBuffer): { state: Int32Array; copies: BigInt64Array } {
-  const start = WORDS * Int32Array.BYTES_PER_ELEMENT
-  return { state: new Int32Array(list, 0, WORDS), copies: new BigInt64Array(list, start) }
+function views(list: SharedArrayBuffer): { state: Int32Array; columns: BigInt64Array } {
+  return { state: new Int32Array(list, 0, WORDS), columns: new BigInt64Array(list, HEAD) }
 }
 
 /**
@@ -36,9 +36,9 @@ export function copyTogether(
   calls: MemoryCalls,
   invite: (list: SharedArrayBuffer) => void,
 ): void {
-  const bytes = WORDS * Int32Array.BYTES_PER_ELEMENT + copies.length * COLUMNS * 8
-  const list = new SharedArrayBuffer(bytes)
-  const { state, copies: columns } = views(list)
+  const length = COLUMNS * copies.length * BigInt64Array.BYTES_PER_ELEMENT
+  const list = new SharedArrayBuffer(HEAD + length)
+  const { state, columns } = views(list)
   for (const [i, { target, source }] of copies.entries()) {
     columns[COLUMNS * i] = calls.addressOf(target)
     columns[COLUMNS * i + 1] = calls.addressOf(source)
@@ -58,15 +58,14 @@ export function copyTogether(
 
 /** In another thread: takes copies until there are none that nobody has taken. Never throws. */
 export function helpToCopy(list: SharedArrayBuffer, calls: MemoryCalls): void {
-  const { state, copies } = views(list)
-  const count = copies.length / COLUMNS
+  const { state, columns } = views(list)
   // Before one is taken: whoever finds them all taken looks at this then.
   Atomics.store(state, HELPING, 1)
   try {
     for (;;) {
       const i = COLUMNS * Atomics.add(state, NEXT, 1)
-      if (i >= COLUMNS * count) break
-      calls.copy(copies[i]!, copies[i + 1]!, Number(copies[i + 2]!))
+      if (i >= columns.length) break
+      calls.copy(columns[i]!, columns[i + 1]!, Number(columns[i + 2]!))
     }
   } catch {
     Atomics.store(state, FAILED, 1)

@@ -47,8 +47,8 @@ import { WriteOut } from './write-out.js'
 // abort and a progress report come in time.
 const MAX_WRITE = 64 * 1024 * 1024
 
-// Bytes after which a file is synced on the way, where the disk can be given them no other way. A disk of 500 MB/s writes them in 64 ms, far longer
-// than the flush of its cache takes, with which each sync ends.
+// Bytes after which a file is synced on the way, where the disk can be given them no other way. A disk of
+// 500 MB/s writes them in 64 ms, far longer than the flush of its cache takes, with which each sync ends.
 const SYNC_EVERY = 32 * 1024 * 1024
 
 // Names are 64 random bits, so one that is taken is somebody's doing; then a few more are tried.

@@ -24,11 +24,12 @@ export async function writeOutCall(): Promise<WriteOutCall | undefined> {
 async function findCall(): Promise<WriteOutCall | undefined> {
   if (process.platform !== 'linux') return undefined
   const { default: koffi } = await import('koffi')
-  const range = koffi.load(null).func('int sync_file_range(int, int64_t, int64_t, unsigned int)')
+  const libc = koffi.load(null)
+  const syncFileRange = libc.func('int sync_file_range(int, int64_t, int64_t, unsigned int)')
   // By another thread: where the disk has much to do already, it may take a while.
   return (fd) =>
     new Promise((resolve) => {
-      range.async(fd, 0, 0, SYNC_FILE_RANGE_WRITE, (error: unknown, result: number) => {
+      syncFileRange.async(fd, 0, 0, SYNC_FILE_RANGE_WRITE, (error: unknown, result: number) => {
         resolve(error === null && result === 0)
       })
     })
