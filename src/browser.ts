@@ -3,13 +3,13 @@
  * entry for Node, and the same types; a path is a TypeError here that says what to pass instead.
  */
 
-import type { Checkpoint } from './checkpoint.js'
 import { describe } from './format/attributes.js'
 import type { Sink } from './io/sink.js'
-import { openBytes } from './load-bytes.js'
-import type { OpenOptions } from './open-checkpoint.js'
+import { openBytes } from './load/bytes.js'
+import type { Checkpoint } from './load/checkpoint.js'
+import type { OpenOptions } from './load/open.js'
+import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './save/write.js'
 import type { Module, Optimizer } from './state.js'
-import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './write-checkpoint.js'
 
 export * from './public.js'
 

@@ -4,12 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
-import type { Checkpoint } from '../src/checkpoint.js'
 import { type Attributes, sameAttributes } from '../src/format/attributes.js'
 import { arrayType } from '../src/format/dtype.js'
-import { loadCheckpoint } from '../src/load.js'
-import { restoreCheckpoint } from '../src/restore.js'
-import { saveCheckpoint } from '../src/save.js'
+import type { Checkpoint } from '../src/load/checkpoint.js'
+import { loadCheckpoint } from '../src/load/load.js'
+import { restoreCheckpoint } from '../src/restore/restore.js'
+import { saveCheckpoint } from '../src/save/save.js'
 import type { LoadedState, Stateful } from '../src/state.js'
 import {
   type ArbitraryCheckpoint,
@@ -17,10 +17,10 @@ import {
   arbitraryCheckpoint,
   contentsOf,
   statefulOf,
-} from './arbitrary-state.js'
-import { inMemory } from './saved.js'
-import { scratchFolder } from './scratch.js'
-import { loadBy, ways } from './ways-to-load.js'
+} from './support/arbitrary-state.js'
+import { inMemory } from './support/saved.js'
+import { scratchFolder } from './support/scratch.js'
+import { loadBy, ways } from './support/ways-to-load.js'
 
 function saved({ model, optimizer, extras, progress }: ArbitraryCheckpoint) {
   return inMemory(statefulOf(model), optimizer === null ? null : statefulOf(optimizer), {

@@ -9,7 +9,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type * as Adapter from '../../src/adapters/tensorflow.js'
+import type * as Adapter from '../../src/adapters/tensorflow/tensorflow.js'
 import { importLibrary } from '../library.js'
 import { seconds, serve, syncSaved } from './serve.js'
 
@@ -31,7 +31,7 @@ const layersApi = await load('tfjs-layers')
 await load('tfjs-backend-cpu')
 core.enableProdMode()
 await core.setBackend('cpu')
-const adapterUrl = new URL('../../dist/src/adapters/tensorflow.js', import.meta.url).href
+const adapterUrl = new URL('../../dist/src/adapters/tensorflow/tensorflow.js', import.meta.url).href
 const { tensorflowModule, tensorflowOptimizer } = (await import(adapterUrl)) as typeof Adapter
 const { saveCheckpoint } = await importLibrary()
 

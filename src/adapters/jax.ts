@@ -10,7 +10,7 @@
 import { describe } from '../format/attributes.js'
 import { arrayType, type DType } from '../format/dtype.js'
 import type { LoadedTensor, Stateful, TensorData, TypedArray } from '../state.js'
-import { flattenTree, restoreTree, type TensorLeaves, type TreeOptions } from './tree.js'
+import { flattenTree, restoreTree, type TensorLeaves, type TreeOptions } from './tree/tree.js'
 
 /** What is used of a jax-js `Array`. */
 export interface JaxArray {

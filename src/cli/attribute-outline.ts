@@ -4,7 +4,7 @@
  * sampler's state may be a list of a million numbers.
  */
 
-import { printable } from '../error.js'
+import { printable } from '../errors.js'
 import type { Attribute } from '../format/attributes.js'
 import type { Item, Outline } from './outline.js'
 import { formatCount, formatNumber } from './quantity.js'

@@ -1,10 +1,10 @@
 /** The full check of one file: every byte of it, and what was found. */
 
-import type { Checkpoint } from '../checkpoint.js'
-import { CheckpointError, type CheckpointErrorCode } from '../error.js'
-import { loadCheckpoint } from '../load.js'
+import { CheckpointError, type CheckpointErrorCode } from '../errors.js'
+import type { Checkpoint } from '../load/checkpoint.js'
+import { loadCheckpoint } from '../load/load.js'
+import type { SegmentReader } from '../load/segment.js'
 import type { OnProgress } from '../progress.js'
-import type { SegmentReader } from '../segment-reader.js'
 import type { TensorName } from './ties.js'
 
 export type Verdict = 'ok' | 'damaged' | 'not a checkpoint' | 'unsupported' | 'unreadable'

@@ -1,9 +1,9 @@
 /** The metadata of a file by its path: unlike a Checkpoint it tells where each tensor lies. */
 
-import { CheckpointError } from '../error.js'
+import { CheckpointError } from '../errors.js'
 import type { Metadata } from '../format/metadata.js'
-import { FileSource, openFile } from '../io/file-source.js'
-import { readMetadata } from '../read-metadata.js'
+import { FileSource, openFile } from '../io/file/file-source.js'
+import { readMetadata } from '../load/metadata.js'
 
 /** Reads and checks the metadata of the file at `path`, and no tensor. Throws a CheckpointError. */
 export async function fileMetadata(path: string): Promise<Metadata> {

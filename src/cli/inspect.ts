@@ -1,6 +1,6 @@
 /** `ckpt inspect`: what is in a checkpoint, for a person or as JSON. Reads no tensor. */
 
-import { printable } from '../error.js'
+import { printable } from '../errors.js'
 import {
   allStates,
   type Metadata,

@@ -12,7 +12,7 @@ const WIDTH = 100
 // Deeper than any config. JSON.parse takes any depth; what lays it out does not.
 const MAX_DEPTH = 100
 
-// What `printable` of src/error.ts escapes. In a token of JSON it can stand in strings alone.
+// What `printable` of src/errors.ts escapes. In a token of JSON it can stand in strings alone.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** A token of JSON with everything escaped that could steer a terminal. It means the same. */

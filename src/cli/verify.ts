@@ -1,6 +1,6 @@
 /** `ckpt verify`: whether every byte of some files is as it was saved. */
 
-import { isCheckpointError, printable } from '../error.js'
+import { isCheckpointError, printable } from '../errors.js'
 import { commandArguments, UsageError } from './arguments.js'
 import { checkFile, type Fault, type FileReport } from './check-file.js'
 import { errorText, printStack } from './error-text.js'

@@ -4,7 +4,7 @@
  * its type in silence.
  */
 
-import { CheckpointError, printable } from '../error.js'
+import { CheckpointError, printable } from '../errors.js'
 import { describe, isPlainObject } from './attributes.js'
 import { textFault } from './text.js'
 

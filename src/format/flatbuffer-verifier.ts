@@ -12,7 +12,7 @@
  * The schema comes as data, derived from flatc's reflection. UTF-8 is left to whoever decodes text.
  */
 
-import { CheckpointError, type CheckpointErrorFields } from '../error.js'
+import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
 import type {
   ElementType,
   FieldDescription,

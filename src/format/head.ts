@@ -4,7 +4,7 @@
  * before everything else: a newer version may mean something else by all the rest.
  */
 
-import { CheckpointError } from '../error.js'
+import { CheckpointError } from '../errors.js'
 import { crc32 } from './checksum.js'
 import { FLATBUFFER_LIMIT } from './layout.js'
 import { fieldOf, schema } from './schema.js'

@@ -4,7 +4,7 @@
  * here.
  */
 
-import { CheckpointError } from '../error.js'
+import { CheckpointError } from '../errors.js'
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

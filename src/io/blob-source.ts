@@ -1,6 +1,6 @@
 /** A Blob or File, as browsers have them: read a slice at a time, asynchronously only. */
 
-import { CheckpointError } from '../error.js'
+import { CheckpointError } from '../errors.js'
 import { MAX_READ, type Source } from './source.js'
 
 export class BlobSource implements Source {

@@ -1,6 +1,6 @@
 /** Bytes in memory that the caller gave, and keeps: they are read in place. */
 
-import { CheckpointError } from '../error.js'
+import { CheckpointError } from '../errors.js'
 import type { Source } from './source.js'
 
 export class MemorySource implements Source {

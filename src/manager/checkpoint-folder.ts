@@ -7,10 +7,10 @@
 import type { BigIntStats } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
-import { CheckpointError } from '../error.js'
-import { FileSource, openFile } from '../io/file-source.js'
-import { errorCode } from '../io/filesystem.js'
-import { readProgress } from '../read-metadata.js'
+import { CheckpointError } from '../errors.js'
+import { FileSource, openFile } from '../io/file/file-source.js'
+import { errorCode } from '../io/file/file-system.js'
+import { readProgress } from '../load/metadata.js'
 import { isDamage, isGone } from './damage.js'
 
 /** A checkpoint of a folder, as far as its metadata tells. */

@@ -3,19 +3,15 @@
  * that no rule keeps, once a newer one is durable; and finds the newest good one to go on from.
  */
 
-import {
-  type BackgroundSave,
-  BackgroundSaver,
-  type WhenBusy,
-} from '../background/background-saver.js'
-import { quote } from '../error.js'
+import { quote } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { nextTurn } from '../io/next-turn.js'
 import type { Durability } from '../io/sink.js'
-import { pathOf } from '../load.js'
+import { pathOf } from '../load/load.js'
+import { type BackgroundSave, BackgroundSaver, type WhenBusy } from '../save/background/saver.js'
+import type { SaveOptions } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
 import { warn } from '../warning.js'
-import type { SaveOptions } from '../write-checkpoint.js'
 import { CheckpointFolder, type CheckpointInfo } from './checkpoint-folder.js'
 import { Preemption } from './preemption.js'
 import { type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'

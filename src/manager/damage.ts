@@ -1,7 +1,7 @@
 /** What an error says of a file: that it is damaged, or that it is not there. */
 
-import { CheckpointError, type CheckpointErrorCode } from '../error.js'
-import { errorCode } from '../io/filesystem.js'
+import { CheckpointError, type CheckpointErrorCode } from '../errors.js'
+import { errorCode } from '../io/file/file-system.js'
 
 // Damage, of which an older checkpoint is free. Anything else (a model that does not fit, a file of a
 // newer version, one that may not be read) an older one would share, or hide.

@@ -1,8 +1,8 @@
 /** In what two saved states of a run differ, to the bit. */
 
-import type { Checkpoint } from '../checkpoint.js'
 import { type Attribute, isPlainObject, sameAttributes } from '../format/attributes.js'
-import type { CheckpointState } from '../loaded-state.js'
+import type { Checkpoint } from '../load/checkpoint.js'
+import type { CheckpointState } from '../load/state.js'
 import type { LoadedTensor, TypedArray } from '../state.js'
 
 /** An element of a tensor. Of a dtype that has no typed array of its own, `value` is its raw bits. */

@@ -10,7 +10,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadCheckpoint, pathOf } from '../load.js'
+import { loadCheckpoint, pathOf } from '../load/load.js'
 import {
   type AttributeDifference,
   type Differences,

@@ -2,9 +2,9 @@
 
 import { pathToFileURL } from 'node:url'
 import { describe } from '../format/attributes.js'
-import { loadCheckpoint } from '../load.js'
-import { restoreCheckpoint } from '../restore.js'
-import { saveCheckpoint } from '../save.js'
+import { loadCheckpoint } from '../load/load.js'
+import { restoreCheckpoint } from '../restore/restore.js'
+import { saveCheckpoint } from '../save/save.js'
 import type { Module, Optimizer, Stateful } from '../state.js'
 
 /** A training run that stands at its start: from the same argument, the same run in every process. */

@@ -12,9 +12,9 @@ import {
   type Stateful,
   saveCheckpoint,
 } from '../../src/index.js'
-import { scratchFolder } from '../scratch.js'
-import { INSTALL_MS, jax, type Untyped } from './jax-install.js'
-import { createTraining } from './jax-training.js'
+import { INSTALL_MS, jax, type Untyped } from '../support/adapters/jax-install.js'
+import { createTraining } from '../support/adapters/jax-training.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const run = promisify(execFile)
 
@@ -57,7 +57,7 @@ const elements = async (array: JaxArray) => [...((await array.ref.data()) as Flo
 for (const device of ['wasm', 'cpu']) {
   test(`on ${device}, a run that is resumed in a new process ends bit for bit as the one that never stopped`, async (t) => {
     const folder = await scratchFolder(t)
-    const program = fileURLToPath(new URL('jax-training.ts', import.meta.url))
+    const program = fileURLToPath(new URL('../support/adapters/jax-training.ts', import.meta.url))
     const files: Buffer[] = []
     for (const part of ['whole', 'first', 'second']) {
       await run(process.execPath, ['--import=tsx', program, device, folder, part])

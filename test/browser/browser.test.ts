@@ -20,7 +20,7 @@ const inBrowser = CHROMIUM === undefined && process.env.CI === undefined ? test.
 
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('page.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('../support/browser/page.ts', import.meta.url))],
     bundle: true,
     format: 'esm',
     platform: 'browser',

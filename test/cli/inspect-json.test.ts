@@ -4,9 +4,9 @@ import test from 'ava'
 import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { type Attributes, loadCheckpoint, saveCheckpoint } from '../../src/index.js'
-import { scratchFolder } from '../scratch.js'
-import { runFake } from './fake-terminal.js'
-import { saveNames, saveSample, stateful } from './sample-checkpoint.js'
+import { runFake } from '../support/cli/fake-terminal.js'
+import { saveNames, saveSample, stateful } from '../support/cli/sample-checkpoint.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const inspectJson = async (file: string) => {
   const { code, out, err } = await runFake(['inspect', '--json', file])

@@ -5,10 +5,10 @@ import { inspectLines } from '../../src/cli/inspect.js'
 import { textWidth } from '../../src/cli/text-width.js'
 import { decode } from '../../src/format/decode.js'
 import { saveCheckpoint } from '../../src/index.js'
-import { modelContent, seal } from '../format/contents.js'
-import { scratchFolder } from '../scratch.js'
-import { runFake } from './fake-terminal.js'
-import { damage, saveNames, saveSample, stateful } from './sample-checkpoint.js'
+import { runFake } from '../support/cli/fake-terminal.js'
+import { damage, saveNames, saveSample, stateful } from '../support/cli/sample-checkpoint.js'
+import { modelContent, seal } from '../support/format/contents.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const SAMPLE = `FILE
 

@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { scratchFolder } from '../scratch.js'
-import { damage, saveNames, saveSample } from './sample-checkpoint.js'
+import { damage, saveNames, saveSample } from '../support/cli/sample-checkpoint.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const COMMAND = [process.execPath, '--import=tsx', 'src/cli/main.ts'] as const
 

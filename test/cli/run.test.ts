@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { errorText } from '../../src/cli/error-text.js'
-import { scratchFolder } from '../scratch.js'
-import { runFake } from './fake-terminal.js'
+import { runFake } from '../support/cli/fake-terminal.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const USAGE = `usage: ckpt inspect FILE [--json]
        ckpt verify FILE... [--json]

@@ -3,9 +3,9 @@ import { appendFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { saveCheckpoint } from '../../src/index.js'
-import { scratchFolder } from '../scratch.js'
-import { runFake } from './fake-terminal.js'
-import { damage, saveNames, saveSample, stateful } from './sample-checkpoint.js'
+import { runFake } from '../support/cli/fake-terminal.js'
+import { damage, saveNames, saveSample, stateful } from '../support/cli/sample-checkpoint.js'
+import { scratchFolder } from '../support/scratch.js'
 
 /** A clock that goes on by so many milliseconds whenever somebody looks at it. */
 const ticking = (step: number) => {

@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { corpusCases } from './cases.js'
-import { differential } from './differential.js'
-import { implementations, prepare } from './implementations.js'
-import { longFiles, manyTensors } from './large-cases.js'
-import { compare, countDifferences, table } from './results.js'
-import { specialPaths } from './special-cases.js'
+import { corpusCases } from '../support/conformance/cases.js'
+import { differential } from '../support/conformance/differential.js'
+import { implementations, prepare } from '../support/conformance/implementations.js'
+import { longFiles, manyTensors } from '../support/conformance/large-cases.js'
+import { compare, countDifferences, table } from '../support/conformance/results.js'
+import { specialPaths } from '../support/conformance/special-cases.js'
 
 // A seed of a run, so that another run tries others; printed, so that it can be run again.
 const SEED = Math.floor(Date.now() / 1000) % 2 ** 31

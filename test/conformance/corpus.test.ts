@@ -3,12 +3,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { canMap } from '../ways-to-load.js'
-import { CORPUS, type Invalidity, makeCorpus } from './corpus.js'
-import { CODES_OF_BYTES, rulesOfBytes } from './corpus-rules.js'
-import { bindings, lackOf, typescript } from './implementations.js'
-import { difference, type FileReport } from './report.js'
-import { Reporter } from './reporter-process.js'
+import { CORPUS, type Invalidity, makeCorpus } from '../support/conformance/corpus.js'
+import { CODES_OF_BYTES, rulesOfBytes } from '../support/conformance/corpus-rules.js'
+import { bindings, lackOf, typescript } from '../support/conformance/implementations.js'
+import { difference, type FileReport } from '../support/conformance/report.js'
+import { Reporter } from '../support/conformance/reporter-process.js'
+import { canMap } from '../support/ways-to-load.js'
 
 const invalid: Record<string, Invalidity> = JSON.parse(
   await readFile(new URL('invalid.json', CORPUS), 'utf8'),

@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { differential, disagreement } from './differential.js'
-import { typescript } from './implementations.js'
-import type { FileReport, Refusal } from './report.js'
-import type { Column } from './results.js'
+import { differential, disagreement } from '../support/conformance/differential.js'
+import { typescript } from '../support/conformance/implementations.js'
+import type { FileReport, Refusal } from '../support/conformance/report.js'
+import type { Column } from '../support/conformance/results.js'
 
 const report: FileReport = {
   version: 1,

@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
-import { CODES_OF_BYTES, rulesOfBytes } from './corpus-rules.js'
-import { DOCUMENT, dump, dumpIn, EXAMPLE } from './dump.js'
+import { CODES_OF_BYTES, rulesOfBytes } from '../support/conformance/corpus-rules.js'
+import { DOCUMENT, dump, dumpIn, EXAMPLE } from '../support/conformance/dump.js'
 
 const document = await readFile(DOCUMENT, 'utf8')
 const example: Uint8Array = await readFile(EXAMPLE)

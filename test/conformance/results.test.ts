@@ -1,10 +1,10 @@
 /** The table shows what differs, and counts it. */
 
 import test from 'ava'
-import { corpusCases } from './cases.js'
-import { typescript } from './implementations.js'
-import type { FileReport } from './report.js'
-import { type Column, compare, countDifferences, table } from './results.js'
+import { corpusCases } from '../support/conformance/cases.js'
+import { typescript } from '../support/conformance/implementations.js'
+import type { FileReport } from '../support/conformance/report.js'
+import { type Column, compare, countDifferences, table } from '../support/conformance/results.js'
 
 const REFUSES = `import { createInterface } from 'node:readline'
 for await (const path of createInterface({ input: process.stdin })) {

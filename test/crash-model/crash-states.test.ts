@@ -1,6 +1,6 @@
 import test from 'ava'
-import { choose, crashImages, isSampled } from './crash-states.js'
-import { ModelDisk, ROOT } from './model-disk.js'
+import { choose, crashImages, isSampled } from '../support/crash-model/crash-states.js'
+import { ModelDisk, ROOT } from '../support/crash-model/model-disk.js'
 
 const ATTRIBUTES = { mode: 0o644, uid: 1, gid: 1 }
 

@@ -1,9 +1,9 @@
 import test from 'ava'
 import { isCheckpointError } from '../../src/index.js'
-import type { Fault } from './model-file-system.js'
-import { newFolders, overwrite } from './plots.js'
-import { FAULTY } from './scenarios.js'
-import { LIBRARY_COMMITS, libraryCommit, play } from './stage.js'
+import type { Fault } from '../support/crash-model/model-file-system.js'
+import { newFolders, overwrite } from '../support/crash-model/plots.js'
+import { FAULTY } from '../support/crash-model/scenarios.js'
+import { LIBRARY_COMMITS, libraryCommit, play } from '../support/crash-model/stage.js'
 
 for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
   FAULTY.map(({ name, run }) => [name, run, commit] as const),

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { INTERRUPTED } from './scenarios.js'
-import { libraryCommit } from './stage.js'
+import { INTERRUPTED } from '../support/crash-model/scenarios.js'
+import { libraryCommit } from '../support/crash-model/stage.js'
 
 for (const { name, run } of INTERRUPTED) {
   test(`${name}: the next save succeeds, tidies up, and is as safe as any`, async (t) => {

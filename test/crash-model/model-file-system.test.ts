@@ -1,7 +1,11 @@
 import test from 'ava'
-import { crashImages } from './crash-states.js'
-import { type Director, ModelFileSystem, type ModelProcess } from './model-file-system.js'
-import { findInode } from './model-tree.js'
+import { crashImages } from '../support/crash-model/crash-states.js'
+import {
+  type Director,
+  ModelFileSystem,
+  type ModelProcess,
+} from '../support/crash-model/model-file-system.js'
+import { findInode } from '../support/crash-model/model-tree.js'
 
 const OLD = Buffer.from('old')
 const NEW = Buffer.from('new')

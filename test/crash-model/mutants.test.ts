@@ -1,6 +1,6 @@
 import test from 'ava'
-import { MUTANTS } from './mutants.js'
-import { SCENARIOS } from './scenarios.js'
+import { MUTANTS } from '../support/crash-model/mutants.js'
+import { SCENARIOS } from '../support/crash-model/scenarios.js'
 
 // Orders of two savers' calls; the bugs that they find show in few.
 const ORDERS = 100

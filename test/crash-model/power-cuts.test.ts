@@ -1,8 +1,8 @@
 import test from 'ava'
-import { overwrite, PLOTS, symbolicLink, threeSaves } from './plots.js'
-import { PLAIN } from './scenarios.js'
-import { judgeSound, LIBRARY_COMMITS, libraryCommit, play } from './stage.js'
-import { NOTHING } from './versions.js'
+import { overwrite, PLOTS, symbolicLink, threeSaves } from '../support/crash-model/plots.js'
+import { PLAIN } from '../support/crash-model/scenarios.js'
+import { judgeSound, LIBRARY_COMMITS, libraryCommit, play } from '../support/crash-model/stage.js'
+import { NOTHING } from '../support/crash-model/versions.js'
 
 for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
   PLAIN.map(({ name, run }) => [name, run, commit] as const),

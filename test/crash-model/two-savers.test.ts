@@ -1,6 +1,6 @@
 import test from 'ava'
-import { libraryCommit } from './stage.js'
-import { TWO_SAVERS } from './two-savers.js'
+import { libraryCommit } from '../support/crash-model/stage.js'
+import { TWO_SAVERS } from '../support/crash-model/two-savers.js'
 
 for (const { name, run } of TWO_SAVERS) {
   test(`${name}: each gets what it was promised, and the last one stays`, async (t) => {

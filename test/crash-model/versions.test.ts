@@ -1,5 +1,5 @@
 import test from 'ava'
-import { identify, isVersion, VERSIONS } from './versions.js'
+import { identify, isVersion, VERSIONS } from '../support/crash-model/versions.js'
 
 test('each version is told from the others, and from what is damaged', async (t) => {
   for (const version of VERSIONS) {

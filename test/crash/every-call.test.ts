@@ -1,12 +1,12 @@
 /** Every call to the system that a save makes: killed there, failed there, lied to there. */
 
-import { type Findings, sweep } from './every-call.js'
-import { report } from './report.js'
-import { testWith } from './requirements.js'
-import type { SceneName } from './scene.js'
-import type { Call } from './trace.js'
-import type { Fault } from './tracer.js'
-import { workspace } from './workspace.js'
+import { type Findings, sweep } from '../support/crash/every-call.js'
+import { report } from '../support/crash/report.js'
+import { testWith } from '../support/crash/requirements.js'
+import type { SceneName } from '../support/crash/scene.js'
+import type { Call } from '../support/crash/trace.js'
+import type { Fault } from '../support/crash/tracer.js'
+import { workspace } from '../support/crash/workspace.js'
 
 const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EINTR']
 

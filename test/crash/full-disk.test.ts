@@ -2,16 +2,16 @@
 
 import { open, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { temporaryName } from '../../src/io/temporary-file.js'
-import { faultsOfAttempt, NEW, OLD } from './attempt.js'
-import { Disk } from './disk.js'
-import { inParallel } from './in-parallel.js'
-import { report } from './report.js'
-import { testWith } from './requirements.js'
-import { scaled } from './scale.js'
-import { NOBODYS_PID } from './scene.js'
-import { checkpointBytes } from './training.js'
-import { command, mount, workspace } from './workspace.js'
+import { temporaryName } from '../../src/io/file/temporary-file.js'
+import { faultsOfAttempt, NEW, OLD } from '../support/crash/attempt.js'
+import { Disk } from '../support/crash/disk.js'
+import { inParallel } from '../support/crash/in-parallel.js'
+import { report } from '../support/crash/report.js'
+import { testWith } from '../support/crash/requirements.js'
+import { scaled } from '../support/crash/scale.js'
+import { NOBODYS_PID } from '../support/crash/scene.js'
+import { checkpointBytes } from '../support/crash/training.js'
+import { command, mount, workspace } from '../support/crash/workspace.js'
 
 const PAGE = 4096
 

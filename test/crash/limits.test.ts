@@ -2,12 +2,12 @@
 
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Attempt, faultsOfAttempt, NEW, OLD } from './attempt.js'
-import { Disk } from './disk.js'
-import { report } from './report.js'
-import { testWith } from './requirements.js'
-import { checkpointBytes } from './training.js'
-import { command, mount, workspace } from './workspace.js'
+import { type Attempt, faultsOfAttempt, NEW, OLD } from '../support/crash/attempt.js'
+import { Disk } from '../support/crash/disk.js'
+import { report } from '../support/crash/report.js'
+import { testWith } from '../support/crash/requirements.js'
+import { checkpointBytes } from '../support/crash/training.js'
+import { command, mount, workspace } from '../support/crash/workspace.js'
 
 // Users that this machine does not have, and their groups.
 const USER = 54_321

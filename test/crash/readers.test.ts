@@ -2,13 +2,13 @@
 
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import type { Mutant } from './mutants.js'
-import { Reader } from './reader.js'
-import { report } from './report.js'
-import { testWith } from './requirements.js'
-import { RestlessSaver } from './save-forever.js'
-import { scaled } from './scale.js'
-import { workspace } from './workspace.js'
+import type { Mutant } from '../support/crash/mutants.js'
+import { Reader } from '../support/crash/reader.js'
+import { report } from '../support/crash/report.js'
+import { testWith } from '../support/crash/requirements.js'
+import { RestlessSaver } from '../support/crash/save-forever.js'
+import { scaled } from '../support/crash/scale.js'
+import { workspace } from '../support/crash/workspace.js'
 
 const READS = scaled(10_000)
 

@@ -7,12 +7,12 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import { type Attempt, faultsOfAttempt, OLD } from './attempt.js'
-import { inParallel } from './in-parallel.js'
-import { report } from './report.js'
-import { testWith } from './requirements.js'
-import { checkpointBytes } from './training.js'
-import { command, workspace } from './workspace.js'
+import { type Attempt, faultsOfAttempt, OLD } from '../support/crash/attempt.js'
+import { inParallel } from '../support/crash/in-parallel.js'
+import { report } from '../support/crash/report.js'
+import { testWith } from '../support/crash/requirements.js'
+import { checkpointBytes } from '../support/crash/training.js'
+import { command, workspace } from '../support/crash/workspace.js'
 
 // More than a save makes; the later ones change nothing.
 const CALLS = Array.from({ length: 10 }, (_, i) => i + 1)
@@ -37,7 +37,7 @@ async function trySaves(
 ): Promise<string[]> {
   const folder = await workspace(t)
   const library = join(folder, 'short-writes.so')
-  const source = fileURLToPath(new URL('short-writes.c', import.meta.url))
+  const source = fileURLToPath(new URL('../support/crash/short-writes.c', import.meta.url))
   await command('cc', '-shared', '-fPIC', '-O1', '-o', library, source, '-ldl')
   const faults = await inParallel(writes, async ({ call, bytes, thenFull = false }, i) => {
     const place = join(folder, String(i))

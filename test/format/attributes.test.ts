@@ -13,8 +13,8 @@ import {
   setKey,
   UINT64_MAX,
 } from '../../src/format/attributes.js'
-import { anyAttributes, CURIOUS_NAMES, objectOf } from './contents.js'
-import { holds } from './property.js'
+import { anyAttributes, CURIOUS_NAMES, objectOf } from '../support/format/contents.js'
+import { holds } from '../support/format/property.js'
 
 const PATH = 'optimizer.attributes'
 

@@ -2,7 +2,7 @@ import zlib from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
 import { crc32, nativeCrc32, platformCrc32, tableCrc32 } from '../../src/format/checksum.js'
-import { holds } from './property.js'
+import { holds } from '../support/format/property.js'
 
 const ascii = (text: string) => new TextEncoder().encode(text)
 const anyCrc = fc.integer({ min: 0, max: 0xffffffff })

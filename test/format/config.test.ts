@@ -1,9 +1,9 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { configText, parseConfig } from '../../src/format/config.js'
-import { anyText, objectOf } from './contents.js'
-import { holds } from './property.js'
+import { anyText, objectOf } from '../support/format/contents.js'
+import { holds } from '../support/format/property.js'
 
 test('whatever JSON can hold comes back as it was, -0 and __proto__ included', (t) => {
   const anyJson = fc.letrec<{ tree: unknown }>((tie) => ({

@@ -1,14 +1,21 @@
 import test from 'ava'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { decode, decodeProgress } from '../../src/format/decode.js'
 import { verifyFlatBuffer } from '../../src/format/flatbuffer-verifier.js'
 import { schema } from '../../src/format/schema.js'
 import { MAX_RANK } from '../../src/format/tensor-table.js'
-import { modelContent, seal } from './contents.js'
-import { Patch, type TablePatch } from './patch.js'
-import { ruleNames } from './rule-names.js'
-import { attributeOf, type BrokenRule, refuses, sampleFile, stateOf, tensorOf } from './sample.js'
-import { watchedBytes } from './watched-bytes.js'
+import { modelContent, seal } from '../support/format/contents.js'
+import { Patch, type TablePatch } from '../support/format/patch.js'
+import { ruleNames } from '../support/format/rule-names.js'
+import {
+  attributeOf,
+  type BrokenRule,
+  refuses,
+  sampleFile,
+  stateOf,
+  tensorOf,
+} from '../support/format/sample.js'
+import { watchedBytes } from '../support/format/watched-bytes.js'
 
 const INVALID_UTF8 = [0xff]
 

@@ -12,7 +12,7 @@ import {
   isDType,
   tensorByteLength,
 } from '../../src/format/dtype.js'
-import { holds } from './property.js'
+import { holds } from '../support/format/property.js'
 
 // Written down once more, since files depend on it: a code that changes is a file that is misread.
 const table: readonly [DType, code: number, bits: number, array: { readonly name: string }][] = [

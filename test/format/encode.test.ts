@@ -11,9 +11,9 @@ import { FLATBUFFER_LIMIT, segmentStart } from '../../src/format/layout.js'
 import { allStates, type StateRecord } from '../../src/format/metadata.js'
 import { checkRules } from '../../src/format/rules.js'
 import { schema } from '../../src/format/schema.js'
-import { anyContent, modelContent, seal, type TensorSpec } from './contents.js'
-import { Patch } from './patch.js'
-import { holds } from './property.js'
+import { anyContent, modelContent, seal, type TensorSpec } from '../support/format/contents.js'
+import { Patch } from '../support/format/patch.js'
+import { holds } from '../support/format/property.js'
 
 /** Order counts as well, which deepEqual does not see. */
 function keysOf(value: Attribute): unknown {

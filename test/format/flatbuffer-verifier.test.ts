@@ -7,7 +7,7 @@ import { Entry } from '../../generated/lightwatch/format/entry.js'
 import { State } from '../../generated/lightwatch/format/state.js'
 import { Value } from '../../generated/lightwatch/format/value.js'
 import { ValueKind } from '../../generated/lightwatch/format/value-kind.js'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import type { Attribute } from '../../src/format/attributes.js'
 import { decode } from '../../src/format/decode.js'
 import type { FieldDescription } from '../../src/format/description.js'
@@ -18,7 +18,7 @@ import {
 } from '../../src/format/flatbuffer-verifier.js'
 import { checkRules } from '../../src/format/rules.js'
 import { schema } from '../../src/format/schema.js'
-import { anyContent, modelContent, seal } from './contents.js'
+import { anyContent, modelContent, seal } from '../support/format/contents.js'
 import {
   everyBuffer,
   everyConstruct,
@@ -27,13 +27,13 @@ import {
   everything,
   members,
   ROOM,
-} from './every-construct.js'
-import { mutated, randomNumbers, times } from './mutations.js'
-import { Patch, type TablePatch } from './patch.js'
-import { holds } from './property.js'
-import { ruleNames } from './rule-names.js'
-import { sampleFile } from './sample.js'
-import { OutOfRange, watchedBytes } from './watched-bytes.js'
+} from '../support/format/every-construct.js'
+import { mutated, randomNumbers, times } from '../support/format/mutations.js'
+import { Patch, type TablePatch } from '../support/format/patch.js'
+import { holds } from '../support/format/property.js'
+import { ruleNames } from '../support/format/rule-names.js'
+import { sampleFile } from '../support/format/sample.js'
+import { OutOfRange, watchedBytes } from '../support/format/watched-bytes.js'
 
 const every = await everyBuffer(everything)
 const readEvery = await everyReader()

@@ -4,14 +4,14 @@ import {
   CheckpointError,
   type CheckpointErrorCode,
   type CheckpointErrorFields,
-} from '../../src/error.js'
+} from '../../src/errors.js'
 import { FORMAT_VERSION, HEAD_LENGTH, metadataChecksum, readHead } from '../../src/format/head.js'
 import { FLATBUFFER_LIMIT } from '../../src/format/layout.js'
 import { fieldOf } from '../../src/format/schema.js'
-import { modelContent, seal } from './contents.js'
-import { Patch } from './patch.js'
-import { ruleNames } from './rule-names.js'
-import { sampleFile } from './sample.js'
+import { modelContent, seal } from '../support/format/contents.js'
+import { Patch } from '../support/format/patch.js'
+import { ruleNames } from '../support/format/rule-names.js'
+import { sampleFile } from '../support/format/sample.js'
 
 /** Files without a tensor, which are all metadata: one shorter than a head, and one longer. */
 const short = seal(modelContent([], { lr: 0.1 }))

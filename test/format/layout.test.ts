@@ -9,7 +9,7 @@ import {
   SEGMENT_ALIGNMENT,
   segmentStart,
 } from '../../src/format/layout.js'
-import { holds } from './property.js'
+import { holds } from '../support/format/property.js'
 
 // Up to what a file can be at all, and around the edges of 32 bits.
 const anyEnd = fc.oneof(

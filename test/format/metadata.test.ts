@@ -1,8 +1,8 @@
 import test from 'ava'
 import { decode } from '../../src/format/decode.js'
 import { allStates } from '../../src/format/metadata.js'
-import { modelContent, seal } from './contents.js'
-import { sampleFile } from './sample.js'
+import { modelContent, seal } from '../support/format/contents.js'
+import { sampleFile } from '../support/format/sample.js'
 
 test('the states of a checkpoint are the model, the optimizer, then the extras in their order', async (t) => {
   const metadata = decode(await sampleFile())

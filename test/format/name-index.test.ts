@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { ByteBuffer } from 'flatbuffers'
 import { hashOf, NameIndex } from '../../src/format/name-index.js'
-import { CURIOUS_NAMES } from './contents.js'
+import { CURIOUS_NAMES } from '../support/format/contents.js'
 
 /** An index of names that stand one behind the other, as FlatBuffers has strings. */
 function indexFor(names: readonly (string | Uint8Array)[]): NameIndex {

@@ -1,14 +1,20 @@
 import test from 'ava'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { decode } from '../../src/format/decode.js'
 import { encode } from '../../src/format/encode.js'
 import { FLATBUFFER_LIMIT } from '../../src/format/layout.js'
 import { checkRules } from '../../src/format/rules.js'
 import { loadCheckpoint } from '../../src/index.js'
-import { modelContent, seal, type TensorSpec } from './contents.js'
-import { Patch } from './patch.js'
-import { ruleNames } from './rule-names.js'
-import { type BrokenRule, refuses, sampleFile, stateOf, tensorOf } from './sample.js'
+import { modelContent, seal, type TensorSpec } from '../support/format/contents.js'
+import { Patch } from '../support/format/patch.js'
+import { ruleNames } from '../support/format/rule-names.js'
+import {
+  type BrokenRule,
+  refuses,
+  sampleFile,
+  stateOf,
+  tensorOf,
+} from '../support/format/sample.js'
 
 const lastLength = 5
 const at = (state: string, tensor: string) => ({ state, tensor })

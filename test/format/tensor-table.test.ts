@@ -1,11 +1,11 @@
 import test from 'ava'
 import { Tensor } from '../../generated/lightwatch/format/tensor.js'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { decode } from '../../src/format/decode.js'
 import { checkRules } from '../../src/format/rules.js'
 import type { TensorTable } from '../../src/format/tensor-table.js'
-import { forge, state, tensor } from '../hostile/forge.js'
-import { modelContent, seal, type TensorSpec } from './contents.js'
+import { modelContent, seal, type TensorSpec } from '../support/format/contents.js'
+import { forge, state, tensor } from '../support/hostile/forge.js'
 
 function tableOf(tensors: readonly TensorSpec[]): TensorTable {
   return decode(seal(modelContent(tensors))).model.tensors

@@ -1,9 +1,9 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { decodeText, MAX_NAME_BYTES, nameFault, textFault } from '../../src/format/text.js'
-import { anyText, CURIOUS_NAMES } from './contents.js'
-import { holds } from './property.js'
+import { anyText, CURIOUS_NAMES } from '../support/format/contents.js'
+import { holds } from '../support/format/property.js'
 
 const encoder = new TextEncoder()
 

@@ -1,8 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { CheckpointError, loadCheckpoint } from '../../src/index.js'
-import { mutated, randomNumbers, times } from './mutations.js'
-import { Patch } from './patch.js'
-import { sampleFile } from './sample.js'
+import { mutated, randomNumbers, times } from '../support/format/mutations.js'
+import { Patch } from '../support/format/patch.js'
+import { sampleFile } from '../support/format/sample.js'
 
 const file = await sampleFile()
 const metadataLength = (() => {

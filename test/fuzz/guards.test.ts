@@ -1,12 +1,18 @@
 import test from 'ava'
 import { decode } from '../../src/format/decode.js'
-import { loadCheckpoint } from '../../src/load.js'
-import { plainModel } from '../hostile/goldens.js'
-import { examine, refusal } from './examine.js'
-import { allocation, checkPrototypes, Violation, watchAllocations, watchRuntime } from './guards.js'
-import { Mutator } from './mutator.js'
-import { Random } from './random.js'
-import { metadataSeeds } from './seeds.js'
+import { loadCheckpoint } from '../../src/load/load.js'
+import { examine, refusal } from '../support/fuzz/examine.js'
+import {
+  allocation,
+  checkPrototypes,
+  Violation,
+  watchAllocations,
+  watchRuntime,
+} from '../support/fuzz/guards.js'
+import { Mutator } from '../support/fuzz/mutator.js'
+import { Random } from '../support/fuzz/random.js'
+import { metadataSeeds } from '../support/fuzz/seeds.js'
+import { plainModel } from '../support/hostile/goldens.js'
 
 watchRuntime()
 watchAllocations()

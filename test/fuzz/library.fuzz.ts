@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import test from 'ava'
-import type { Stretch, TargetName } from './campaign.js'
-import { runCrew } from './crew.js'
-import { MEMORY_LIMIT, Report } from './report.js'
+import type { Stretch, TargetName } from '../support/fuzz/campaign.js'
+import { runCrew } from '../support/fuzz/crew.js'
+import { MEMORY_LIMIT, Report } from '../support/fuzz/report.js'
 
 const SEED = 1
 

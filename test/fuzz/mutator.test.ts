@@ -1,13 +1,13 @@
 import test from 'ava'
-import type { CheckpointError } from '../../src/error.js'
+import type { CheckpointError } from '../../src/errors.js'
 import { verifyFlatBuffer } from '../../src/format/flatbuffer-verifier.js'
 import { schema } from '../../src/format/schema.js'
-import { training } from '../hostile/goldens.js'
-import { dissect } from './anatomy.js'
-import { HostileFiles } from './hostile-files.js'
-import { Mutator } from './mutator.js'
-import { Random } from './random.js'
-import { fileSeeds, metadataSeeds } from './seeds.js'
+import { dissect } from '../support/fuzz/anatomy.js'
+import { HostileFiles } from '../support/fuzz/hostile-files.js'
+import { Mutator } from '../support/fuzz/mutator.js'
+import { Random } from '../support/fuzz/random.js'
+import { fileSeeds, metadataSeeds } from '../support/fuzz/seeds.js'
+import { training } from '../support/hostile/goldens.js'
 
 const metadata = training.bytes.subarray(0, training.metadataLength)
 

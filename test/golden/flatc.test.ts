@@ -12,7 +12,7 @@ import { ValueKind } from '../../generated/lightwatch/format/value-kind.js'
 import { binaryFromJson, jsonFromBinary } from '../../scripts/flatc.js'
 import { verifyFlatBuffer } from '../../src/format/flatbuffer-verifier.js'
 import { schema as description } from '../../src/format/schema.js'
-import { doubleText, type Expected, type JsonAttribute } from './expected.js'
+import { doubleText, type Expected, type JsonAttribute } from '../support/golden/expected.js'
 
 const schema = await readFile(new URL('../../schema/checkpoint.fbs', import.meta.url), 'utf8')
 const golden: Uint8Array = await readFile(new URL('v1.ckpt', import.meta.url))

@@ -17,9 +17,9 @@ import {
   expected,
   hex,
   jsonAttribute,
-} from './expected.js'
-import { saveGolden } from './save.js'
-import { v1 } from './v1.js'
+} from '../support/golden/expected.js'
+import { saveGolden } from '../support/golden/save.js'
+import { v1 } from '../support/golden/v1.js'
 
 const path = fileURLToPath(new URL('v1.ckpt', import.meta.url))
 const file: Uint8Array = await readFile(path)

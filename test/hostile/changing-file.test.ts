@@ -1,14 +1,14 @@
 import { open, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { loadCheckpoint, MemorySink, saveCheckpoint } from '../../src/index.js'
-import { openCheckpoint } from '../../src/open-checkpoint.js'
-import { Patch } from '../format/patch.js'
-import { memoryState } from '../memory-state.js'
-import { scratchFolder } from '../scratch.js'
-import { plainModel } from './goldens.js'
-import { SparseSource } from './sparse-source.js'
+import { openCheckpoint } from '../../src/load/open.js'
+import { Patch } from '../support/format/patch.js'
+import { plainModel } from '../support/hostile/goldens.js'
+import { SparseSource } from '../support/hostile/sparse-source.js'
+import { memoryState } from '../support/memory-state.js'
+import { scratchFolder } from '../support/scratch.js'
 
 test('a file that is cut short under a reader is noticed', async (t) => {
   const path = join(await scratchFolder(t), 'cut.ckpt')

@@ -1,12 +1,12 @@
 import test from 'ava'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { loadCheckpoint } from '../../src/index.js'
-import { openCheckpoint } from '../../src/open-checkpoint.js'
-import { Patch } from '../format/patch.js'
-import { examine, refusal } from '../fuzz/examine.js'
-import { fixFileLength, fixMetadataChecksum } from '../fuzz/reseal.js'
-import { goldens, largeForm, largeFormLength } from './goldens.js'
-import { SparseSource } from './sparse-source.js'
+import { openCheckpoint } from '../../src/load/open.js'
+import { Patch } from '../support/format/patch.js'
+import { examine, refusal } from '../support/fuzz/examine.js'
+import { fixFileLength, fixMetadataChecksum } from '../support/fuzz/reseal.js'
+import { goldens, largeForm, largeFormLength } from '../support/hostile/goldens.js'
+import { SparseSource } from '../support/hostile/sparse-source.js'
 
 /** What became of a file, all of which is looked at: the code of its error, or `sound`. */
 async function outcomeOf(file: Uint8Array): Promise<string> {

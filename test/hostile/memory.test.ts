@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { loadCheckpoint } from '../../src/index.js'
-import { runChild } from '../child.js'
-import { scratchFolder } from '../scratch.js'
-import { canMap } from '../ways-to-load.js'
-import { catalogue } from './catalogue.js'
-import { dense } from './dense.js'
-import type { Measurement } from './measure.js'
+import { runChild } from '../support/child.js'
+import { catalogue } from '../support/hostile/catalogue.js'
+import { dense } from '../support/hostile/dense.js'
+import type { Measurement } from '../support/hostile/measure.js'
+import { scratchFolder } from '../support/scratch.js'
+import { canMap } from '../support/ways-to-load.js'
 
 const MIB = 2 ** 20
 

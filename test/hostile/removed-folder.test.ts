@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { saveCheckpoint } from '../../src/index.js'
-import { scratchFolder } from '../scratch.js'
+import { scratchFolder } from '../support/scratch.js'
 
 // The temporary file is gone, and so is the folder: that nothing was renamed is not seen yet.
 test.failing('a folder that somebody removes during a save: not committed, and nothing is left', async (t) => {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import test from 'ava'
-import { catalogue } from './catalogue.js'
-import { threats } from './threats.js'
+import { catalogue } from '../support/hostile/catalogue.js'
+import { threats } from '../support/hostile/threats.js'
 
 const names = catalogue.map(({ name }) => name)
 

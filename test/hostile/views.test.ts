@@ -2,11 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { loadCheckpoint } from '../../src/index.js'
-import { openFile } from '../../src/io/file-source.js'
-import { mapFile } from '../../src/io/map-source.js'
-import { scratchFolder } from '../scratch.js'
-import { canMap, loadBy, type Way, ways } from '../ways-to-load.js'
-import { goldens, tied } from './goldens.js'
+import { openFile } from '../../src/io/file/file-source.js'
+import { mapFile } from '../../src/io/file/map-source.js'
+import { goldens, tied } from '../support/hostile/goldens.js'
+import { scratchFolder } from '../support/scratch.js'
+import { canMap, loadBy, type Way, ways } from '../support/ways-to-load.js'
 
 /** A file whose every byte that is no tensor's is known for what it is. */
 const SECRET = 0xa5

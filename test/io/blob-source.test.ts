@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { BlobSource } from '../../src/io/blob-source.js'
-import { scratchFolder } from '../scratch.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const BYTES = Uint8Array.from({ length: 1_000 }, (_, i) => (i * 7) % 256)
 

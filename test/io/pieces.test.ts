@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { type Piece, piecesOf } from '../../src/io/pieces.js'
 import type { Range } from '../../src/io/source.js'
-import { type Abilities, CountingSource } from '../segments.js'
+import { type Abilities, CountingSource } from '../support/segments.js'
 
 const MIB = 2 ** 20
 

@@ -10,11 +10,16 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { CheckpointError } from '../../src/error.js'
+import { CheckpointError } from '../../src/errors.js'
 import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
-import { saveCheckpoint } from '../../src/save.js'
-import { scratchFolder } from '../scratch.js'
-import { damage, fileName, saveSteps, smallModel } from './folder-of-checkpoints.js'
+import { saveCheckpoint } from '../../src/save/save.js'
+import {
+  damage,
+  fileName,
+  saveSteps,
+  smallModel,
+} from '../support/manager/folder-of-checkpoints.js'
+import { scratchFolder } from '../support/scratch.js'
 
 async function folderOf(t: ExecutionContext, ...steps: readonly number[]) {
   const path = await scratchFolder(t)

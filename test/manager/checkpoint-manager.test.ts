@@ -2,11 +2,16 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { ManagerOptions } from '../../src/manager/checkpoint-manager.js'
-import { saveCheckpoint } from '../../src/save.js'
-import { CheckpointManager } from '../background/built.js'
-import { scratchFolder } from '../scratch.js'
-import { createRun, type Run } from '../trainer/run.js'
-import { damage, fileName, saveSteps, smallModel } from './folder-of-checkpoints.js'
+import { saveCheckpoint } from '../../src/save/save.js'
+import { CheckpointManager } from '../support/built.js'
+import {
+  damage,
+  fileName,
+  saveSteps,
+  smallModel,
+} from '../support/manager/folder-of-checkpoints.js'
+import { scratchFolder } from '../support/scratch.js'
+import { createRun, type Run } from '../support/trainer/run.js'
 
 /** A manager of a folder of the test's own, and what it warns of. */
 async function managed(t: ExecutionContext, options: ManagerOptions = {}) {

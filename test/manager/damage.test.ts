@@ -1,5 +1,5 @@
 import test from 'ava'
-import { CheckpointError, type CheckpointErrorCode } from '../../src/error.js'
+import { CheckpointError, type CheckpointErrorCode } from '../../src/errors.js'
 import { isDamage, isGone } from '../../src/manager/damage.js'
 
 const error = (code: CheckpointErrorCode, cause?: unknown) =>

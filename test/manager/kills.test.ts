@@ -1,14 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { loadCheckpoint } from '../../src/load.js'
-import { saveCheckpoint } from '../../src/save.js'
-import { CheckpointManager } from '../background/built.js'
-import { scratchFolder } from '../scratch.js'
-import { createRun } from '../trainer/run.js'
-import { fileName } from './folder-of-checkpoints.js'
-import { KEEP, keptOf } from './kept.js'
-import { startTraining } from './training-process.js'
+import { loadCheckpoint } from '../../src/load/load.js'
+import { saveCheckpoint } from '../../src/save/save.js'
+import { CheckpointManager } from '../support/built.js'
+import { fileName } from '../support/manager/folder-of-checkpoints.js'
+import { KEEP, keptOf } from '../support/manager/kept.js'
+import { startTraining } from '../support/manager/training-process.js'
+import { scratchFolder } from '../support/scratch.js'
+import { createRun } from '../support/trainer/run.js'
 
 const STEPS = 200
 // Saves between two kills, at most; half of it on average. Starting a process takes its time.

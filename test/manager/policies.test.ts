@@ -1,9 +1,9 @@
 import { utimes } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { ManagedSaveOptions, ManagerOptions } from '../../src/manager/checkpoint-manager.js'
-import { CheckpointManager } from '../background/built.js'
-import { scratchFolder } from '../scratch.js'
-import { smallModel } from './folder-of-checkpoints.js'
+import { CheckpointManager } from '../support/built.js'
+import { smallModel } from '../support/manager/folder-of-checkpoints.js'
+import { scratchFolder } from '../support/scratch.js'
 
 // One test for each row of the table of policies in the README, and of the same name.
 

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
 import { Preemption } from '../../src/manager/preemption.js'
-import { startChild } from '../child.js'
-import { scratchFolder } from '../scratch.js'
+import { startChild } from '../support/child.js'
+import { scratchFolder } from '../support/scratch.js'
 
 /** Runs the program in a mode; `respond` gets every line, and a way to send a signal. */
 async function run(

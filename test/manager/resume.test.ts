@@ -3,8 +3,13 @@ import { join } from 'node:path'
 import test from 'ava'
 import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
 import { resumeFrom } from '../../src/manager/resume.js'
-import { scratchFolder } from '../scratch.js'
-import { damage, fileName, saveSteps, smallModel } from './folder-of-checkpoints.js'
+import {
+  damage,
+  fileName,
+  saveSteps,
+  smallModel,
+} from '../support/manager/folder-of-checkpoints.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const silent = () => {}
 

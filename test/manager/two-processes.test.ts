@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises'
 import test from 'ava'
-import { loadCheckpoint } from '../../src/load.js'
-import { CheckpointManager } from '../background/built.js'
-import { scratchFolder } from '../scratch.js'
-import { createRun } from '../trainer/run.js'
-import { KEEP } from './kept.js'
-import { startTraining } from './training-process.js'
+import { loadCheckpoint } from '../../src/load/load.js'
+import { CheckpointManager } from '../support/built.js'
+import { KEEP } from '../support/manager/kept.js'
+import { startTraining } from '../support/manager/training-process.js'
+import { scratchFolder } from '../support/scratch.js'
+import { createRun } from '../support/trainer/run.js'
 
 const STEPS = 30
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { build } from 'esbuild'
-import { scratchFolder } from '../scratch.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const folder = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)

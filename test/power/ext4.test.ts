@@ -1,6 +1,6 @@
 /** Power cuts on ext4. */
 
-import { testPowerCuts } from './power.js'
+import { testPowerCuts } from '../support/power/power.js'
 
 // Where a file is replaced, ext4 makes good for a sync that is missing (auto_da_alloc): so that bug is
 // planted where there was no file.

@@ -1,6 +1,6 @@
 /** Power cuts on XFS. */
 
-import { testPowerCuts } from './power.js'
+import { testPowerCuts } from '../support/power/power.js'
 
 testPowerCuts('xfs', [
   { mutant: 'no-folder-sync', scene: 'overwrite' },

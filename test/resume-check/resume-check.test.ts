@@ -1,8 +1,8 @@
 import test from 'ava'
 import { checkResume, type ResumeCheckReport } from '../../src/resume-check/resume-check.js'
-import type { Fault } from './trainer-run.js'
+import type { Fault } from '../support/resume-check/trainer-run.js'
 
-const module = new URL('trainer-run.ts', import.meta.url)
+const module = new URL('../support/resume-check/trainer-run.ts', import.meta.url)
 const BEFORE = 12
 const AFTER = 3
 
@@ -112,7 +112,7 @@ test('wrong numbers and modules that make no run are refused', async (t) => {
     instanceOf: RangeError,
     message: 'after must be an integer of at least 1, not 0',
   })
-  const noRun = new URL('../scratch.ts', import.meta.url)
+  const noRun = new URL('../support/scratch.ts', import.meta.url)
   await t.throwsAsync(checkResume(noRun, { before: 1, after: 1 }), {
     message: /scratch\.ts must export a function createRun; it is undefined/,
   })

@@ -5,7 +5,7 @@ import type { ReflectedField, ReflectedType, Reflection } from '../../scripts/re
 import type { ElementType, FieldDescription } from '../../src/format/description.js'
 
 const description = await describe(
-  await readFile(new URL('../format/every-construct.fbs', import.meta.url), 'utf8'),
+  await readFile(new URL('../support/format/every-construct.fbs', import.meta.url), 'utf8'),
 )
 
 /** A table's fields by name, each as its slot, what it is, and `required` or `segment`. */

@@ -8,7 +8,7 @@ import {
   nonNegative,
   rates,
   uint64,
-} from './attributes.js'
+} from '../support/trainer/attributes.js'
 
 const CHECKS = { lr: nonNegative, step: counter }
 

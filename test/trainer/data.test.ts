@@ -1,6 +1,6 @@
 import test from 'ava'
-import { batchOf, gaussianMixture, split } from './data.js'
-import { Rng } from './rng.js'
+import { batchOf, gaussianMixture, split } from '../support/trainer/data.js'
+import { Rng } from '../support/trainer/rng.js'
 
 const OPTIONS = { length: 60, width: 3, classes: 4 }
 

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { DeviceModule } from './device-module.js'
-import { Device, DeviceTensor, MeasuredDevice } from './gpu-tensor.js'
-import { Rng } from './rng.js'
+import { DeviceModule } from '../support/trainer/device-module.js'
+import { Device, DeviceTensor, MeasuredDevice } from '../support/trainer/gpu-tensor.js'
+import { Rng } from '../support/trainer/rng.js'
 
 const BYTES = 4 * 1000
 

@@ -1,12 +1,12 @@
 import test from 'ava'
 import type { Attributes } from '../../src/format/attributes.js'
 import type { LoadedState, LoadedTensor, TensorLike } from '../../src/state.js'
-import { AdamW } from './adamw.js'
-import { DeviceModule } from './device-module.js'
-import { Device } from './gpu-tensor.js'
-import { LazyAdam } from './lazy-adam.js'
-import { Rng } from './rng.js'
-import { Variable } from './variable.js'
+import { AdamW } from '../support/trainer/adamw.js'
+import { DeviceModule } from '../support/trainer/device-module.js'
+import { Device } from '../support/trainer/gpu-tensor.js'
+import { LazyAdam } from '../support/trainer/lazy-adam.js'
+import { Rng } from '../support/trainer/rng.js'
+import { Variable } from '../support/trainer/variable.js'
 
 const SHAPES = { weight: [2, 3], bias: [2] }
 

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { gradientsMatch } from './finite-differences.js'
-import { meanSquaredError, softmaxCrossEntropy } from './loss.js'
-import { Rng } from './rng.js'
-import { sizeOf, Variable } from './variable.js'
+import { gradientsMatch } from '../support/trainer/finite-differences.js'
+import { meanSquaredError, softmaxCrossEntropy } from '../support/trainer/loss.js'
+import { Rng } from '../support/trainer/rng.js'
+import { sizeOf, Variable } from '../support/trainer/variable.js'
 
 function drawn(shape: readonly number[], seed: number): Variable {
   const rng = new Rng(seed)

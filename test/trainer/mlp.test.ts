@@ -1,9 +1,9 @@
 import test from 'ava'
-import { gradientsMatch } from './finite-differences.js'
-import { meanSquaredError, softmaxCrossEntropy } from './loss.js'
-import { MLP } from './mlp.js'
-import { Rng } from './rng.js'
-import { Variable } from './variable.js'
+import { gradientsMatch } from '../support/trainer/finite-differences.js'
+import { meanSquaredError, softmaxCrossEntropy } from '../support/trainer/loss.js'
+import { MLP } from '../support/trainer/mlp.js'
+import { Rng } from '../support/trainer/rng.js'
+import { Variable } from '../support/trainer/variable.js'
 
 const rng = new Rng(5)
 const normal = (rows: number, columns: number) =>

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { Linear } from './linear.js'
-import { Module } from './module.js'
-import { Rng } from './rng.js'
-import { Variable } from './variable.js'
+import { Linear } from '../support/trainer/linear.js'
+import { Module } from '../support/trainer/module.js'
+import { Rng } from '../support/trainer/rng.js'
+import { Variable } from '../support/trainer/variable.js'
 
 class Pair extends Module {
   constructor(first: string, second: string) {

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { gradientsMatch } from './finite-differences.js'
-import { add, matmul, mean, relu, sum, tanh, transpose } from './operations.js'
-import { Rng } from './rng.js'
-import { sizeOf, Variable } from './variable.js'
+import { gradientsMatch } from '../support/trainer/finite-differences.js'
+import { add, matmul, mean, relu, sum, tanh, transpose } from '../support/trainer/operations.js'
+import { Rng } from '../support/trainer/rng.js'
+import { sizeOf, Variable } from '../support/trainer/variable.js'
 
 /** Elements whose distance from zero is at least 0.1: no kink of relu is near. */
 function drawn(shape: readonly number[], seed: number): Variable {

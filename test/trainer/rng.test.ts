@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Rng } from './rng.js'
+import { Rng } from '../support/trainer/rng.js'
 
 test('the generator gives the reference output of PCG32', (t) => {
   // From the demonstration program of the reference implementation: seed 42, stream 54.

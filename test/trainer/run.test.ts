@@ -1,10 +1,10 @@
 import test from 'ava'
-import { MLP } from './mlp.js'
-import { Rng } from './rng.js'
-import { createRun, type Run } from './run.js'
-import { ShuffledSampler } from './sampler.js'
-import { SGD } from './sgd.js'
-import { accuracy, trainSteps } from './train.js'
+import { MLP } from '../support/trainer/mlp.js'
+import { Rng } from '../support/trainer/rng.js'
+import { createRun, type Run } from '../support/trainer/run.js'
+import { ShuffledSampler } from '../support/trainer/sampler.js'
+import { SGD } from '../support/trainer/sgd.js'
+import { accuracy, trainSteps } from '../support/trainer/train.js'
 
 const PARTS = ['model', 'optimizer', 'sampler', 'rng'] as const
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ShuffledSampler } from './sampler.js'
+import { ShuffledSampler } from '../support/trainer/sampler.js'
 
 const OPTIONS = { length: 10, batchSize: 4, seed: 1 }
 

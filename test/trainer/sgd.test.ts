@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { Attribute } from '../../src/format/attributes.js'
-import { SGD, type SGDOptions } from './sgd.js'
-import { Variable } from './variable.js'
+import { SGD, type SGDOptions } from '../support/trainer/sgd.js'
+import { Variable } from '../support/trainer/variable.js'
 
 const START = [0.5, -1, 2]
 // One gradient a step.

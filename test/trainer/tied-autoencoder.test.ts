@@ -1,10 +1,10 @@
 import test from 'ava'
-import { gradientsMatch } from './finite-differences.js'
-import { meanSquaredError } from './loss.js'
-import { Rng } from './rng.js'
-import { SGD } from './sgd.js'
-import { TiedAutoencoder } from './tied-autoencoder.js'
-import { Variable } from './variable.js'
+import { gradientsMatch } from '../support/trainer/finite-differences.js'
+import { meanSquaredError } from '../support/trainer/loss.js'
+import { Rng } from '../support/trainer/rng.js'
+import { SGD } from '../support/trainer/sgd.js'
+import { TiedAutoencoder } from '../support/trainer/tied-autoencoder.js'
+import { Variable } from '../support/trainer/variable.js'
 
 const rng = new Rng(3)
 const inputs = new Variable(

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { add, sum } from './operations.js'
-import { Variable } from './variable.js'
+import { add, sum } from '../support/trainer/operations.js'
+import { Variable } from '../support/trainer/variable.js'
 
 const leaf = (...elements: number[]) =>
   new Variable([elements.length], Float32Array.from(elements), true)

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import type { ElementType, FieldDescription, FieldType } from '../../../src/format/description.js'
-import { watchRuntime } from '../guards.js'
-import { buildOracle } from './build.js'
-import { type Descriptions, Differential } from './differential.js'
+import { buildOracle } from '../../support/fuzz/cpp/build.js'
+import { type Descriptions, Differential } from '../../support/fuzz/cpp/differential.js'
+import { watchRuntime } from '../../support/fuzz/guards.js'
 
 const SEED = 1
 const INPUTS = 160_000

@@ -1,5 +1,5 @@
 // Prints a temporary name of the TypeScript library.
 
-import { temporaryName } from '../../../../src/io/temporary-file.js'
+import { temporaryName } from '../../../../src/io/file/temporary-file.js'
 
 console.log(temporaryName(process.argv[2] as string))

@@ -1,0 +1,160 @@
+/**
+ * A callback for `model.fit` and `model.fitDataset` of TensorFlow.js that saves checkpoints by the rules
+ * of a CheckpointManager, and goes on from the newest one: what ModelCheckpoint and BackupAndRestore
+ * are in Python. TensorFlow.js is not imported, and neither is the manager.
+ */
+
+import { describe } from '../../format/attributes.js'
+import type { RestoreOptions, RestoreReport } from '../../restore/restore.js'
+import type { SaveOptions } from '../../save/write.js'
+import type { Module, Optimizer, Stateful } from '../../state.js'
+
+/** What is used of a CheckpointManager. */
+export interface FitManager {
+  readonly preempted?: boolean
+  save(
+    model: Module,
+    optimizer: Optimizer | null | undefined,
+    options: SaveOptions & { readonly step: number; readonly force?: boolean },
+  ): Promise<boolean>
+  restoreLatest(
+    model: Module,
+    optimizer: Optimizer | null | undefined,
+    options?: RestoreOptions,
+  ): Promise<RestoreReport | null>
+  flush(): Promise<void>
+}
+
+export interface FitCallbackOptions {
+  /**
+   * When the manager is asked whether a checkpoint is due: after every `epoch` (the default), or after
+   * every `batch`. Its rule `everySteps` counts batches, and so wants `batch`.
+   */
+  readonly ask?: 'epoch' | 'batch'
+  /** What else to save and restore, by name: a sampler, for one. */
+  readonly extras?: { readonly [name: string]: Stateful }
+  readonly config?: SaveOptions['config']
+  /** Batches that were trained before, where a run is gone on with that `resume` did not restore. */
+  readonly step?: number
+}
+
+/** What `fit` tells of a batch or an epoch: `loss`, the metrics by their names, and `val_…` of both. */
+export interface FitLogs {
+  readonly [name: string]: number
+}
+
+/** Fits `callbacks` of `model.fit`, alone or in an array. */
+export interface FitCallback {
+  /**
+   * Restores the newest checkpoint, if there is one. To be called before `fit`, which takes what it
+   * returns: `model.fit(x, y, { epochs, ...(await callback.resume()), callbacks: callback })`.
+   */
+  resume(options?: Omit<RestoreOptions, 'extras'>): Promise<{ initialEpoch: number }>
+  /** Batches that have been trained, over all epochs and resumes. */
+  readonly step: number
+  onTrainBegin(): Promise<void>
+  onEpochBegin(epoch: number): Promise<void>
+  onBatchBegin(batch: number): Promise<void>
+  onBatchEnd(batch: number, logs?: FitLogs): Promise<void>
+  onEpochEnd(epoch: number, logs?: FitLogs): Promise<void>
+  onTrainEnd(): Promise<void>
+}
+
+// Of a batch's logs, what is no metric.
+const NO_METRICS: ReadonlySet<string> = new Set(['loss', 'batch', 'size'])
+
+/**
+ * Makes the callback. `module` and `optimizer` are those of `tensorflowModule` and
+ * `tensorflowOptimizer`.
+ *
+ * A checkpoint's `step` is the number of batches and `epoch` the number of whole epochs, both since the
+ * very beginning; `loss` and `metrics` are what `fit` reports, `val_loss` among the metrics. What the
+ * training ends with is saved in any case, and `fit` returns when everything is durable.
+ *
+ * A run that is resumed from the end of an epoch goes on exactly if its data come in the same order:
+ * `fit` itself shuffles by Math.random, so give it `shuffle: false`, or a dataset whose order has a
+ * state, among the `extras`. From the middle of an epoch (`ask: 'batch'`, or after a signal) `fit` can
+ * only begin that epoch anew, with the weights as they were saved.
+ */
+export function tensorflowCallback(
+  manager: FitManager,
+  module: Module,
+  optimizer: Optimizer | null | undefined,
+  options: FitCallbackOptions = {},
+): FitCallback {
+  const { ask = 'epoch', extras, config } = options
+  if (typeof manager?.save !== 'function') {
+    throw new TypeError(`expected a CheckpointManager, not ${describe(manager)}`)
+  }
+  if (ask !== 'epoch' && ask !== 'batch') {
+    throw new TypeError(`ask must be 'epoch' or 'batch', not ${JSON.stringify(ask)}`)
+  }
+  const common = {
+    ...(extras === undefined ? {} : { extras }),
+    ...(config === undefined ? {} : { config }),
+  }
+  let step = options.step ?? 0
+  /** Whole epochs. */
+  let epochs = 0
+  let logs: FitLogs = {}
+  /** The manager has not been asked about this step yet, or has not saved it. */
+  let asked = true
+  let saved = true
+
+  const save = async (force: boolean) => {
+    const progress = { step, epoch: epochs, ...progressOf(logs) }
+    asked = true
+    saved = await manager.save(module, optimizer, { ...progress, ...common, force })
+  }
+  // `fit` calls these as functions, without an object of theirs.
+  return {
+    get step() {
+      return step
+    },
+    async resume(restoreOptions = {}) {
+      const restore = { ...restoreOptions, ...(extras === undefined ? {} : { extras }) }
+      const report = await manager.restoreLatest(module, optimizer, restore)
+      if (report !== null) {
+        step = report.step
+        epochs = report.epoch
+      }
+      return { initialEpoch: epochs }
+    },
+    async onTrainBegin() {},
+    async onEpochBegin(epoch) {
+      epochs = epoch
+    },
+    async onBatchBegin() {
+      // About the batch before: only now it is known not to be the last of its epoch, whose
+      // checkpoint waits for the end of the epoch and its metrics.
+      if (!asked && (ask === 'batch' || manager.preempted === true)) await save(false)
+    },
+    async onBatchEnd(_batch, batchLogs = {}) {
+      step++
+      logs = batchLogs
+      asked = false
+      saved = false
+    },
+    async onEpochEnd(epoch, epochLogs = {}) {
+      epochs = epoch + 1
+      logs = epochLogs
+      saved = false
+      await save(false)
+    },
+    async onTrainEnd() {
+      if (!saved) await save(true)
+      await manager.flush()
+    },
+  }
+}
+
+function progressOf(logs: FitLogs): Pick<SaveOptions, 'loss' | 'metrics'> {
+  const { loss } = logs
+  const metrics = Object.entries(logs).filter(
+    ([name, value]) => typeof value === 'number' && !NO_METRICS.has(name),
+  )
+  return {
+    ...(typeof loss === 'number' ? { loss } : {}),
+    metrics: Object.fromEntries(metrics),
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * The fields of a TensorFlow.js optimizer, where its state is: a table of what each class has, and a
+ * reading of them that refuses an optimizer which does not look like the table. Nothing is changed
+ * here.
+ */
+
+import { type Attribute, type Attributes, describe } from '../../format/attributes.js'
+import {
+  isModel,
+  type Parameter,
+  sameShape,
+  type TensorFlowModel,
+  type TensorFlowTensor,
+  type TensorFlowVariable,
+  type TensorFlowVariables,
+} from './parameters.js'
+
+/** What is used of a `tf.Optimizer`, beside the fields in the table of this module. */
+export interface TensorFlowOptimizer {
+  readonly iterations: number
+  getClassName(): string
+  getConfig(): object
+  applyGradients(gradients: never): void
+}
+
+/** A buffer of one variable, as an optimizer's lists hold it. */
+export interface Entry {
+  /** The variable's name and the list's word: `dense_Dense1/kernel/m`. */
+  readonly originalName: string
+  readonly variable: TensorFlowVariable
+}
+
+/** A list of buffers. TensorFlow.js pairs its entries with the gradients by position. */
+export interface BufferList {
+  /** What its entries' names end with: `m`. */
+  readonly word: string
+  /** The field that holds it: `accumulatedFirstMoment`. */
+  readonly field: string
+  /** By the keys of their parameters, in the optimizer's order. */
+  readonly entries: ReadonlyMap<string, Entry>
+}
+
+/** An optimizer's state, in place. */
+export interface OptimizerFields {
+  /** The class: `Adam`. */
+  readonly kind: string
+  readonly iterations: number
+  /** The hyper-parameters, which are fields of the same names. */
+  readonly config: Attributes
+  /** Fields that hold one float32 scalar: a variable, or a tensor that is replaced to change it. */
+  readonly scalars: readonly string[]
+  readonly lists: readonly BufferList[]
+  /** Keys of the parameters that have buffers, in the optimizer's order. */
+  readonly order: readonly string[]
+}
+
+interface Layout {
+  readonly scalars: readonly string[]
+  /** Fields by the word that their entries' names end with. */
+  readonly lists: { readonly [word: string]: string }
+}
+
+// Optimizers by their class names, as TensorFlow.js 4 has them.
+const LAYOUTS: { readonly [kind: string]: Layout } = {
+  SGD: { scalars: ['c'], lists: {} },
+  Momentum: { scalars: ['c', 'm'], lists: { momentum: 'accumulations' } },
+  Adagrad: { scalars: [], lists: { accumulator: 'accumulatedGrads' } },
+  Adadelta: {
+    scalars: [],
+    lists: { accum_grad: 'accumulatedGrads', accum_var: 'accumulatedUpdates' },
+  },
+  RMSProp: {
+    scalars: [],
+    lists: { rms: 'accumulatedMeanSquares', momentum: 'accumulatedMoments' },
+  },
+  Adam: {
+    scalars: ['accBeta1', 'accBeta2'],
+    lists: { m: 'accumulatedFirstMoment', v: 'accumulatedSecondMoment' },
+  },
+  Adamax: {
+    scalars: ['iteration', 'accBeta1'],
+    lists: { m: 'accumulatedFirstMoment', v: 'accumulatedWeightedInfNorm' },
+  },
+}
+
+// RMSProp has this list as well, and fills it where it is centered.
+const MEAN_GRADIENTS = { mg: 'accumulatedMeanGrads' }
+
+/**
+ * Reads the fields of `optimizer`, which trains `parameters`. Throws a TypeError for a class that is
+ * not in the table, for fields that are not as the table has them or that hold further tensors (with
+ * what was expected, what was found, and the `version` of TensorFlow.js), and for buffers of a
+ * variable that is not among the parameters.
+ */
+export function readFields(
+  optimizer: TensorFlowOptimizer,
+  parameters: readonly Parameter[],
+  version: () => string,
+): OptimizerFields {
+  const fields = fieldsOf(optimizer)
+  const kind = optimizer.getClassName?.()
+  if (typeof kind !== 'string' || !Object.hasOwn(LAYOUTS, kind)) {
+    throw new TypeError(
+      `the state of a ${String(kind)} optimizer is not known; ` +
+        `known are ${Object.keys(LAYOUTS).join(', ')} of TensorFlow.js 4 (this is ${version()})`,
+    )
+  }
+  const unlike: Unlike = (expected, found) =>
+    new TypeError(
+      `this ${kind} optimizer does not look like that of TensorFlow.js 4: ` +
+        `expected ${expected}, found ${found} (this is ${version()})`,
+    )
+  const { scalars } = LAYOUTS[kind]!
+  const words = { ...LAYOUTS[kind]!.lists, ...(fields.centered === true ? MEAN_GRADIENTS : {}) }
+
+  const { iterations } = optimizer
+  if (!isCount(iterations) || fields.iterations_ !== iterations) {
+    throw unlike('a counter iterations_ behind iterations', shown(fields.iterations_))
+  }
+  for (const name of scalars) {
+    const tensor = fields[name]
+    if (!isTensor(tensor) || tensor.dtype !== 'float32' || tensor.shape.length > 0) {
+      throw unlike(`a float32 scalar ${name}`, shown(tensor))
+    }
+  }
+  const lists = Object.entries(words).map(([word, field]) => ({
+    word,
+    field,
+    entries: readList(fields[field], word, field, parameters, unlike),
+  }))
+  const order = commonOrder(lists, unlike)
+  refuseOtherTensors(fields, [...scalars, ...lists.map(({ field }) => field)], unlike)
+  return { kind, iterations, config: readConfig(optimizer, unlike), scalars, lists, order }
+}
+
+/** The optimizer as a plain object: most of what is read and set is private to its class. */
+export function fieldsOf(optimizer: TensorFlowOptimizer): { [name: string]: unknown } {
+  return optimizer as unknown as { [name: string]: unknown }
+}
+
+/** The version of TensorFlow.js, for messages. A model says it where it describes itself. */
+export function versionOf(source: TensorFlowModel | TensorFlowVariables): string {
+  const unknown = 'a version unknown here'
+  if (!isModel(source)) return unknown
+  try {
+    const { toJSON } = source as { toJSON?: (unused: null, asText: boolean) => unknown }
+    const described = toJSON?.call(source, null, false) as { keras_version?: unknown } | undefined
+    return String(described?.keras_version ?? unknown)
+  } catch {
+    // A layer of the user's own may be unable to describe itself; saving does not need that.
+    return unknown
+  }
+}
+
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+type Unlike = (expected: string, found: string) => TypeError
+
+function readConfig(optimizer: TensorFlowOptimizer, unlike: Unlike): Attributes {
+  const fields = fieldsOf(optimizer)
+  const config: { [name: string]: Attribute } = {}
+  for (const [name, value] of Object.entries(optimizer.getConfig())) {
+    if (!Object.is(fields[name], value)) {
+      throw unlike(
+        `a field ${name} that is ${shown(value)}, as in getConfig()`,
+        shown(fields[name]),
+      )
+    }
+    config[name] = value
+  }
+  return config
+}
+
+function readList(
+  list: unknown,
+  word: string,
+  field: string,
+  parameters: readonly Parameter[],
+  unlike: Unlike,
+): ReadonlyMap<string, Entry> {
+  if (!Array.isArray(list)) throw unlike(`a list ${field}`, shown(list))
+  const byVariable = new Map(parameters.map((parameter) => [parameter.variable.name, parameter]))
+  const entries = new Map<string, Entry>()
+  // By index, so that a gap is found and not skipped.
+  for (const entry of Array.from(list as readonly (Partial<Entry> | undefined)[])) {
+    const name = entry?.originalName
+    if (typeof name !== 'string' || !isTensor(entry?.variable)) {
+      throw unlike(`{ originalName, variable } in ${field}`, shown(entry))
+    }
+    if (!name.endsWith(`/${word}`)) throw unlike(`a name in ${field} to end in /${word}`, name)
+    const parameter = byVariable.get(name.slice(0, -word.length - 1))
+    if (parameter === undefined) {
+      throw new TypeError(
+        `the optimizer has the buffer ${JSON.stringify(name)} of a variable that was not given: ` +
+          'give tensorflowOptimizer the model, or all the variables, that the optimizer trains',
+      )
+    }
+    const { shape } = parameter.variable
+    if (!sameShape(shape, entry.variable.shape)) {
+      throw unlike(`${name} to be [${shape}] as its variable is`, `[${entry.variable.shape}]`)
+    }
+    if (entries.has(parameter.key)) throw unlike(`one ${name} in ${field}`, 'two')
+    entries.set(parameter.key, entry as Entry)
+  }
+  return entries
+}
+
+/** The order of the lists, which has to be one for all of them. */
+function commonOrder(lists: readonly BufferList[], unlike: Unlike): readonly string[] {
+  const [first, ...others] = lists.map(({ field, entries }) => ({
+    field,
+    keys: [...entries.keys()],
+  }))
+  if (first === undefined) return []
+  for (const { field, keys } of others) {
+    if (keys.length === first.keys.length && keys.every((key, i) => key === first.keys[i])) continue
+    throw unlike(`${field} to be in the order of ${first.field}, ${first.keys}`, keys.join())
+  }
+  return first.keys
+}
+
+/** Tensors in other fields would be lost: those of a later version, or of a derived class. */
+function refuseOtherTensors(
+  fields: { readonly [name: string]: unknown },
+  known: readonly string[],
+  unlike: Unlike,
+): void {
+  for (const [field, value] of Object.entries(fields)) {
+    const holdsTensors = Array.isArray(value)
+      ? value.some((entry) => isTensor(entry) || isTensor(entry?.variable))
+      : isTensor(value)
+    if (holdsTensors && !known.includes(field)) {
+      throw unlike(`tensors in ${known.join(', ') || 'no field'} alone`, `some in ${field} as well`)
+    }
+  }
+}
+
+function isTensor(value: unknown): value is TensorFlowTensor {
+  const { shape, dtype, data } = (value ?? {}) as Partial<TensorFlowTensor>
+  return Array.isArray(shape) && typeof dtype === 'string' && typeof data === 'function'
+}
+
+/** A value in a few words. */
+function shown(value: unknown): string {
+  if (isTensor(value)) return `${value.dtype} [${value.shape}]`
+  return typeof value === 'object' || value === undefined ? describe(value) : String(value)
+}

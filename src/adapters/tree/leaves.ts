@@ -1,0 +1,180 @@
+/**
+ * The leaves of a tree: tensors, and values that attributes hold. Walks a nested structure of plain
+ * objects and arrays, and builds one from its leaves again.
+ */
+
+import { type Attribute, describe, isPlainObject, setKey } from '../../format/attributes.js'
+import { type DType, dtypeOfArray } from '../../format/dtype.js'
+import type { LoadedTensor, TensorLike } from '../../state.js'
+import { type Segment, segmentsOf, treePath } from './path.js'
+
+/**
+ * Tensors that are no plain memory, such as a framework's arrays on a device: how a tree's own leaves
+ * are known, saved and restored. Typed arrays and `{ shape, data, dtype? }` need none of this.
+ */
+export interface TensorLeaves<Leaf extends object = object> {
+  is(value: object): value is Leaf
+  /** As a save takes it. Called for restores as well, so that nothing should be read here yet. */
+  save(leaf: Leaf): TensorLike
+  /** What stands in the restored tree in place of `leaf`. */
+  restore(saved: LoadedTensor, leaf: Leaf): Leaf | Promise<Leaf>
+}
+
+/** A tensor in a tree. */
+export interface TensorLeaf {
+  readonly path: string
+  /** The value in the tree. */
+  readonly value: object
+  readonly tensor: TensorLike
+  readonly dtype: DType | undefined
+  /** What it is made of: the name of its typed array's class, or `tensor` where it has a shape. */
+  readonly mark: string
+  /** Whether it is one of the caller's own `TensorLeaves`. */
+  readonly own: boolean
+}
+
+/** A value in a tree, or an empty array or object. */
+export interface ValueLeaf {
+  readonly path: string
+  readonly tensor?: undefined
+  readonly value: Attribute
+}
+
+export type TreeLeaf = TensorLeaf | ValueLeaf
+
+/** The mark of a tensor that has a shape of its own. */
+export const TENSOR = 'tensor'
+
+// Far beyond any model; it is there for trees that contain themselves.
+const MAX_DEPTH = 100
+
+const TENSOR_KEYS: ReadonlySet<string> = new Set(['dtype', 'shape', 'data'])
+
+/**
+ * The leaves of `tree`, in its order. Throws a TypeError, with the path, for what is neither a
+ * container, a tensor nor a value: undefined, a function, an instance of a class.
+ */
+export function* leavesOf(tree: unknown, own?: TensorLeaves): Generator<TreeLeaf> {
+  yield* walk(tree, [], own)
+}
+
+function* walk(
+  value: unknown,
+  segments: readonly Segment[],
+  own: TensorLeaves | undefined,
+): Generator<TreeLeaf> {
+  const path = treePath(segments)
+  if (typeof value !== 'object' || value === null) {
+    if (!isValue(value)) throw new TypeError(`${path} is ${describe(value)}, which is no leaf`)
+    yield { path, value }
+    return
+  }
+  const leaf = tensorLeaf(value, path, own)
+  if (leaf !== undefined) {
+    yield leaf
+    return
+  }
+  if (segments.length >= MAX_DEPTH) {
+    throw new TypeError(`${path} is nested more than ${MAX_DEPTH} levels deep (or in itself)`)
+  }
+  if (Array.isArray(value)) {
+    if (value.length === 0) yield { path, value: [] }
+    // By index, so that a hole is found and not skipped.
+    for (let i = 0; i < value.length; i++) yield* walk(value[i], [...segments, i], own)
+  } else if (isPlainObject(value)) {
+    const keys = Object.keys(value)
+    if (keys.length === 0) yield { path, value: {} }
+    for (const key of keys) yield* walk(value[key], [...segments, key], own)
+  } else {
+    throw new TypeError(
+      `${path} is ${describe(value)}: a tree is made of plain objects and arrays, with tensors, ` +
+        'typed arrays, numbers, bigints, strings, booleans and null in them',
+    )
+  }
+}
+
+function isValue(value: unknown): value is null | boolean | number | bigint | string {
+  return value === null || ['boolean', 'number', 'bigint', 'string'].includes(typeof value)
+}
+
+function tensorLeaf(
+  value: object,
+  path: string,
+  own: TensorLeaves | undefined,
+): TensorLeaf | undefined {
+  if (own?.is(value)) {
+    const tensor = own.save(value)
+    const dtype = tensor.dtype ?? dtypeOfArray(tensor.data)
+    return { path, value, tensor, dtype, mark: TENSOR, own: true }
+  }
+  if (ArrayBuffer.isView(value)) {
+    const dtype = dtypeOfArray(value)
+    // A DataView: it says nothing of its elements.
+    if (dtype === undefined) throw new TypeError(`${path} is ${describe(value)}, without a dtype`)
+    const tensor = { dtype, shape: [(value as Uint8Array).length], data: value }
+    const mark = (value as Uint8Array)[Symbol.toStringTag]
+    return { path, value, tensor, dtype, mark, own: false }
+  }
+  if (!isTensor(value)) return undefined
+  const dtype = value.dtype ?? dtypeOfArray(value.data)
+  return { path, value, tensor: value, dtype, mark: TENSOR, own: false }
+}
+
+/** `{ shape, data, dtype? }` and nothing else, or an instance of a class that has these. */
+function isTensor(value: object): value is TensorLike {
+  if (!('data' in value && 'shape' in value) || !Array.isArray(value.shape)) return false
+  const { data } = value
+  const isMemory =
+    ArrayBuffer.isView(data) || data instanceof ArrayBuffer || typeof data === 'function'
+  return isMemory && (!isPlainObject(value) || Object.keys(value).every((k) => TENSOR_KEYS.has(k)))
+}
+
+/**
+ * Builds a tree of leaves, in their order. Throws a TypeError where the paths are not those of one
+ * tree: one that is no path, an array with gaps, a leaf within a leaf.
+ */
+export function buildTree(leaves: Iterable<readonly [path: string, value: unknown]>): unknown {
+  const holder: unknown[] = []
+  const containers = new Set<unknown>([holder])
+  for (const [path, value] of leaves) {
+    const segments = segmentsOf(path)
+    if (segments === undefined || segments.length > MAX_DEPTH) throw noTree(path)
+    let container: unknown = holder
+    let segment: Segment = 0
+    for (const next of segments) {
+      let child = childOf(container, segment)
+      if (child === undefined) {
+        child = typeof next === 'number' ? [] : {}
+        containers.add(child)
+        if (!add(container, segment, child)) throw noTree(path)
+      }
+      if (!containers.has(child) || Array.isArray(child) !== (typeof next === 'number')) {
+        throw noTree(path)
+      }
+      container = child
+      segment = next
+    }
+    if (childOf(container, segment) !== undefined || !add(container, segment, value)) {
+      throw noTree(path)
+    }
+  }
+  return holder.length === 0 ? {} : holder[0]
+}
+
+function childOf(container: unknown, segment: Segment): unknown {
+  return Object.hasOwn(container as object, segment)
+    ? (container as { [key: Segment]: unknown })[segment]
+    : undefined
+}
+
+/** False for an item of an array that is not its next one. */
+function add(container: unknown, segment: Segment, value: unknown): boolean {
+  if (typeof segment === 'string') setKey(container as { [key: string]: unknown }, segment, value)
+  else if (segment !== (container as unknown[]).length) return false
+  else (container as unknown[]).push(value)
+  return true
+}
+
+function noTree(path: string): TypeError {
+  return new TypeError(`this state is no tree: ${JSON.stringify(path)} does not fit into one`)
+}

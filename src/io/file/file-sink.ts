@@ -1,0 +1,256 @@
+/**
+ * The commit of a file, atomic and durable: whoever opens the path finds the whole old file or the
+ * whole new one, at every instant, and after a power cut at any instant; and once `commit` has
+ * resolved, the new one.
+ *
+ *   1. Missing folders are created, and each one's name synced in the folder above; so is that of the
+ *      lowest one that was there, as whoever made it may not have come to it.
+ *      The destination is resolved: a symbolic link is followed, and the file beside which the
+ *      temporary one goes is the one that the link names. The link stays.
+ *   2. A temporary file is created in the same folder, exclusively and under an unpredictable name;
+ *      it takes the mode and owner of the file that it is to replace. Those that killed processes
+ *      have left there are removed.
+ *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked. Of a
+ *      long file the disk is given what is there on the way, so that it is busy from the start.
+ *   4. The file is synced. A sync that fails is not tried again, those on the way no more than this
+ *      one: after an error the system may have dropped the pages and call the next one a success (see
+ *      "fsyncgate", PostgreSQL, 2018).
+ *   5. The folder is opened (what can fail, fails before the commit), the file renamed over the
+ *      destination, the folder synced.
+ *
+ * A failure up to the rename leaves the destination as it was and removes the temporary file. After a
+ * failure past it the new file is there, and it is uncertain whether a power cut undoes it.
+ */
+
+import { basename, dirname, join, resolve } from 'node:path'
+import { CheckpointError } from '../../errors.js'
+import type { Durability, Sink } from '../sink.js'
+import {
+  cannotSync,
+  existing,
+  lstatIfAny,
+  makeFolder,
+  openFolder,
+  resolveLinks,
+} from './destination.js'
+import {
+  type Descriptor,
+  errorCode,
+  errorReason,
+  type FileSystem,
+  nodeFileSystem,
+} from './file-system.js'
+import { sweepTemporaryFiles, temporaryName } from './temporary-file.js'
+import { WriteOut } from './write-out.js'
+
+// Most bytes handed to one write call. Above 2 GiB Node's calls fail or miscount; well below, an
+// abort and a progress report come in time.
+const MAX_WRITE = 64 * 1024 * 1024
+
+// Bytes after which a file is synced on the way, where the disk can be given them no other way. A disk of
+// 500 MB/s writes them in 64 ms, far longer than the flush of its cache takes, with which each sync ends.
+const SYNC_EVERY = 32 * 1024 * 1024
+
+// Names are 64 random bits, so one that is taken is somebody's doing; then a few more are tried.
+const NAME_TRIES = 4
+
+export interface FileSinkOptions {
+  /** What the commit runs against (default: that of this machine). */
+  readonly fileSystem?: FileSystem
+  /** False: the commit is atomic all the same, and nothing is promised about power cuts. */
+  readonly durable?: boolean
+  /**
+   * Bytes after which the file is synced while it is being written, where the system cannot be told to
+   * begin to write (default 32 MiB).
+   */
+  readonly syncEvery?: number
+}
+
+export class FileSink implements Sink {
+  readonly path: string
+  /** While the system copies one piece, the next one waits for no turn of this thread. */
+  readonly writesAtOnce = 2
+  readonly #fs: FileSystem
+  readonly #durable: boolean
+  readonly #syncEvery: number
+  #file: Descriptor | undefined
+  #writeOut: WriteOut | undefined
+  #folder: Descriptor | undefined
+  #temporary = ''
+  #destination = ''
+  #length = 0
+  #committed = false
+
+  constructor(path: string, options: FileSinkOptions = {}) {
+    this.path = path
+    this.#fs = options.fileSystem ?? nodeFileSystem
+    this.#durable = options.durable ?? true
+    this.#syncEvery = options.syncEvery ?? SYNC_EVERY
+  }
+
+  async begin(length: number): Promise<void> {
+    this.#length = length
+    await this.#step('prepare the folder of', async () => {
+      await makeFolder(this.#fs, dirname(resolve(this.path)), this.#durable)
+      this.#destination = await resolveLinks(this.#fs, this.path)
+    })
+    const replaced = await this.#step('examine', () => existing(this.#fs, this.#destination))
+    await this.#step('create a temporary file beside', async () => {
+      // Opened before the commit, so that a lack of descriptors or of rights shows in time.
+      const folder = dirname(this.#destination)
+      this.#folder = await openFolder(this.#fs, folder)
+      // First: on a full disk it may be what makes room.
+      await sweepTemporaryFiles(this.#fs, folder)
+      await this.#create(replaced === undefined ? 0o666 : 0o600)
+      if (replaced !== undefined) {
+        const file = this.#file as Descriptor
+        const fresh = await this.#fs.fstat(file)
+        let mode = replaced.mode
+        if (fresh.uid !== replaced.uid || fresh.gid !== replaced.gid) {
+          try {
+            await this.#fs.fchown(file, replaced.uid, replaced.gid)
+          } catch {
+            // Only root may give files away. Then nobody of our own group gets in by the mode that
+            // was meant for the other one.
+            if (fresh.gid !== replaced.gid) mode &= 0o7707
+          }
+        }
+        await this.#fs.fchmod(file, mode)
+      }
+    })
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    const file = this.#open()
+    await this.#step('write', async () => {
+      for (let done = 0; done < bytes.byteLength; ) {
+        const piece = bytes.subarray(done, done + MAX_WRITE)
+        const count = await this.#fs.write(file, piece, position + done)
+        // A full disk shows as a short count first. One of zero would go on for ever.
+        if (count === 0) throw new Error('the system wrote nothing and gave no reason')
+        done += count
+        this.#writeOut?.wrote(count)
+      }
+    })
+  }
+
+  async sync(): Promise<void> {
+    const file = this.#open()
+    await this.#step('write', async () => {
+      await this.#writeOut?.finish()
+      const { size } = await this.#fs.fstat(file)
+      if (size !== this.#length) {
+        throw new Error(`${size} bytes arrived of ${this.#length}`)
+      }
+      if (this.#durable) await this.#fs.fsync(file)
+    })
+  }
+
+  async commit(): Promise<Durability> {
+    const file = this.#open()
+    await this.#step('commit', async () => {
+      this.#file = undefined
+      await this.#fs.close(file)
+      try {
+        await this.#fs.rename(this.#temporary, this.#destination)
+      } catch (cause) {
+        await this.#checkNotRenamed(cause)
+        throw cause
+      }
+    })
+    this.#committed = true
+    return this.#syncFolder()
+  }
+
+  async abort(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    await this.#writeOut?.settled()
+    if (file !== undefined) await this.#fs.close(file).catch(() => {})
+    await this.#closeFolder()
+    if (this.#temporary !== '' && !this.#committed) {
+      await this.#fs.unlink(this.#temporary).catch(() => {})
+      this.#temporary = ''
+    }
+  }
+
+  /**
+   * A rename that failed may have taken place: over a network the answer can be lost. Then nobody may
+   * be told that the old file is untouched.
+   */
+  async #checkNotRenamed(cause: unknown): Promise<void> {
+    // Where it cannot be looked at, nothing speaks against the error.
+    const there = await lstatIfAny(this.#fs, this.#temporary).catch(() => true)
+    if (there !== undefined) return
+    this.#committed = true
+    throw new CheckpointError(
+      'CKPT_NOT_DURABLE',
+      'the new checkpoint is in place, though the system reported an error for that: a power cut ' +
+        `may bring back what was there before (${errorReason(cause)})`,
+      { cause },
+    ).withPath(this.path)
+  }
+
+  async #create(mode: number): Promise<void> {
+    for (let tries = NAME_TRIES; ; tries--) {
+      const path = join(dirname(this.#destination), temporaryName(basename(this.#destination)))
+      try {
+        this.#file = await this.#fs.create(path, mode)
+        if (this.#durable) this.#writeOut = new WriteOut(this.#fs, this.#file, this.#syncEvery)
+        this.#temporary = path
+        return
+      } catch (error) {
+        if (errorCode(error) !== 'EEXIST' || tries === 1) throw error
+      }
+    }
+  }
+
+  async #syncFolder(): Promise<Durability> {
+    const folder = this.#folder
+    try {
+      if (!this.#durable) return 'none'
+      if (folder === undefined) return 'file-only'
+      await this.#fs.fsync(folder)
+      // XFS that has shut itself down, because its disk failed, calls the sync of a folder a success
+      // that does nothing (Linux 6.18). To this it answers with EIO.
+      await this.#fs.fstat(folder)
+      return 'durable'
+    } catch (cause) {
+      if (cannotSync(cause)) return 'file-only'
+      throw new CheckpointError(
+        'CKPT_NOT_DURABLE',
+        `the new checkpoint is in place, but its folder could not be synced: ` +
+          `a power cut may bring back what was there before (${errorReason(cause)})`,
+        { cause },
+      ).withPath(this.path)
+    } finally {
+      await this.#closeFolder()
+    }
+  }
+
+  async #closeFolder(): Promise<void> {
+    const folder = this.#folder
+    this.#folder = undefined
+    if (folder !== undefined) await this.#fs.close(folder).catch(() => {})
+  }
+
+  #open(): Descriptor {
+    if (this.#file === undefined) throw new TypeError('this sink is not open')
+    return this.#file
+  }
+
+  /** Runs a step before the commit; what fails there is CKPT_NOT_COMMITTED. */
+  async #step<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (cause) {
+      if (cause instanceof CheckpointError) throw cause
+      throw new CheckpointError(
+        'CKPT_NOT_COMMITTED',
+        `nothing was saved, and what was there before is untouched: could not ${what} the file ` +
+          `(${errorReason(cause)})`,
+        { cause },
+      ).withPath(this.path)
+    }
+  }
+}

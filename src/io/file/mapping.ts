@@ -1,0 +1,94 @@
+/** A mapped file as memory, which lives for as long as somebody needs it. */
+
+import { CheckpointError } from '../../errors.js'
+import { type MapCalls, PAGE } from './map-calls.js'
+
+// Bytes of a view that serves all looks that begin in it, and how far they may reach beyond. V8 counts
+// what is viewed as if it were on its heap, each time anew, and collects garbage for every 64 MiB.
+const LONG_VIEW = 1024 * 1024 * 1024
+const LONGEST_LOOK = 64 * 1024 * 1024
+
+/** The mapped memory, and who still needs it. */
+export class Mapping {
+  readonly length: number
+  readonly #calls: MapCalls
+  readonly #address: bigint
+  #users = 0
+  #closed = false
+  #looked = new Uint8Array(0)
+  #lookedStart = 0
+
+  constructor(mapCalls: MapCalls, address: bigint, length: number) {
+    this.#calls = mapCalls
+    this.#address = address
+    this.length = length
+  }
+
+  /** Memory, from `position` on, that is good until `close`; see `keepFor`. Throws CKPT_CLOSED. */
+  view(position: number, length: number): ArrayBuffer {
+    this.#check(position, length)
+    return this.#calls.view(this.#address + BigInt(position), length)
+  }
+
+  /** Like `view`, for many looks at a file from one end to the other. */
+  look(position: number, length: number): Uint8Array {
+    this.#check(position, length)
+    if (length > LONGEST_LOOK) return new Uint8Array(this.view(position, length))
+    let start = position - this.#lookedStart
+    if (start < 0 || start + length > this.#looked.byteLength) {
+      start = position % LONG_VIEW
+      this.#lookedStart = position - start
+      const end = Math.min(this.#lookedStart + LONG_VIEW + LONGEST_LOOK, this.length)
+      this.#looked = new Uint8Array(this.view(this.#lookedStart, end - this.#lookedStart))
+    }
+    return this.#looked.subarray(start, start + length)
+  }
+
+  /**
+   * Brings bytes into memory, so that touching them neither waits for a device nor is fatal where it
+   * fails. False where the system does not know how, and where it could not.
+   */
+  bringIn(position: number, length: number): boolean {
+    this.checkOpen()
+    const start = position - (position % PAGE)
+    return this.#calls.bringIn(this.#address + BigInt(start), position - start + length)
+  }
+
+  /** Throws CKPT_CLOSED where the memory may be gone. */
+  checkOpen(): void {
+    if (this.#closed) throw new CheckpointError('CKPT_CLOSED', 'the file is closed')
+  }
+
+  /** Keeps the map for as long as `buffer` can be reached. */
+  keepFor(buffer: ArrayBuffer): void {
+    this.#users++
+    views.register(buffer, this)
+  }
+
+  /** A buffer of `keepFor` is gone. */
+  release(): void {
+    this.#users--
+    this.#unmapIfUnused()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#looked = new Uint8Array(0)
+    this.#unmapIfUnused()
+  }
+
+  #check(position: number, length: number): void {
+    this.checkOpen()
+    // What is asked for has been checked against the file's length; here it would be other memory.
+    if (!(position >= 0 && length >= 0 && position + length <= this.length)) {
+      throw new RangeError(`${length} bytes at ${position} reach beyond a map of ${this.length}`)
+    }
+  }
+
+  #unmapIfUnused(): void {
+    if (this.#closed && this.#users === 0) this.#calls.unmap(this.#address, this.length)
+  }
+}
+
+const views = new FinalizationRegistry<Mapping>((mapping) => mapping.release())

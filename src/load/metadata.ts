@@ -1,0 +1,64 @@
+/**
+ * From a source of bytes to what its metadata says: read into memory of our own (where nobody changes
+ * it after it has been checked), verified in full, and decoded. No tensor is touched, so the cost does
+ * not depend on their size.
+ */
+
+import { CheckpointError } from '../errors.js'
+import { decode, decodeProgress } from '../format/decode.js'
+import { verifyFlatBuffer } from '../format/flatbuffer-verifier.js'
+import { HEAD_LENGTH, metadataChecksum, readHead } from '../format/head.js'
+import type { Metadata, Progress } from '../format/metadata.js'
+import { checkRules } from '../format/rules.js'
+import { schema } from '../format/schema.js'
+import type { SegmentTable } from '../format/segment-table.js'
+import type { Source } from '../io/source.js'
+
+/** All of the metadata, and the file's segments, every rule of the format checked. */
+export async function readMetadata(
+  source: Source,
+): Promise<{ metadata: Metadata; segments: SegmentTable }> {
+  const metadata = decode(await readVerified(source))
+  return { metadata, segments: checkRules(metadata) }
+}
+
+/** The progress alone: sound, from a sound FlatBuffer, without a look at what is said of tensors. */
+export async function readProgress(source: Source): Promise<Progress> {
+  return decodeProgress(await readVerified(source))
+}
+
+async function readVerified(source: Source): Promise<Uint8Array> {
+  assertLittleEndian()
+  const start = new Uint8Array(Math.min(HEAD_LENGTH, source.size))
+  await source.read(start, 0)
+  const head = readHead(start, source.size)
+  let bytes = start.subarray(0, head.metadataLength)
+  if (head.metadataLength > start.byteLength) {
+    // What the head was read from is not read again: somebody could have changed it.
+    bytes = new Uint8Array(head.metadataLength)
+    bytes.set(start)
+    await source.read(bytes.subarray(start.byteLength), start.byteLength)
+  }
+  const actual = metadataChecksum(bytes, head.crcOffset)
+  if (actual !== head.metadataCrc32) {
+    throw new CheckpointError(
+      'CKPT_METADATA_CHECKSUM',
+      'the metadata is damaged: its checksum does not fit',
+      { expected: head.metadataCrc32, actual },
+    )
+  }
+  verifyFlatBuffer(bytes, schema)
+  return bytes
+}
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** The format is little-endian, and tensors are read and written in place. */
+export function assertLittleEndian(): void {
+  if (!LITTLE_ENDIAN) {
+    throw new CheckpointError(
+      'CKPT_BIG_ENDIAN',
+      'checkpoints are little-endian, and this machine is big-endian',
+    )
+  }
+}

@@ -1,0 +1,167 @@
+/** A saved state as its reader sees it: named tensors, attributes, a kind. */
+
+import { CheckpointError, printable, quote } from '../errors.js'
+import type { Attributes } from '../format/attributes.js'
+import { arrayType, type DType, elementCount } from '../format/dtype.js'
+import type { StateRecord, TensorRecord } from '../format/metadata.js'
+import { InFlight } from '../io/in-flight.js'
+import type { LoadedState, LoadedTensor, TensorData, TypedArray } from '../state.js'
+import { bytesOf } from '../tensor-bytes.js'
+import type { SegmentReader } from './segment.js'
+import { checkSegments } from './verify.js'
+
+/** A tensor of a checkpoint. */
+export class CheckpointTensor implements LoadedTensor {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly byteLength: number
+  readonly #reader: () => SegmentReader
+  #array: WeakRef<TypedArray> | undefined
+
+  /** `reader` gives the tensor's segment, or throws where the checkpoint has been closed. */
+  constructor(record: TensorRecord, reader: () => SegmentReader) {
+    this.name = record.name
+    this.dtype = record.dtype
+    this.shape = record.shape
+    this.byteLength = record.byteLength
+    this.#reader = reader
+  }
+
+  /** Number of elements; 1 for a scalar. */
+  get size(): number {
+    return elementCount(this.shape)!
+  }
+
+  /**
+   * The elements. In place where the file is mapped or in memory: the array is a view, of the dtype's
+   * array type, that stays good for as long as it is held, also after the checkpoint is closed. In a
+   * map, writing to it changes a private copy and never the file. Where the file is read, a copy.
+   *
+   * The checksum is checked the first time. Throws CKPT_TENSOR_CHECKSUM or CKPT_FORMAT where the
+   * bytes are damaged, CKPT_ASYNC_SOURCE for a Blob, CKPT_TENSOR_TOO_LARGE, CKPT_CLOSED.
+   */
+  get data(): TypedArray {
+    const reader = this.#reader()
+    let array = this.#array?.deref()
+    if (array === undefined) {
+      array = this.#typed(reader.bytesSync())
+      this.#array = new WeakRef(array)
+    }
+    return array
+  }
+
+  /** Like `data`, from any kind of source. */
+  async read(): Promise<TypedArray> {
+    return this.#typed(await this.#reader().bytes())
+  }
+
+  /**
+   * Copies the bytes over `target`: any typed array, DataView or buffer of exactly `byteLength`
+   * bytes. They are checked before the first one is written.
+   */
+  async readInto(target: TensorData): Promise<void> {
+    if (target.byteLength !== this.byteLength) {
+      throw new RangeError(
+        `${quote(this.name)} has ${this.byteLength} bytes, and the target ${target.byteLength}`,
+      )
+    }
+    const reader = this.#reader()
+    for await (const fault of checkSegments([reader])) throw fault
+    const copies = new InFlight(reader.source.readsAtOnce ?? 1)
+    try {
+      await reader.copyTo(bytesOf(target), copies)
+      await copies.done()
+    } finally {
+      await copies.settled()
+    }
+    await reader.checkUnchanged()
+  }
+
+  /** @internal */
+  segment(): SegmentReader {
+    return this.#reader()
+  }
+
+  #typed(bytes: Uint8Array): TypedArray {
+    const ArrayType = arrayType(this.dtype)
+    const width = ArrayType.BYTES_PER_ELEMENT
+    // Memory that the caller gave may start anywhere; a typed array needs it aligned.
+    const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
+    return new ArrayType(
+      aligned.buffer as ArrayBuffer,
+      aligned.byteOffset,
+      aligned.byteLength / width,
+    )
+  }
+}
+
+/** Tensors by their names, in the order in which they were saved: a Map, or what answers like one. */
+export interface TensorsByName {
+  readonly size: number
+  has(name: string): boolean
+  get(name: string): CheckpointTensor | undefined
+  keys(): IterableIterator<string>
+  entries(): IterableIterator<[name: string, tensor: CheckpointTensor]>
+}
+
+/** A state of a checkpoint. */
+export class CheckpointState implements LoadedState {
+  readonly name: string
+  /** What it is the state of, e.g. `AdamW`, or null where the trainer did not say. */
+  readonly kind: string | null
+  readonly attributes: Attributes
+  readonly #tensors: TensorsByName
+
+  constructor(record: Pick<StateRecord, 'name' | 'kind' | 'attributes'>, tensors: TensorsByName) {
+    this.name = record.name
+    this.kind = record.kind
+    this.attributes = record.attributes
+    this.#tensors = tensors
+  }
+
+  /** Number of tensors. */
+  get size(): number {
+    return this.#tensors.size
+  }
+
+  /** Itself, so that a saved state is a state dict that can be saved again. */
+  get tensors(): Iterable<readonly [name: string, tensor: CheckpointTensor]> {
+    return this
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name)
+  }
+
+  /** The tensor of that name. Throws CKPT_NO_SUCH_TENSOR where there is none; see `has`. */
+  get(name: string): CheckpointTensor {
+    const tensor = this.#tensors.get(name)
+    if (tensor === undefined) {
+      const names = [...this.#tensors.keys()]
+      const some = names.slice(0, 5).map(quote).join(', ')
+      throw new CheckpointError(
+        'CKPT_NO_SUCH_TENSOR',
+        `${printable(this.name)} has no tensor ${quote(name)}; it has ${names.length}` +
+          (names.length === 0 ? '' : `: ${some}${names.length > 5 ? ', …' : ''}`),
+        { state: this.name, tensor: name },
+      )
+    }
+    return tensor
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#tensors.keys()
+  }
+
+  /** The tensors with their names, in the order in which they were saved. */
+  [Symbol.iterator](): IterableIterator<[name: string, tensor: CheckpointTensor]> {
+    return this.#tensors.entries()
+  }
+
+  /** The same state with those tensors alone that `keep` is true of. */
+  filter(keep: (name: string) => boolean): CheckpointState {
+    const kept = new Map([...this].filter(([name]) => keep(name)))
+    return new CheckpointState(this, kept)
+  }
+}

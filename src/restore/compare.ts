@@ -1,0 +1,101 @@
+/**
+ * Compares what a checkpoint holds with what it is to be restored into: which keys are missing, which
+ * are unexpected, and which do not match. Nothing is read or written here.
+ */
+
+import { CheckpointError, quote } from '../errors.js'
+import type { CheckpointState } from '../load/state.js'
+import type { CollectedState } from '../save/collect.js'
+
+/** A tensor by its state (`model`, `optimizer` or the name of an extra) and its name. */
+export interface TensorKey {
+  readonly state: string
+  readonly tensor: string
+}
+
+/** A tensor whose dtype or shape differs. */
+export interface TensorMismatch extends TensorKey {
+  /** What the model, or the optimizer, has: `float32 [10, 32]`. */
+  readonly expected: string
+  /** What the checkpoint has. */
+  readonly actual: string
+}
+
+export interface StateComparison {
+  /** Tensors that the trainer has and the checkpoint has not. */
+  readonly missing: readonly TensorKey[]
+  /** Tensors that the checkpoint has and the trainer has not. */
+  readonly unexpected: readonly TensorKey[]
+  readonly mismatched: readonly TensorMismatch[]
+  /** Whole states that the trainer has and the checkpoint has not; their tensors are not listed. */
+  readonly missingStates: readonly string[]
+}
+
+/** CKPT_STATE_MISMATCH: what is in a checkpoint and what it is to be restored into do not fit. */
+export class StateMismatchError extends CheckpointError implements StateComparison {
+  readonly missing: readonly TensorKey[]
+  readonly unexpected: readonly TensorKey[]
+  readonly mismatched: readonly TensorMismatch[]
+  readonly missingStates: readonly string[]
+
+  constructor(message: string, comparison: StateComparison) {
+    super('CKPT_STATE_MISMATCH', message)
+    this.missing = comparison.missing
+    this.unexpected = comparison.unexpected
+    this.mismatched = comparison.mismatched
+    this.missingStates = comparison.missingStates
+  }
+}
+
+/** Compares one state. `createsTensors`: what the trainer does not list yet is welcome. */
+export function compareState(
+  saved: CheckpointState,
+  target: CollectedState,
+  createsTensors: boolean,
+): StateComparison {
+  const state = saved.name
+  const missing: TensorKey[] = []
+  const unexpected: TensorKey[] = []
+  const mismatched: TensorMismatch[] = []
+  for (const [name, tensor] of target.tensors) {
+    if (!saved.has(name)) {
+      missing.push({ state, tensor: name })
+      continue
+    }
+    const expected = typeAndShape(tensor)
+    const actual = typeAndShape(saved.get(name))
+    if (expected !== actual) mismatched.push({ state, tensor: name, expected, actual })
+  }
+  if (!createsTensors) {
+    for (const name of saved.keys()) {
+      if (!target.tensors.has(name)) unexpected.push({ state, tensor: name })
+    }
+  }
+  return { missing, unexpected, mismatched, missingStates: [] }
+}
+
+export function mergeComparisons(parts: readonly StateComparison[]): StateComparison {
+  return {
+    missing: parts.flatMap((part) => part.missing),
+    unexpected: parts.flatMap((part) => part.unexpected),
+    mismatched: parts.flatMap((part) => part.mismatched),
+    missingStates: parts.flatMap((part) => part.missingStates),
+  }
+}
+
+/** The comparison in words, a line for each key; empty where everything fits. */
+export function comparisonLines(comparison: StateComparison): string[] {
+  const key = ({ state, tensor }: TensorKey): string => `${state}: ${quote(tensor)}`
+  return [
+    ...comparison.missingStates.map((s) => `missing from the checkpoint: all of ${quote(s)}`),
+    ...comparison.missing.map((k) => `missing from the checkpoint: ${key(k)}`),
+    ...comparison.unexpected.map((k) => `unexpected in the checkpoint: ${key(k)}`),
+    ...comparison.mismatched.map(
+      (k) => `mismatched: ${key(k)} is ${k.expected} here and ${k.actual} in the checkpoint`,
+    ),
+  ]
+}
+
+function typeAndShape(tensor: { dtype: string; shape: readonly number[] }): string {
+  return `${tensor.dtype} [${tensor.shape.join(', ')}]`
+}

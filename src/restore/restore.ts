@@ -1,0 +1,288 @@
+/**
+ * Restores a checkpoint into a model and an optimizer, all or nothing: every name, dtype, shape and
+ * checksum is checked before the first byte is written.
+ */
+
+import { CheckpointError, quote } from '../errors.js'
+import { sameAttributes } from '../format/attributes.js'
+import { MODEL, OPTIMIZER } from '../format/metadata.js'
+import { InFlight } from '../io/in-flight.js'
+import type { Checkpoint } from '../load/checkpoint.js'
+import type { SegmentReader, Tick } from '../load/segment.js'
+import type { CheckpointState } from '../load/state.js'
+import { checkSegments } from '../load/verify.js'
+import type { OnProgress } from '../progress.js'
+import { type CollectedState, collectState } from '../save/collect.js'
+import { checkExtras } from '../save/plan.js'
+import type { Module, Optimizer, Stateful } from '../state.js'
+import { warn } from '../warning.js'
+import {
+  compareState,
+  comparisonLines,
+  mergeComparisons,
+  type StateComparison,
+  StateMismatchError,
+  type TensorKey,
+} from './compare.js'
+
+export interface RestoreOptions {
+  /**
+   * True (the default): one error lists every key that is missing, unexpected or mismatched, and
+   * nothing is restored; so it is where the kinds differ (SGD, AdamW). False: missing and unexpected
+   * keys are skipped, and another kind is passed over, with a warning for all of them; a mismatch of
+   * dtype or shape is an error all the same.
+   */
+  readonly strict?: boolean
+  /** What else to restore, by the name under which it was saved. */
+  readonly extras?: { readonly [name: string]: Stateful }
+  /**
+   * Whether checksums are checked first (default true). Without, damage in the tensors goes unseen.
+   */
+  readonly verify?: boolean
+  /** Called with each warning. Without it, warnings go to `process.emitWarning`, or the console. */
+  readonly onWarning?: (message: string) => void
+  /** In bytes, checking and copying counted each. */
+  readonly onProgress?: OnProgress
+  /** Until the first byte is written, ends the restore with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+export interface RestoreReport {
+  readonly epoch: number
+  readonly step: number
+  readonly loss: number | null
+  /** Number of tensors restored. */
+  readonly tensors: number
+  /** Their length in bytes. */
+  readonly byteLength: number
+  /** What the trainer has and the checkpoint has not; left as it was. Empty if strict. */
+  readonly missing: readonly TensorKey[]
+  /** What the checkpoint has and the trainer has not; skipped. Empty if strict. */
+  readonly unexpected: readonly TensorKey[]
+  /** Whole states that the trainer has and the checkpoint has not. Empty if strict. */
+  readonly missingStates: readonly string[]
+}
+
+/** A state of the checkpoint and what it goes into. */
+interface Pair {
+  readonly target: Stateful
+  readonly collected: CollectedState
+  /** Those tensors alone that are to be restored. */
+  readonly saved: CheckpointState
+}
+
+/**
+ * Restores a model, and an optimizer and extras if they are given. A state without a `loadStateDict`
+ * is plain memory: its bytes are copied straight into the arrays that its `stateDict()` names. What
+ * the checkpoint has beyond what is given (its optimizer, when a model alone is restored) is left
+ * aside.
+ *
+ * @returns what was done, with the progress of the run
+ * @throws CheckpointError CKPT_STATE_MISMATCH (a StateMismatchError that lists every key),
+ *   CKPT_TENSOR_CHECKSUM or another damage: nothing was restored. CKPT_RESTORE_INCOMPLETE: after
+ *   everything had been checked a `loadStateDict` threw, or a read failed; says what was restored
+ * @throws TypeError for what is no state dict, or has no way for tensors into it
+ */
+export async function restoreCheckpoint(
+  checkpoint: Checkpoint,
+  model: Module,
+  optimizer?: Optimizer | null,
+  options: RestoreOptions = {},
+): Promise<RestoreReport> {
+  const { strict = true, verify = true, signal, onProgress } = options
+  signal?.throwIfAborted()
+  const targets: [name: string, target: Stateful, saved: CheckpointState | null][] = [
+    [MODEL, model, checkpoint.model],
+  ]
+  if (optimizer != null) targets.push([OPTIMIZER, optimizer, checkpoint.optimizer])
+  for (const [name, extra] of checkExtras(options.extras)) {
+    targets.push([name, extra, checkpoint.extras.get(name) ?? null])
+  }
+
+  // 1. Names, dtypes and shapes of everything.
+  const pairs: Pair[] = []
+  const comparisons: StateComparison[] = []
+  for (const [name, target, saved] of targets) {
+    const collected = await collectState(target, name)
+    checkTarget(target, collected)
+    if (saved === null) {
+      comparisons.push({ missing: [], unexpected: [], mismatched: [], missingStates: [name] })
+      continue
+    }
+    const createsTensors = target.createsTensors === true && target.loadStateDict !== undefined
+    comparisons.push(compareState(saved, collected, createsTensors))
+    const wanted = createsTensors ? saved : saved.filter((key) => collected.tensors.has(key))
+    pairs.push({ target, collected, saved: wanted })
+  }
+  const comparison = mergeComparisons(comparisons)
+  refuseOrWarn(comparison, pairs, strict, options.onWarning ?? warn)
+
+  // 2. The bytes, each segment once, before any of them is written.
+  const readers = new Set<SegmentReader>()
+  let tensors = 0
+  let byteLength = 0
+  for (const { saved } of pairs) {
+    for (const [, tensor] of saved) {
+      readers.add(tensor.segment())
+      tensors++
+      byteLength += tensor.byteLength
+    }
+  }
+  let done = 0
+  let total = copiedBytes(pairs)
+  if (verify) for (const reader of readers) total += reader.byteLength
+  const tick = (bytes: number): void => {
+    done += bytes
+    if (done < total) onProgress?.({ done, total })
+  }
+  if (verify) {
+    const faults = checkSegments(readers, (bytes) => {
+      signal?.throwIfAborted()
+      tick(bytes)
+    })
+    for await (const fault of faults) throw fault
+    await checkpoint.checkUnchanged()
+  }
+  signal?.throwIfAborted()
+
+  // 3. Those who take over a state themselves may still refuse, so they come first; memory does not.
+  await takeOver(pairs)
+  await copyTensors(checkpoint, pairs, tick, () => onProgress?.({ done: total, total }))
+  const { epoch, step, loss } = checkpoint
+  const { missing, unexpected, missingStates } = comparison
+  return { epoch, step, loss, tensors, byteLength, missing, unexpected, missingStates }
+}
+
+/**
+ * Hands attributes, then whole states, to those who take them over. Where one of them throws, the
+ * attributes that were handed over are put back; a `loadStateDict` that has succeeded cannot be
+ * undone, and the error says so.
+ */
+async function takeOver(pairs: readonly Pair[]): Promise<void> {
+  const attributes = pairs.filter(
+    ({ target }) => target.loadStateDict === undefined && target.loadAttributes !== undefined,
+  )
+  const states = pairs.filter(({ target }) => target.loadStateDict !== undefined)
+  const handedOver: Pair[] = []
+  const restored: string[] = []
+  let current = ''
+  try {
+    for (const pair of attributes) {
+      current = `loadAttributes() of ${pair.saved.name}`
+      handedOver.push(pair)
+      pair.target.loadAttributes?.(pair.saved.attributes)
+    }
+    for (const { target, saved } of states) {
+      current = `loadStateDict() of ${saved.name}`
+      await target.loadStateDict?.(saved)
+      restored.push(saved.name)
+    }
+  } catch (cause) {
+    for (const { target, collected } of handedOver) {
+      try {
+        target.loadAttributes?.(collected.attributes)
+      } catch {
+        // The one that threw before, most likely; the others are to be put back all the same.
+      }
+    }
+    throw incomplete(`the ${current} failed`, restored, cause)
+  }
+}
+
+/** Copies the tensors of those states that are plain memory. */
+async function copyTensors(
+  checkpoint: Checkpoint,
+  pairs: readonly Pair[],
+  tick: Tick,
+  finished: () => void,
+): Promise<void> {
+  const restored = pairs
+    .filter(({ target }) => target.loadStateDict !== undefined)
+    .map(({ saved }) => saved.name)
+  const copies = new InFlight(checkpoint.readsAtOnce)
+  try {
+    for (const { target, collected, saved } of pairs) {
+      if (target.loadStateDict !== undefined) continue
+      for (const [name, tensor] of saved) {
+        await tensor.segment().copyTo(collected.tensors.get(name)!.bytes!, copies, tick)
+      }
+      await copies.done()
+      restored.push(saved.name)
+    }
+    await checkpoint.checkUnchanged()
+    finished()
+  } catch (cause) {
+    // Nothing is written into memory once the caller has been told.
+    await copies.settled()
+    throw incomplete('a copy into memory failed', restored, cause)
+  }
+}
+
+function incomplete(what: string, restored: readonly string[], cause: unknown): CheckpointError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const done = restored.length === 0 ? 'nothing' : restored.join(', ')
+  return new CheckpointError(
+    'CKPT_RESTORE_INCOMPLETE',
+    `${what}: ${reason} (restored in full before that: ${done})`,
+    { restored, cause },
+  )
+}
+
+/** Whether attributes that differ from the target's have no way into it. */
+function losesAttributes({ target, collected, saved }: Pair): boolean {
+  return (
+    target.loadStateDict === undefined &&
+    target.loadAttributes === undefined &&
+    !sameAttributes(saved.attributes, collected.attributes)
+  )
+}
+
+/** Throws a TypeError unless there is a way for tensors into the target. */
+function checkTarget(target: Stateful, collected: CollectedState): void {
+  if (target.loadStateDict !== undefined) return
+  for (const { name, bytes } of collected.tensors.values()) {
+    if (bytes === undefined) {
+      throw new TypeError(
+        `${collected.name} needs a loadStateDict() to be restored: ` +
+          `its tensor ${quote(name)} is fetched by a function and no plain memory`,
+      )
+    }
+  }
+}
+
+function copiedBytes(pairs: readonly Pair[]): number {
+  let bytes = 0
+  for (const { target, saved } of pairs) {
+    if (target.loadStateDict === undefined) for (const [, t] of saved) bytes += t.byteLength
+  }
+  return bytes
+}
+
+function refuseOrWarn(
+  comparison: StateComparison,
+  pairs: readonly Pair[],
+  strict: boolean,
+  onWarning: (message: string) => void,
+): void {
+  const lines = comparisonLines(comparison)
+  for (const pair of pairs) {
+    const { saved, collected } = pair
+    const name = quote(saved.name)
+    if (saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind) {
+      lines.push(
+        `${name} is ${quote(collected.kind)} here and ${quote(saved.kind)} in the checkpoint`,
+      )
+    }
+    if (losesAttributes(pair)) {
+      lines.push(`${name} has other attributes, and no loadAttributes() to restore them`)
+    }
+  }
+  if (lines.length === 0) return
+  if (strict || comparison.mismatched.length > 0) {
+    throw new StateMismatchError(
+      `nothing was restored, because the checkpoint does not fit:\n  ${lines.join('\n  ')}`,
+      comparison,
+    )
+  }
+  onWarning(`not everything was restored from the checkpoint:\n  ${lines.join('\n  ')}`)
+}

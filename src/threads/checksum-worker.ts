@@ -1,0 +1,43 @@
+/** The script of the thread that makes checksums. */
+
+import { crc32 } from '../format/checksum.js'
+import { mapCalls } from '../io/file/map-calls.js'
+import { Mapping } from '../io/file/mapping.js'
+import type { Range } from '../io/source.js'
+import type { ChecksumRequest } from './checksum-pool.js'
+import { answerCalls } from './thread.js'
+
+// Bytes that are brought in and looked at, at once.
+const PIECE = 4 * 1024 * 1024
+
+const mappings = new Map<number, Mapping>()
+
+answerCalls(async (request: ChecksumRequest) => {
+  const { file } = request
+  switch (request.call) {
+    case 'map': {
+      const calls = await mapCalls()
+      const address = calls?.map(request.fd, request.length)
+      if (calls === undefined || address === undefined) throw new Error('it could not be mapped')
+      mappings.set(file, new Mapping(calls, address, request.length))
+      return undefined
+    }
+    case 'checksums':
+      return request.ranges.map((range) => checksum(mappings.get(file)!, range))
+    case 'unmap':
+      mappings.get(file)?.close()
+      mappings.delete(file)
+      return undefined
+  }
+})
+
+function checksum(mapping: Mapping, { start, end }: Range): number {
+  let crc = 0
+  for (let at = start; at < end; at += PIECE) {
+    const piece = mapping.look(at, Math.min(PIECE, end - at))
+    // Else a device that fails, or a file that somebody cuts short, would end the process.
+    if (!mapping.bringIn(at, piece.byteLength)) throw new Error('it could not be brought in')
+    crc = crc32(piece, crc)
+  }
+  return crc
+}

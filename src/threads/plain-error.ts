@@ -1,0 +1,30 @@
+/** Errors as messages between threads, where the class and `code` of an error are lost. */
+
+import { CheckpointError, type CheckpointErrorCode } from '../errors.js'
+
+export interface PlainError {
+  readonly message: string
+  readonly code?: string
+  readonly path?: string
+  readonly cause?: PlainError
+}
+
+export function toPlainError(error: unknown): PlainError {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { message, code, path, cause } = error as Error & { code?: string; path?: string }
+  return {
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...(path === undefined ? {} : { path }),
+    ...(cause === undefined ? {} : { cause: toPlainError(cause) }),
+  }
+}
+
+export function fromPlainError({ message, code, path, cause }: PlainError): Error {
+  const options = cause === undefined ? {} : { cause: fromPlainError(cause) }
+  if (code?.startsWith('CKPT_')) {
+    const fields = path === undefined ? options : { ...options, path }
+    return new CheckpointError(code as CheckpointErrorCode, message, fields)
+  }
+  return Object.assign(new Error(message, options), code === undefined ? {} : { code })
+}

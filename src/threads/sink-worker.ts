@@ -1,0 +1,74 @@
+/**
+ * The thread that writes: runs a file sink on the bytes that another thread has staged, and makes
+ * their checksums, so that a trainer that keeps its own thread busy holds up neither.
+ */
+
+import * as fs from 'node:fs'
+import { crc32 } from '../format/checksum.js'
+import { FileSink } from '../io/file/file-sink.js'
+import { type FileSystem, nodeFileSystem } from '../io/file/file-system.js'
+import { memoryCalls } from '../io/file/memory-calls.js'
+import { helpToCopy } from './shared-copies.js'
+import type { SinkRequest } from './sink-protocol.js'
+import { answerCalls } from './thread.js'
+
+let sink: FileSink | undefined
+let temporary: string | undefined
+let checksums: number[] = []
+/** What went wrong first. The calls that were on their way by then fail with the same. */
+let failure: { readonly error: unknown } | undefined
+
+const fileSystem: FileSystem = {
+  ...nodeFileSystem,
+  // Takes down what the temporary file is called: if this thread dies, somebody else has to remove it.
+  create(path, mode) {
+    temporary = path
+    return nodeFileSystem.create(path, mode)
+  },
+  // This thread has nothing else to do, and others that wrote for it would be on the trainer's core.
+  async write(fd, bytes, position) {
+    return fs.writeSync(fd, bytes, 0, bytes.byteLength, position)
+  },
+}
+
+async function run(request: SinkRequest): Promise<unknown> {
+  if (request.call === 'copy') {
+    const calls = await memoryCalls()
+    return calls && helpToCopy(request.list, calls)
+  }
+  if (request.call === 'begin') {
+    failure = undefined
+    checksums = []
+    sink = new FileSink(request.path, { fileSystem, durable: request.durable })
+    await sink.begin(request.length)
+    return temporary
+  }
+  if (sink === undefined) throw new Error('begin comes first')
+  if (request.call === 'abort') return sink.abort()
+  if (failure !== undefined) throw failure.error
+  switch (request.call) {
+    case 'write': {
+      const { bytes, position, parts } = request
+      // One after the other: two threads at work would be one too many beside a trainer on two cores.
+      for (const { segment, start, end } of parts) {
+        checksums[segment] = crc32(bytes.subarray(start, end), checksums[segment])
+      }
+      return sink.write(bytes, position)
+    }
+    case 'checksums':
+      return checksums
+    case 'sync':
+      return sink.sync()
+    case 'commit':
+      return sink.commit()
+  }
+}
+
+answerCalls(async (request: SinkRequest) => {
+  try {
+    return await run(request)
+  } catch (error) {
+    failure ??= { error }
+    throw error
+  }
+})

@@ -1,0 +1,202 @@
+import { setTimeout } from 'node:timers/promises'
+import test from 'ava'
+import fc from 'fast-check'
+import type { MapCalls } from '../../../src/io/file/map-calls.js'
+import { Mapping } from '../../../src/io/file/mapping.js'
+import { collectGarbage } from '../../support/trainer/garbage-collection.js'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+const ADDRESS = 0x7f00_0000_0000n
+
+/** Calls that map nothing: what has been asked of them, with positions in the file for addresses. */
+class PretendedCalls implements MapCalls {
+  readonly views: { readonly position: number; readonly length: number }[] = []
+  readonly broughtIn: { readonly position: number; readonly length: number }[] = []
+  readonly unmapped: { readonly address: bigint; readonly length: number }[] = []
+  knowsHow = true
+  readonly #positions = new WeakMap<ArrayBufferLike, number>()
+
+  map(): bigint {
+    return ADDRESS
+  }
+
+  unmap(address: bigint, length: number): void {
+    this.unmapped.push({ address, length })
+  }
+
+  view(address: bigint, length: number): ArrayBuffer {
+    const position = Number(address - ADDRESS)
+    const buffer = new ArrayBuffer(length)
+    this.views.push({ position, length })
+    this.#positions.set(buffer, position)
+    return buffer
+  }
+
+  bringIn(address: bigint, length: number): boolean {
+    this.broughtIn.push({ position: Number(address - ADDRESS), length })
+    return this.knowsHow
+  }
+
+  /** Where in the file bytes are. */
+  positionOf({ buffer, byteOffset }: Uint8Array): number {
+    return this.#positions.get(buffer)! + byteOffset
+  }
+}
+
+function mapped(length: number) {
+  const calls = new PretendedCalls()
+  return { calls, mapping: new Mapping(calls, ADDRESS, length) }
+}
+
+test('a view is of the bytes that were asked for, and of no other', (t) => {
+  const { calls, mapping } = mapped(1_000)
+  for (const [position, length] of [
+    [0, 1_000],
+    [0, 0],
+    [1_000, 0],
+    [999, 1],
+    [123, 456],
+  ] as const) {
+    t.is(mapping.view(position, length).byteLength, length)
+    t.deepEqual(calls.views.pop(), { position, length })
+  }
+})
+
+test('nothing beyond the map is viewed or looked at, whatever was asked for', (t) => {
+  const { calls, mapping } = mapped(1_000)
+  for (const [position, length] of [
+    [0, 1_001],
+    [1_000, 1],
+    [1_001, 0],
+    [1_001, -1],
+    [-1, 1],
+    [-1, 0],
+    [1, -1],
+    [Number.NaN, 1],
+    [0, Number.NaN],
+    [2 ** 53, 1],
+  ] as const) {
+    t.throws(() => mapping.view(position, length), { instanceOf: RangeError })
+    t.throws(() => mapping.look(position, length), { instanceOf: RangeError })
+  }
+  t.deepEqual(calls.views, [])
+})
+
+test('a look is at the bytes that were asked for, wherever the last one was', (t) => {
+  const size = 2 * GIB + 300 * MIB + 5
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          from: fc.oneof(
+            fc.nat(size),
+            fc.constantFrom(0, GIB - 1, GIB, 2 * GIB - 3, GIB + 64 * MIB, size - 1, size),
+          ),
+          length: fc.oneof(
+            fc.nat(5 * MIB),
+            fc.constantFrom(0, 64 * MIB - 1, 64 * MIB, 64 * MIB + 1),
+          ),
+        }),
+        { minLength: 1, maxLength: 12 },
+      ),
+      (looks) => {
+        const { calls, mapping } = mapped(size)
+        for (const { from, length } of looks) {
+          const position = Math.min(from, size - length)
+          const bytes = mapping.look(position, length)
+          if (bytes.byteLength !== length) return false
+          if (length > 0 && calls.positionOf(bytes) !== position) return false
+        }
+        return calls.views.every(({ position, length }) => position + length <= size)
+      },
+    ),
+    { numRuns: 200 },
+  )
+  t.pass()
+})
+
+test('a file is looked at from one end to the other in few views', (t) => {
+  const size = 3 * GIB + 7
+  const { calls, mapping } = mapped(size)
+  for (let at = 0; at < size; at += 60 * MIB) mapping.look(at, Math.min(60 * MIB, size - at))
+  t.deepEqual(calls.views, [
+    { position: 0, length: GIB + 64 * MIB },
+    { position: GIB, length: GIB + 64 * MIB },
+    { position: 2 * GIB, length: GIB + 7 },
+  ])
+  // What begins in a view, and is as long as any look may be that is served by one.
+  mapping.look(0, 1)
+  mapping.look(GIB - 1, 64 * MIB)
+  mapping.look(0, 0)
+  t.is(calls.views.length, 4)
+  mapping.look(0, 64 * MIB + 1)
+  t.deepEqual(calls.views.at(-1), { position: 0, length: 64 * MIB + 1 })
+})
+
+test('what is brought in begins where a page does, and ends with the bytes', (t) => {
+  const { calls, mapping } = mapped(GIB)
+  t.true(mapping.bringIn(0, 1))
+  t.true(mapping.bringIn(5 * 64 * KIB + 100, 1_000))
+  t.true(mapping.bringIn(64 * KIB - 1, 2))
+  t.true(mapping.bringIn(64 * KIB, 4 * MIB))
+  t.deepEqual(calls.broughtIn, [
+    { position: 0, length: 1 },
+    { position: 5 * 64 * KIB, length: 1_100 },
+    { position: 0, length: 64 * KIB + 1 },
+    { position: 64 * KIB, length: 4 * MIB },
+  ])
+  calls.knowsHow = false
+  t.false(mapping.bringIn(0, 1))
+})
+
+test('a map goes when it is closed, once', (t) => {
+  const { calls, mapping } = mapped(1_000)
+  t.deepEqual(calls.unmapped, [])
+  mapping.close()
+  mapping.close()
+  t.deepEqual(calls.unmapped, [{ address: ADDRESS, length: 1_000 }])
+  const closed = { code: 'CKPT_CLOSED' }
+  t.throws(() => mapping.checkOpen(), closed)
+  t.throws(() => mapping.view(0, 1), closed)
+  t.throws(() => mapping.look(0, 1), closed)
+  t.throws(() => mapping.bringIn(0, 1), closed)
+  t.deepEqual(calls.broughtIn, [])
+})
+
+test('a map that somebody needs stays when it is closed, until nobody does', (t) => {
+  const { calls, mapping } = mapped(1_000)
+  const buffers = [mapping.view(0, 10), mapping.view(10, 10), mapping.view(20, 10)]
+  for (const buffer of buffers) mapping.keepFor(buffer)
+  // One that has gone before.
+  mapping.release()
+  t.is(calls.unmapped.length, 0)
+  mapping.close()
+  mapping.release()
+  t.is(calls.unmapped.length, 0)
+  mapping.release()
+  t.is(calls.unmapped.length, 1)
+  t.is(buffers.length, 3)
+})
+
+test('a map that nobody needs any more stays open until it is closed', (t) => {
+  const { calls, mapping } = mapped(1_000)
+  mapping.keepFor(mapping.view(0, 10))
+  mapping.release()
+  t.is(calls.unmapped.length, 0)
+  mapping.close()
+  t.is(calls.unmapped.length, 1)
+})
+
+test('a view that has been collected needs the map no more', async (t) => {
+  const { calls, mapping } = mapped(1_000)
+  ;(() => mapping.keepFor(mapping.view(0, 10)))()
+  mapping.close()
+  for (let tries = 0; tries < 100 && calls.unmapped.length === 0; tries++) {
+    await collectGarbage()
+    await setTimeout(10)
+  }
+  t.is(calls.unmapped.length, 1)
+})

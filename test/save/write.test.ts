@@ -1,0 +1,464 @@
+import * as fs from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import test from 'ava'
+import { FileSink } from '../../src/io/file/file-sink.js'
+import { MemorySink } from '../../src/io/memory-sink.js'
+import { loadCheckpoint } from '../../src/load/load.js'
+import type { ByteProgress } from '../../src/progress.js'
+import { isSink, type SaveOptions, writeCheckpoint } from '../../src/save/write.js'
+import type { Stateful, TensorData, TensorLike } from '../../src/state.js'
+import { observedFileSystem } from '../support/io/observed-file-system.js'
+import { memoryState, type Tensors } from '../support/memory-state.js'
+import { RecordingSink, type Step } from '../support/recording-sink.js'
+import { scratchFolder } from '../support/scratch.js'
+import { DeviceModule } from '../support/trainer/device-module.js'
+import { Device, MeasuredDevice } from '../support/trainer/gpu-tensor.js'
+import { LazyAdam } from '../support/trainer/lazy-adam.js'
+import { Rng } from '../support/trainer/rng.js'
+
+const MIB = 2 ** 20
+
+const save = (
+  sink: RecordingSink | MemorySink,
+  model: Stateful,
+  options: SaveOptions = {},
+  optimizer?: Stateful,
+) => writeCheckpoint(sink, model, optimizer, options)
+
+/** A tensor of bytes that a function brings. */
+const lazy = (length: number, data: () => TensorData | Promise<TensorData>): TensorLike => ({
+  dtype: 'uint8',
+  shape: [length],
+  data,
+})
+
+test('a sink is begun, written to, synced and committed, in this order', async (t) => {
+  const sink = new RecordingSink()
+  const report = await save(sink, memoryState({ w: new Float32Array(3), big: new Uint8Array(MIB) }))
+  const steps = sink.steps.filter((step, i) => step !== sink.steps[i - 1])
+  t.deepEqual(steps, ['begin', 'write', 'sync', 'commit'])
+  t.deepEqual(report, { byteLength: sink.bytes!.length, tensors: 2, durability: 'durable' })
+  const checkpoint = await loadCheckpoint(sink.bytes!)
+  await checkpoint.verify()
+})
+
+test('a sink is known by its methods', (t) => {
+  t.true(isSink(new MemorySink()))
+  t.true(isSink(new FileSink('a.ckpt')))
+  for (const other of ['a.ckpt', new URL('file:///a.ckpt'), {}, null, undefined, new Map()]) {
+    t.false(isSink(other))
+  }
+})
+
+test('a sink that fails is aborted, once, and its error is the one that is told', async (t) => {
+  const model = memoryState({ w: new Float32Array(3), big: new Uint8Array(3 * MIB) })
+  const rehearsal = new RecordingSink()
+  await save(rehearsal, model)
+  t.true(rehearsal.steps.length >= 6)
+  for (const [index, step] of rehearsal.steps.entries()) {
+    const own = new Error(`no ${step}`)
+    const sink = new RecordingSink((_, at) => {
+      if (at === index) throw own
+    })
+    t.is(await t.throwsAsync(save(sink, model)), own)
+    t.is(sink.steps[index], step)
+    t.deepEqual(
+      sink.steps.filter((other) => other === 'abort'),
+      ['abort'],
+    )
+    t.is(sink.bytes, undefined)
+    if (step !== 'commit') t.false(sink.steps.includes('commit'))
+  }
+})
+
+// Alone, so that nothing else is alive.
+test.serial(
+  'tensors that a device brings are brought one at a time, each once, in their order',
+  async (t) => {
+    const device = new MeasuredDevice()
+    // A tensor that the writer gathers, and some that it writes as they are.
+    const shapes = {
+      a: [64, 64],
+      b: [512, 512],
+      c: [10, 10],
+      d: [300, 300],
+      e: [256, 256],
+    }
+    const module = new DeviceModule(device, shapes, new Rng(1))
+    const adam = new LazyAdam(module.parameters, 0.1)
+    adam.step(module.gradients())
+    const sink = new MemorySink()
+    await save(sink, module, {}, adam)
+    t.is(device.readBacks, 15)
+    const largest = 4 * 512 * 512
+    t.true(
+      device.peakBytes <= largest,
+      `${device.peakBytes} bytes of read-backs were alive at once, and the largest tensor has ${largest}`,
+    )
+    t.is(await device.bytesAlive(), 0)
+
+    const checkpoint = await loadCheckpoint(sink.bytes)
+    await checkpoint.verify()
+    t.deepEqual([...checkpoint.model.keys()], Object.keys(shapes))
+    for (const [name, parameter] of module.parameters) {
+      t.deepEqual(checkpoint.model.get(name).data, await parameter.read())
+    }
+  },
+)
+
+test.serial('tensors of one size are brought one at a time as well', async (t) => {
+  const device = new MeasuredDevice()
+  const shapes = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`w${i}`, [256, 128]]))
+  await save(new MemorySink(), new DeviceModule(device, shapes, new Rng(1)))
+  t.is(device.readBacks, 6)
+  t.is(device.peakBytes, 4 * 256 * 128)
+})
+
+test('what a function brings is checked, and names the tensor', async (t) => {
+  const bring = (data: unknown) =>
+    memoryState({ w: { dtype: 'float32', shape: [2], data: async () => data as TensorData } })
+  for (const [data, kind, message] of [
+    [undefined, TypeError, /^the data of the tensor "w" of model must be .* this is undefined/],
+    [[1, 2], TypeError, /this is an array/],
+    [new Int32Array(2), TypeError, /^the tensor "w" of model is said to be float32/],
+    [new Float32Array(3), RangeError, /^the tensor "w" of model needs 8 bytes .* its data has 12/],
+    [new Float32Array(0), RangeError, /its data has 0/],
+  ] as const) {
+    const sink = new RecordingSink()
+    await t.throwsAsync(save(sink, bring(data)), { instanceOf: kind, message }, String(message))
+    t.is(sink.steps.at(-1), 'abort')
+    t.is(sink.bytes, undefined)
+  }
+  const own = new Error('the device is lost')
+  const sink = new RecordingSink()
+  const lost = memoryState({ w: lazy(4, () => Promise.reject(own)) })
+  t.is(await t.throwsAsync(save(sink, lost)), own)
+  t.is(sink.steps.at(-1), 'abort')
+})
+
+test('memory that threads share is saved as any other', async (t) => {
+  const shared = new Float32Array(new SharedArrayBuffer(4 * MIB)).fill(3)
+  const sink = new MemorySink()
+  await save(sink, memoryState({ shared, few: new Uint8Array(new SharedArrayBuffer(10)) }))
+  const checkpoint = await loadCheckpoint(sink.bytes)
+  await checkpoint.verify()
+  t.is(checkpoint.model.get('shared').data.at(-1), 3)
+})
+
+const detach = (data: Uint8Array) => {
+  structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] })
+}
+
+// Of a size that is gathered, written at once, and written in several pieces.
+const LENGTHS = [1_000, MIB, 9 * MIB]
+
+// What can happen to a tensor while the others are written, and while it is itself.
+const mishaps: { readonly [what: string]: (data: Uint8Array) => void } = {
+  'its first byte changes': (data) => {
+    data[0]!++
+  },
+  'all of it changes': (data) => data.fill(data[0]! + 1),
+  'its memory is taken away': detach,
+}
+
+/** What came of a save: an error's code, or whether the file holds all of one state of the tensor. */
+async function outcomeOf(
+  saving: Promise<unknown>,
+  sink: RecordingSink,
+  states: readonly Uint8Array[],
+): Promise<string> {
+  const error = await saving.then(
+    () => undefined,
+    (error) => error,
+  )
+  if (error !== undefined) {
+    const untouched = sink.bytes === undefined && sink.steps.at(-1) === 'abort'
+    return untouched ? (error.code ?? String(error)) : 'rejected, and saved all the same'
+  }
+  const checkpoint = await loadCheckpoint(sink.bytes!)
+  await checkpoint.verify()
+  const saved = Buffer.from((await checkpoint.model.get('data').read()) as Uint8Array)
+  return states.some((state) => saved.equals(state)) ? 'saved' : 'saved what never was'
+}
+
+for (const [what, mishap] of Object.entries(mishaps)) {
+  test(`a save never makes a file of two states of a tensor: ${what} at any time`, async (t) => {
+    for (const length of LENGTHS) {
+      const state = (data: Uint8Array) =>
+        memoryState({
+          before: new Uint8Array(70_000),
+          data,
+          after: new Uint8Array(70_000).fill(1),
+        })
+      const rehearsal = new RecordingSink()
+      await save(rehearsal, state(new Uint8Array(length)))
+      const outcomes = new Set<string>()
+      for (const index of rehearsal.steps.keys()) {
+        const data = new Uint8Array(length)
+        const before = data.slice()
+        const sink = new RecordingSink((_, at) => {
+          if (at === index) mishap(data)
+        })
+        const outcome = await outcomeOf(save(sink, state(data)), sink, [before, data])
+        t.true(['saved', 'CKPT_TENSOR_CHANGED'].includes(outcome), `${outcome} at ${index}`)
+        outcomes.add(outcome)
+      }
+      // At the first step nothing has been read yet, at the last one it is the trainer's again.
+      t.is(outcomes.size, 2, `${length}`)
+    }
+  })
+
+  test(`nor does it, where a function brings the trainer’s own memory: ${what}`, async (t) => {
+    for (const length of LENGTHS) {
+      const state = (data: () => Uint8Array) =>
+        memoryState({ before: new Uint8Array(70_000), data: lazy(length, data) })
+      const rehearsal = new RecordingSink()
+      await save(
+        rehearsal,
+        state(() => new Uint8Array(length)),
+      )
+      const outcomes = new Set<string>()
+      for (const index of rehearsal.steps.keys()) {
+        const data = new Uint8Array(length)
+        const before = data.slice()
+        // Once it has been brought: before that, the trainer may do with it what it likes.
+        let brought = false
+        let happened = false
+        const sink = new RecordingSink((_, at) => {
+          if (!brought || happened || at < index) return
+          happened = true
+          mishap(data)
+        })
+        const live = state(() => {
+          brought = true
+          return data
+        })
+        const outcome = await outcomeOf(save(sink, live), sink, [before, data])
+        t.true(['saved', 'CKPT_TENSOR_CHANGED'].includes(outcome), `${outcome} at ${index}`)
+        outcomes.add(outcome)
+      }
+      // What is small enough is copied when it is brought.
+      t.is(outcomes.has('CKPT_TENSOR_CHANGED'), length > 64 * 1024, `${length}`)
+    }
+  })
+}
+
+test('a tensor whose memory shrinks or grows during the save is noticed', async (t) => {
+  type Resizable = ArrayBuffer & { resize(length: number): void }
+  const Buffer = ArrayBuffer as unknown as new (
+    length: number,
+    options: { maxByteLength: number },
+  ) => Resizable
+  for (const length of LENGTHS) {
+    for (const resized of [0, length - 1]) {
+      const buffer = new Buffer(length, { maxByteLength: 2 * length })
+      const sink = new RecordingSink((step) => {
+        if (step === 'write') buffer.resize(resized)
+      })
+      const data = new Uint8Array(buffer, 0, length)
+      const error = await t.throwsAsync(
+        save(sink, memoryState({ first: new Uint8Array(70_000), data })),
+        {
+          code: 'CKPT_TENSOR_CHANGED',
+        },
+      )
+      t.like(error, { state: 'model', tensor: 'data' })
+      t.is(sink.bytes, undefined)
+    }
+  }
+})
+
+test('once a save has resolved, its tensors may be changed', async (t) => {
+  const data = new Uint8Array(3 * MIB).fill(1)
+  const sink = new MemorySink()
+  await save(sink, memoryState({ data }))
+  data.fill(2)
+  const checkpoint = await loadCheckpoint(sink.bytes)
+  await checkpoint.verify()
+  t.is(checkpoint.model.get('data').data[5], 1)
+})
+
+test('progress rises, and ends with the whole length, once, before the commit', async (t) => {
+  const few = Object.fromEntries(
+    Array.from({ length: 30 }, (_, i) => [`few/${i}`, new Uint8Array(100)]),
+  )
+  for (const tensors of [
+    {},
+    few,
+    { ...few, big: new Uint8Array(9 * MIB), none: new Uint8Array(0) },
+    { ...few, big: new Uint8Array(9 * MIB), last: new Uint8Array(4 * MIB) },
+  ] as Tensors[]) {
+    const sink = new RecordingSink()
+    const reports: (ByteProgress & { readonly committed: boolean })[] = []
+    const { byteLength } = await save(sink, memoryState(tensors), {
+      onProgress: (progress) =>
+        reports.push({ ...progress, committed: sink.steps.includes('commit') }),
+    })
+    t.deepEqual(reports.at(-1), { done: byteLength, total: byteLength, committed: false })
+    t.true(reports.every((report, i) => i === 0 || report.done > reports[i - 1]!.done))
+    t.true(reports.every(({ total }) => total === byteLength))
+    if ('big' in tensors) t.true(reports.length >= 3)
+  }
+})
+
+test('what onProgress throws ends the save, whenever it does, and nothing is saved', async (t) => {
+  const model = memoryState({ w: new Uint8Array(100), big: new Uint8Array(20 * MIB) })
+  let calls = 0
+  await save(new MemorySink(), model, { onProgress: () => calls++ })
+  t.true(calls >= 3)
+  for (let failing = 0; failing < calls; failing++) {
+    const own = new Error('enough')
+    const sink = new RecordingSink()
+    let call = 0
+    const saving = save(sink, model, {
+      onProgress() {
+        if (call++ === failing) throw own
+      },
+    })
+    t.is(await t.throwsAsync(saving), own)
+    t.is(sink.bytes, undefined)
+    t.is(sink.steps.at(-1), 'abort')
+  }
+})
+
+/** A model whose state dict and tensors come late, for saves with many turns. */
+function lateModel(tick: () => void): Stateful {
+  const device = new Device()
+  const module = new DeviceModule(device, { a: [300, 300], b: [3, 3] }, new Rng(1))
+  return {
+    async stateDict() {
+      await setImmediate()
+      tick()
+      return {
+        tensors: (async function* () {
+          yield ['big', { shape: [9 * MIB], data: new Uint8Array(9 * MIB) }] as const
+          for (const [name, { shape, data }] of module.stateDict()) {
+            await setImmediate()
+            tick()
+            const fetch = async () => {
+              tick()
+              return (data as () => Promise<Float32Array>)()
+            }
+            yield [name, { dtype: 'float32', shape, data: fetch }] as const
+          }
+        })(),
+      }
+    },
+  }
+}
+
+test('a save that is aborted at any time leaves the old file and nothing beside it', async (t) => {
+  const folder = await scratchFolder(t)
+  const path = join(folder, 'a.ckpt')
+  const old = Buffer.from('the old file')
+  /** Saves, and aborts at the k-th thing that happens. Returns what came of it. */
+  const attempt = async (k: number) => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    let happened = 0
+    const tick = () => {
+      if (happened++ === k) controller.abort(reason)
+    }
+    let renamed = false
+    const observed = observedFileSystem({
+      before({ operation }) {
+        tick()
+        renamed ||= operation === 'rename'
+      },
+    })
+    const outcome = await writeCheckpoint(
+      new FileSink(path, { fileSystem: observed }),
+      lateModel(tick),
+      null,
+      {
+        signal: controller.signal,
+        onProgress: tick,
+      },
+    ).then(
+      () => 'saved',
+      (error) => (error === reason ? 'aborted' : error),
+    )
+    return { outcome, renamed, aborted: happened > k, open: observed.open.size }
+  }
+  let aborted = 0
+  for (let k = 0; ; k++) {
+    await fs.writeFile(path, old)
+    const result = await attempt(k)
+    t.is(result.open, 0)
+    t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
+    if (!result.aborted) {
+      t.is(result.outcome, 'saved')
+      break
+    }
+    if (result.renamed) t.is(result.outcome, 'saved', 'a commit is not taken back')
+    else {
+      aborted++
+      t.is(result.outcome, 'aborted', `at ${k}`)
+      t.deepEqual(await fs.readFile(path), old)
+    }
+  }
+  t.true(aborted >= 20, `${aborted} aborts`)
+})
+
+test('a save that is aborted after any number of turns is either whole or nothing', async (t) => {
+  const folder = await scratchFolder(t)
+  const path = join(folder, 'a.ckpt')
+  const outcomes = new Set<string>()
+  for (let turns = 0; turns < 60; turns += turns < 20 ? 1 : 5) {
+    await fs.writeFile(path, 'the old file')
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const saving = writeCheckpoint(
+      new FileSink(path),
+      lateModel(() => {}),
+      null,
+      { signal: controller.signal },
+    ).then(
+      () => 'saved',
+      (error) => (error === reason ? 'aborted' : error),
+    )
+    for (let i = 0; i < turns; i++) await setImmediate()
+    controller.abort(reason)
+    const outcome = await saving
+    outcomes.add(outcome)
+    t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
+    if (outcome === 'aborted') t.is(await fs.readFile(path, 'utf8'), 'the old file')
+    else {
+      t.is(outcome, 'saved')
+      await using checkpoint = await loadCheckpoint(path)
+      await checkpoint.verify()
+    }
+  }
+  t.true(outcomes.has('aborted'))
+})
+
+test('an abort while the disk is syncing waits for the disk', async (t) => {
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const sink = new RecordingSink(async (step: Step) => {
+    if (step !== 'sync') return
+    controller.abort(reason)
+    // A sync takes its time. An abort in the middle of it would throw; see RecordingSink.
+    for (let i = 0; i < 20; i++) await setImmediate()
+  })
+  const saving = save(sink, memoryState({ big: new Uint8Array(9 * MIB) }), {
+    signal: controller.signal,
+  })
+  t.is(await t.throwsAsync(saving), reason)
+  t.deepEqual(sink.steps.slice(-2), ['sync', 'abort'])
+})
+
+test('a change that is found while the disk is writing waits for the disk', async (t) => {
+  const data = new Uint8Array(MIB)
+  const sink = new RecordingSink(async (_: Step, index: number) => {
+    // The second write is of the other tensor, and under way when the first is found to be changed.
+    if (index === 1) data[0] = 1
+    if (index === 2) for (let i = 0; i < 20; i++) await setImmediate()
+  })
+  const state = memoryState({ data, other: new Uint8Array(20 * MIB) })
+  await t.throwsAsync(save(sink, state), { code: 'CKPT_TENSOR_CHANGED' })
+  // See RecordingSink: an abort in the middle of a write would throw.
+  t.is(sink.steps.at(-2), 'write')
+  t.is(sink.steps.at(-1), 'abort')
+})

@@ -1,0 +1,74 @@
+/**
+ * A training whose every byte follows from two numbers: the step, and the saver (who saves it). So
+ * any process knows what the file of a step has to be, to the byte; and of a file that is of two
+ * steps, or of two savers, there is none that would be taken for whole.
+ */
+
+import type { Attributes } from '../../../src/format/attributes.js'
+import { MemorySink } from '../../../src/io/memory-sink.js'
+import { writeCheckpoint } from '../../../src/save/write.js'
+import type { State } from '../../../src/state.js'
+
+// Rows and columns. Those of 64 KiB or more are written from where they are, each by a call of its
+// own; those between are gathered: so a save has every kind of write there is. The last one is large:
+// where it is cut short, no other write is left to fail.
+const MODEL = { embedding: [96, 256], norm: [256], head: [80, 256], bias: [80] } as const
+const OPTIMIZER = { 'exp_avg/norm': [256], 'exp_avg/embedding': [96, 256] } as const
+
+export interface Training {
+  readonly model: { stateDict(): State }
+  readonly optimizer: { stateDict(): State }
+  readonly progress: {
+    readonly epoch: number
+    readonly step: number
+    readonly loss: number
+    readonly config: unknown
+  }
+}
+
+/** The training of a saver after a step. */
+export function trainingAt(step: number, saver = 0): Training {
+  let seed = (Math.imul(step + 1, 0x9e3779b1) ^ Math.imul(saver + 1, 0x85ebca6b)) >>> 0 || 1
+  const tensors = (shapes: { readonly [name: string]: readonly number[] }): State['tensors'] =>
+    Object.fromEntries(
+      Object.entries(shapes).map(([name, shape]) => {
+        const data = new Int32Array(shape.reduce((product, length) => product * length, 1))
+        for (let i = 0; i < data.length; i++) {
+          // xorshift32 (Marsaglia, 2003): no zeros, and no element that another step has there too.
+          seed ^= seed << 13
+          seed ^= seed >>> 17
+          seed ^= seed << 5
+          data[i] = seed
+        }
+        return [name, { shape, data }]
+      }),
+    )
+  const state = (kind: string, attributes: Attributes, shapes: typeof MODEL | typeof OPTIMIZER) => {
+    const dict = { kind, attributes, tensors: tensors(shapes) }
+    return { stateDict: () => dict }
+  }
+  return {
+    model: state('Embedding', { saver }, MODEL),
+    optimizer: state('AdamW', { lr: 0.001, step }, OPTIMIZER),
+    progress: { epoch: Math.floor(step / 100), step, loss: 1 / (step + 1), config: { saver } },
+  }
+}
+
+const files = new Map<string, Promise<Buffer>>()
+
+/** The bytes of that training's checkpoint. The same memory each time: leave it alone. */
+export function checkpointBytes(step: number, saver = 0): Promise<Buffer> {
+  const key = `${saver}/${step}`
+  let file = files.get(key)
+  if (file === undefined) {
+    file = makeCheckpoint(trainingAt(step, saver))
+    files.set(key, file)
+  }
+  return file
+}
+
+async function makeCheckpoint({ model, optimizer, progress }: Training): Promise<Buffer> {
+  const sink = new MemorySink()
+  await writeCheckpoint(sink, model, optimizer, progress)
+  return Buffer.from(sink.bytes.buffer)
+}

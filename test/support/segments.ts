@@ -1,0 +1,158 @@
+/** Segments as they lie in a file, and a source over them that does what it is told to be able to. */
+
+import fc from 'fast-check'
+import { crc32 } from '../../src/format/checksum.js'
+import { gapBytes, planLayout } from '../../src/format/layout.js'
+import { nextTurn } from '../../src/io/next-turn.js'
+import type { ChecksumHelper, Source } from '../../src/io/source.js'
+import { SegmentReader } from '../../src/load/segment.js'
+import { checkSegments } from '../../src/load/verify.js'
+import { Rng } from './trainer/rng.js'
+
+/** What a source can do, and what a test wants to know of its reads. */
+export interface Abilities {
+  readonly peeks: boolean
+  readonly readsAtOnce?: number
+  readonly helpers?: (bytes: Uint8Array) => readonly Promise<ChecksumHelper | undefined>[]
+}
+
+/** A source over bytes that does what it is told to be able to, and keeps count. */
+export class CountingSource implements Source {
+  readonly kind = 'file'
+  readonly size: number
+  readonly readsAtOnce?: number
+  readonly helpers?: () => readonly Promise<ChecksumHelper | undefined>[]
+  reads = 0
+  bytesRead = 0
+  underWay = 0
+  most = 0
+  fail: ((position: number) => void) | undefined
+  readonly #bytes: Uint8Array
+  readonly #abilities: Abilities
+  readonly #rng = new Rng(5)
+
+  constructor(bytes: Uint8Array, abilities: Abilities) {
+    this.#bytes = bytes
+    this.size = bytes.byteLength
+    this.#abilities = abilities
+    const { readsAtOnce, helpers } = abilities
+    if (readsAtOnce !== undefined) this.readsAtOnce = readsAtOnce
+    if (helpers !== undefined) this.helpers = () => helpers(bytes)
+  }
+
+  view(): undefined {
+    return undefined
+  }
+
+  peek(position: number, length: number): Uint8Array | undefined {
+    if (!this.#abilities.peeks) return undefined
+    return this.#bytes.subarray(position, position + length)
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    this.reads++
+    this.bytesRead += target.byteLength
+    this.most = Math.max(this.most, ++this.underWay)
+    try {
+      const turns = this.#rng.below(3)
+      for (let i = 0; i < turns; i++) await nextTurn()
+      this.fail?.(position)
+      target.set(this.#bytes.subarray(position, position + target.byteLength))
+    } finally {
+      this.underWay--
+    }
+  }
+
+  async checkUnchanged(): Promise<void> {}
+
+  close(): void {}
+}
+
+const START = 1000
+
+/** A file's segments of these lengths, as they lie behind the metadata, and readers of them. */
+export function segmentsOf(lengths: readonly number[], abilities: Abilities) {
+  const { offsets, fileLength } = planLayout(START, lengths)
+  const bytes = new Uint8Array(fileLength)
+  let end = START
+  const segments = lengths.map((byteLength, i) => {
+    const offset = offsets[i]!
+    bytes.set(gapBytes(offset - end, byteLength, true), end)
+    const data = bytes.subarray(offset, offset + byteLength)
+    fill(data, i)
+    const segment = { gapStart: end, offset, byteLength, crc32: crc32(data) }
+    end = offset + byteLength
+    return segment
+  })
+  const source = new CountingSource(bytes, abilities)
+  const readers = segments.map(
+    (segment, i) =>
+      new SegmentReader(source, segment, {
+        plain: true,
+        verify: true,
+        state: 'model',
+        tensor: String(i),
+      }),
+  )
+  return { bytes, segments, source, readers }
+}
+
+// As long as no piece is a multiple of, so that bytes of another place are other bytes.
+const PATTERN = Uint8Array.from({ length: 1_000_003 }, (_, k) => Math.imul(k, 0x9e3779b1) >>> 24)
+
+/** Fills bytes quickly, those of each segment with others. */
+function fill(bytes: Uint8Array, segment: number): void {
+  let from = (segment * 1009) % PATTERN.length
+  for (let at = 0; at < bytes.byteLength; from = 0) {
+    const part = PATTERN.subarray(from, from + bytes.byteLength - at)
+    bytes.set(part, at)
+    at += part.byteLength
+  }
+}
+
+/** The names of what is damaged, in the order in which it is found, each with what is wrong. */
+export async function damagedOf(readers: Iterable<SegmentReader>): Promise<string[]> {
+  const found: string[] = []
+  for await (const { tensor, rule, code } of checkSegments(readers)) {
+    found.push(`${tensor} ${rule ?? code}`)
+  }
+  return found
+}
+
+/** A byte to be changed: in the segment with this number or in the gap before it, so far in. */
+export interface Damage {
+  readonly segment: number
+  readonly inGap: boolean
+  readonly where: number
+}
+
+/** Damage to one of the first `segments`. */
+export function damages(segments: number): fc.Arbitrary<Damage> {
+  return fc.record({
+    segment: fc.nat(segments - 1),
+    inGap: fc.boolean(),
+    where: fc.double({ min: 0, max: 0.999, noNaN: true }),
+  })
+}
+
+/** Changes bytes of what `segmentsOf` has made. What `damagedOf` has to find then. */
+export function damage(
+  { bytes, segments }: ReturnType<typeof segmentsOf>,
+  wanted: readonly Damage[],
+): string[] {
+  const expected = new Map<number, string>()
+  for (const { segment: i, inGap, where } of wanted) {
+    const segment = segments[i]
+    if (segment === undefined) continue
+    const { gapStart, offset, byteLength } = segment
+    const [start, length] = inGap ? [gapStart, offset - gapStart] : [offset, byteLength]
+    if (length === 0) continue
+    bytes[start + Math.floor(where * length)]! = 0xaa ^ bytes[start + 1]!
+    // Which may have been what was there.
+    const data = bytes.subarray(offset, offset + byteLength)
+    const gap = Buffer.from(gapBytes(offset - gapStart, byteLength, true))
+    if (!gap.equals(bytes.subarray(gapStart, offset))) expected.set(i, `${i} gap`)
+    else if (crc32(data) !== segment.crc32) expected.set(i, `${i} CKPT_TENSOR_CHECKSUM`)
+  }
+  return [...expected].sort(([a], [b]) => a - b).map(([, text]) => text)
+}
