@@ -4,6 +4,8 @@
  * with its signal's reason, as in the web platform.
  */
 
+import { quote } from './printable.js'
+
 /**
  * Stable codes. A code says what a program can do about it; `rule` and the other fields say what
  * exactly was found.
@@ -108,20 +110,11 @@ export function isCheckpointError(value: unknown): value is CheckpointError {
   )
 }
 
-// Control and format characters (which turn the direction of text, or are not seen), and separators of
-// lines: a name in a file must not be able to steer a terminal or a reader's eye.
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
-
-/** Text from a file, made safe to print: what steers a terminal becomes `\u{...}`. */
-export function printable(text: string): string {
-  return text.toWellFormed().replace(UNSAFE, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
-}
-
-// Longest text that is quoted whole in a message, in UTF-16 units.
-const QUOTE_LIMIT = 200
-
-/** A name from a file or a caller, quoted, printable, and not longer than a line. */
-export function quote(text: string): string {
-  const shown = text.length > QUOTE_LIMIT ? `${text.slice(0, QUOTE_LIMIT)}…` : text
-  return `"${printable(shown).replace(/"/g, '\\"')}"`
+/**
+ * Warns the process, where nobody has asked for warnings; the console where there is no process.
+ */
+export function warn(message: string): void {
+  const emitWarning = globalThis.process?.emitWarning
+  if (typeof emitWarning === 'function') emitWarning(message, { type: 'CheckpointWarning' })
+  else console.warn(message)
 }

@@ -9,6 +9,13 @@ import type { DType } from './format/dtype.js'
 /** Memory that holds a tensor's elements, row-major and without gaps. */
 export type TensorData = ArrayBufferView | ArrayBufferLike
 
+/** The same memory, as bytes; no copy. */
+export function bytesOf(data: TensorData): Uint8Array {
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data)
+}
+
 /**
  * A tensor as a state dict offers it.
  *

@@ -1,6 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { CheckpointError, isCheckpointError, printable, quote } from '../src/errors.js'
+import { CheckpointError, isCheckpointError } from '../src/errors.js'
+import { printable, quote } from '../src/printable.js'
 import { StateMismatchError } from '../src/restore/compare.js'
 
 test('an error has a code, a message, the fields that apply and its cause', (t) => {

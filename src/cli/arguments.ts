@@ -1,7 +1,7 @@
 /** The arguments of a command: flags, which take no value, and operands. */
 
 import { parseArgs } from 'node:util'
-import { quote } from '../errors.js'
+import { quote } from '../printable.js'
 
 /** The command was called wrongly. `command` is the one whose usage helps. */
 export class UsageError extends Error {

@@ -4,8 +4,8 @@
  * sampler's state may be a list of a million numbers.
  */
 
-import { printable } from '../errors.js'
 import type { Attribute } from '../format/attributes.js'
+import { printable } from '../printable.js'
 import type { Item, Outline } from './outline.js'
 import { formatCount, formatNumber } from './quantity.js'
 

@@ -1,6 +1,7 @@
 /** Errors as lines of text: what is wrong, with which file, and never a stack unless asked for. */
 
-import { isCheckpointError, printable, quote } from '../errors.js'
+import { isCheckpointError } from '../errors.js'
+import { printable, quote } from '../printable.js'
 import type { Terminal } from './terminal.js'
 
 /** What an error says, on one line, without the path that may stand before it. */

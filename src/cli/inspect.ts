@@ -1,12 +1,12 @@
 /** `ckpt inspect`: what is in a checkpoint, for a person or as JSON. Reads no tensor. */
 
-import { printable } from '../errors.js'
 import {
   allStates,
   type Metadata,
   type StateRecord,
   type TensorRecord,
 } from '../format/metadata.js'
+import { printable } from '../printable.js'
 import { commandArguments, UsageError } from './arguments.js'
 import { attributeOutline, keyText } from './attribute-outline.js'
 import { fileMetadata } from './file-metadata.js'

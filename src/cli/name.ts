@@ -1,6 +1,6 @@
 /** Names from a file and paths from a command line, as they are printed. */
 
-import { printable } from '../errors.js'
+import { printable } from '../printable.js'
 
 /**
  * A name among other words: printable, and in quotes where it could be taken for more than one word

@@ -3,7 +3,7 @@
  * where there is no terminal, nor before a check has taken a while: what is over at once needs no bar.
  */
 
-import { printable } from '../errors.js'
+import { printable } from '../printable.js'
 import type { ByteProgress } from '../progress.js'
 import { formatBytes, formatSeconds } from './quantity.js'
 import { type Terminal, widthOf } from './terminal.js'

@@ -1,8 +1,8 @@
 /** The command line from its arguments to its exit code. Everything but the process itself. */
 
 import { createRequire } from 'node:module'
-import { quote } from '../errors.js'
 import { FORMAT_VERSION } from '../format/head.js'
+import { quote } from '../printable.js'
 import { UsageError } from './arguments.js'
 import { errorText, printError } from './error-text.js'
 import { helpText, isCommand, usageText } from './help.js'

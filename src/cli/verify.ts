@@ -1,6 +1,7 @@
 /** `ckpt verify`: whether every byte of some files is as it was saved. */
 
-import { isCheckpointError, printable } from '../errors.js'
+import { isCheckpointError } from '../errors.js'
+import { printable } from '../printable.js'
 import { commandArguments, UsageError } from './arguments.js'
 import { checkFile, type Fault, type FileReport } from './check-file.js'
 import { errorText, printStack } from './error-text.js'

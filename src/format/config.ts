@@ -4,7 +4,8 @@
  * its type in silence.
  */
 
-import { CheckpointError, printable } from '../errors.js'
+import { CheckpointError } from '../errors.js'
+import { printable } from '../printable.js'
 import { describe, isPlainObject } from './attributes.js'
 import { textFault } from './text.js'
 

@@ -4,7 +4,8 @@
  * where the last one does.
  */
 
-import { CheckpointError, type CheckpointErrorFields, quote } from '../errors.js'
+import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
+import { quote } from '../printable.js'
 import { isPlainFlatBuffer, LENGTH_BYTES, segmentStart } from './layout.js'
 import { allStates, type Metadata, MODEL, OPTIMIZER } from './metadata.js'
 import { SegmentTable } from './segment-table.js'

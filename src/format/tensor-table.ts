@@ -5,7 +5,8 @@
  */
 
 import type { ByteBuffer } from 'flatbuffers'
-import { CheckpointError, type CheckpointErrorFields, quote } from '../errors.js'
+import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
+import { quote } from '../printable.js'
 import { type DType, dtypeOfCode, tensorByteLength } from './dtype.js'
 import type { TensorRecord } from './metadata.js'
 import { NameIndex } from './name-index.js'

@@ -1,10 +1,9 @@
 /** `loadCheckpoint` where there are files: by path, or from bytes or a Blob. */
 
-import { fileURLToPath } from 'node:url'
 import { CheckpointError } from '../errors.js'
-import { describe } from '../format/attributes.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { mapFile } from '../io/file/map-source.js'
+import { pathOf } from '../path.js'
 import { openBytes } from './bytes.js'
 import type { Checkpoint } from './checkpoint.js'
 import { type OpenOptions, openCheckpoint } from './open.js'
@@ -40,19 +39,4 @@ export async function loadCheckpoint(
   } catch (error) {
     throw error instanceof CheckpointError ? error.withPath(path) : error
   }
-}
-
-/** The path that a caller named. Throws a TypeError for what names none. */
-export function pathOf(path: string | URL): string {
-  if (path instanceof URL) {
-    if (path.protocol !== 'file:') throw new TypeError(`not a file: URL: ${path.href}`)
-    return fileURLToPath(path)
-  }
-  if (typeof path !== 'string') {
-    throw new TypeError(`a path must be a string or a file: URL, not ${describe(path)}`)
-  }
-  if (path === '' || path.includes('\0')) {
-    throw new TypeError('a path must not be empty or contain U+0000')
-  }
-  return path
 }

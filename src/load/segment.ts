@@ -3,7 +3,7 @@
  * cannot, and never handed out before they fit their checksum (unless the caller has said so).
  */
 
-import { CheckpointError, quote } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import { crc32 } from '../format/checksum.js'
 import { combineCrc32 } from '../format/checksum-combine.js'
 import { gapBytes } from '../format/layout.js'
@@ -11,6 +11,7 @@ import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import type { Segment } from '../format/segment-table.js'
 import type { InFlight } from '../io/in-flight.js'
 import { LONG_READ, type Source } from '../io/source.js'
+import { quote } from '../printable.js'
 
 /** Called with the number of bytes that have been dealt with since the last call; may throw. */
 export type Tick = (bytes: number) => void

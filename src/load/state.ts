@@ -1,12 +1,13 @@
 /** A saved state as its reader sees it: named tensors, attributes, a kind. */
 
-import { CheckpointError, printable, quote } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import type { Attributes } from '../format/attributes.js'
 import { arrayType, type DType, elementCount } from '../format/dtype.js'
 import type { StateRecord, TensorRecord } from '../format/metadata.js'
 import { InFlight } from '../io/in-flight.js'
+import { printable, quote } from '../printable.js'
 import type { LoadedState, LoadedTensor, TensorData, TypedArray } from '../state.js'
-import { bytesOf } from '../tensor-bytes.js'
+import { bytesOf } from '../state.js'
 import type { SegmentReader } from './segment.js'
 import { checkSegments } from './verify.js'
 

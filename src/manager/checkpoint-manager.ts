@@ -3,15 +3,15 @@
  * that no rule keeps, once a newer one is durable; and finds the newest good one to go on from.
  */
 
-import { quote } from '../errors.js'
+import { warn } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { nextTurn } from '../io/next-turn.js'
 import type { Durability } from '../io/sink.js'
-import { pathOf } from '../load/load.js'
+import { pathOf } from '../path.js'
+import { quote } from '../printable.js'
 import { type BackgroundSave, BackgroundSaver, type WhenBusy } from '../save/background/saver.js'
 import type { SaveOptions } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
-import { warn } from '../warning.js'
 import { CheckpointFolder, type CheckpointInfo } from './checkpoint-folder.js'
 import { Preemption } from './preemption.js'
 import { type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'

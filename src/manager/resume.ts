@@ -3,8 +3,9 @@
  * aside, and the one before is tried. Other processes may save, and remove, in the meantime.
  */
 
-import { CheckpointError, quote } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import { loadCheckpoint } from '../load/load.js'
+import { quote } from '../printable.js'
 import { type RestoreOptions, type RestoreReport, restoreCheckpoint } from '../restore/restore.js'
 import type { Module, Optimizer } from '../state.js'
 import type { CheckpointFolder, SetAside } from './checkpoint-folder.js'

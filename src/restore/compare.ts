@@ -3,8 +3,9 @@
  * are unexpected, and which do not match. Nothing is read or written here.
  */
 
-import { CheckpointError, quote } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import type { CheckpointState } from '../load/state.js'
+import { quote } from '../printable.js'
 import type { CollectedState } from '../save/collect.js'
 
 /** A tensor by its state (`model`, `optimizer` or the name of an extra) and its name. */

@@ -3,7 +3,7 @@
  * checksum is checked before the first byte is written.
  */
 
-import { CheckpointError, quote } from '../errors.js'
+import { CheckpointError, warn } from '../errors.js'
 import { sameAttributes } from '../format/attributes.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import { InFlight } from '../io/in-flight.js'
@@ -11,11 +11,11 @@ import type { Checkpoint } from '../load/checkpoint.js'
 import type { SegmentReader, Tick } from '../load/segment.js'
 import type { CheckpointState } from '../load/state.js'
 import { checkSegments } from '../load/verify.js'
+import { quote } from '../printable.js'
 import type { OnProgress } from '../progress.js'
 import { type CollectedState, collectState } from '../save/collect.js'
 import { checkExtras } from '../save/plan.js'
 import type { Module, Optimizer, Stateful } from '../state.js'
-import { warn } from '../warning.js'
 import {
   compareState,
   comparisonLines,

@@ -10,7 +10,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadCheckpoint, pathOf } from '../load/load.js'
+import { loadCheckpoint } from '../load/load.js'
+import { pathOf } from '../path.js'
 import {
   type AttributeDifference,
   type Differences,

@@ -4,7 +4,6 @@
  * tensor's bytes are read or copied here.
  */
 
-import { quote } from '../errors.js'
 import { type Attributes, copyAttributes, describe } from '../format/attributes.js'
 import {
   arrayType,
@@ -17,8 +16,9 @@ import {
 import { MAX_RANK } from '../format/tensor-table.js'
 import { nameFault, textFault } from '../format/text.js'
 import { CheckpointTensor } from '../load/state.js'
+import { quote } from '../printable.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from '../state.js'
-import { bytesOf } from '../tensor-bytes.js'
+import { bytesOf } from '../state.js'
 
 /** A tensor of a trainer's, checked. */
 export interface CollectedTensor {

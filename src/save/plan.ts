@@ -3,12 +3,12 @@
  * file comes from. Tensors over exactly the same bytes, or fetched by the same function, share one.
  */
 
-import { quote } from '../errors.js'
 import { describe, isPlainObject } from '../format/attributes.js'
 import { configText } from '../format/config.js'
 import type { Content, StateContent } from '../format/encode.js'
 import { MODEL, OPTIMIZER, type Progress } from '../format/metadata.js'
 import { nameFault } from '../format/text.js'
+import { quote } from '../printable.js'
 import type { Module, Optimizer, Stateful } from '../state.js'
 import { type CollectedState, type CollectedTensor, collectState } from './collect.js'
 

@@ -1,10 +1,11 @@
 /** `saveCheckpoint` where there are files. */
 
 import { sep } from 'node:path'
-import { CheckpointError, quote } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import { FileSink } from '../io/file/file-sink.js'
 import type { Sink } from '../io/sink.js'
-import { pathOf } from '../load/load.js'
+import { pathOf } from '../path.js'
+import { quote } from '../printable.js'
 import type { Module, Optimizer } from '../state.js'
 import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './write.js'
 

@@ -9,12 +9,13 @@
  * memory at one and the same moment, the one between the two.
  */
 
-import { CheckpointError, quote } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import { crc32 } from '../format/checksum.js'
 import type { UnsealedMetadata } from '../format/encode.js'
 import { gapBytes } from '../format/layout.js'
 import { nextTurn } from '../io/next-turn.js'
 import type { Sink } from '../io/sink.js'
+import { quote } from '../printable.js'
 import type { OnProgress } from '../progress.js'
 import { tensorBytes } from './collect.js'
 import type { Contents, SegmentSource } from './plan.js'

@@ -41,7 +41,7 @@ test('the format imports nothing but itself, its generated code, errors and flat
   for (const file of await filesIn('src/format')) {
     for (const name of await importsOf(file)) {
       t.true(
-        /^src\/format\/|^generated\/|^src\/errors\.ts$|^flatbuffers$/.test(name),
+        /^src\/format\/|^generated\/|^src\/(errors|printable)\.ts$|^flatbuffers$/.test(name),
         `${file} imports ${name}`,
       )
     }
@@ -52,7 +52,7 @@ test('bytes in and out know nothing of tensors: they import nothing but themselv
   for (const file of await filesIn('src/io')) {
     for (const name of await importsOf(file)) {
       t.true(
-        /^src\/io\/|^src\/errors\.ts$|^src\/format\/checksum\.ts$|^src\/threads\/checksum-pool\.ts$|^node:|^koffi$/.test(
+        /^src\/io\/|^src\/(errors|printable)\.ts$|^src\/format\/checksum\.ts$|^src\/threads\/checksum-pool\.ts$|^node:|^koffi$/.test(
           name,
         ),
         `${file} imports ${name}`,

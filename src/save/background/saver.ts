@@ -5,7 +5,7 @@
  */
 
 import { CheckpointError } from '../../errors.js'
-import { pathOf } from '../../load/load.js'
+import { pathOf } from '../../path.js'
 import type { Module, Optimizer } from '../../state.js'
 import { SinkThread } from '../../threads/sink-thread.js'
 import type { SaveOptions } from '../write.js'
