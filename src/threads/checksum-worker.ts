@@ -1,7 +1,7 @@
 /** The script of the thread that makes checksums. */
 
 import { crc32 } from '../format/checksum.js'
-import { mapCalls } from '../io/file/map-calls.js'
+import { libc } from '../io/file/libc.js'
 import { Mapping } from '../io/file/mapping.js'
 import type { Range } from '../io/source.js'
 import type { ChecksumRequest } from './checksum-pool.js'
@@ -16,7 +16,7 @@ answerCalls(async (request: ChecksumRequest) => {
   const { file } = request
   switch (request.call) {
     case 'map': {
-      const calls = await mapCalls()
+      const { map: calls } = await libc()
       const address = calls?.map(request.fd, request.length)
       if (calls === undefined || address === undefined) throw new Error('it could not be mapped')
       mappings.set(file, new Mapping(calls, address, request.length))

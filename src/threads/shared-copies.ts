@@ -4,7 +4,7 @@
  * of one moment, and nobody can let go of memory meanwhile.
  */
 
-import type { MemoryCalls } from '../io/file/memory-calls.js'
+import type { MemoryCalls } from '../io/file/libc.js'
 
 export interface Copy {
   /** As long as the source. */

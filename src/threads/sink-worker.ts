@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import { crc32 } from '../format/checksum.js'
 import { FileSink } from '../io/file/file-sink.js'
 import { type FileSystem, nodeFileSystem } from '../io/file/file-system.js'
-import { memoryCalls } from '../io/file/memory-calls.js'
+import { libc } from '../io/file/libc.js'
 import { helpToCopy } from './shared-copies.js'
 import type { SinkRequest } from './sink-protocol.js'
 import { answerCalls } from './thread.js'
@@ -33,7 +33,7 @@ const fileSystem: FileSystem = {
 
 async function run(request: SinkRequest): Promise<unknown> {
   if (request.call === 'copy') {
-    const calls = await memoryCalls()
+    const { memory: calls } = await libc()
     return calls && helpToCopy(request.list, calls)
   }
   if (request.call === 'begin') {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import fc from 'fast-check'
-import { type MemoryCalls, memoryCalls } from '../../src/io/file/memory-calls.js'
+import { libc, type MemoryCalls } from '../../src/io/file/libc.js'
 import { type Copy, copyTogether, helpToCopy } from '../../src/threads/shared-copies.js'
 import { canMap } from '../support/ways-to-load.js'
 
@@ -67,9 +67,9 @@ test('all copies are made, whoever makes them', (t) => {
 const built = (path: string) => new URL(`../../dist/src/${path}.js`, import.meta.url).href
 const HELPER = `
   const { parentPort } = require('node:worker_threads')
-  const modules = ['${built('threads/shared-copies')}', '${built('io/file/memory-calls')}']
-  Promise.all(modules.map((url) => import(url))).then(async ([{ helpToCopy }, { memoryCalls }]) => {
-    const calls = await memoryCalls()
+  const modules = ['${built('threads/shared-copies')}', '${built('io/file/libc')}']
+  Promise.all(modules.map((url) => import(url))).then(async ([{ helpToCopy }, { libc }]) => {
+    const { memory: calls } = await libc()
     parentPort.on('message', (list) => helpToCopy(list, calls))
     parentPort.postMessage('ready')
   })`
@@ -78,7 +78,7 @@ const HELPER = `
 const withKoffi = canMap ? test : test.skip
 
 withKoffi('what another thread has begun to copy is waited for', async (t) => {
-  const calls = (await memoryCalls())!
+  const calls = (await libc()).memory!
   const worker = new Worker(HELPER, { eval: true, execArgv: [] })
   t.teardown(() => worker.terminate())
   await once(worker, 'message')

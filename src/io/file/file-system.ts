@@ -7,7 +7,7 @@
 import * as fs from 'node:fs'
 import { constants } from 'node:os'
 import { promisify } from 'node:util'
-import { writeOutCall } from './write-out-call.js'
+import { libc } from './libc.js'
 
 export interface FileStatus {
   readonly kind: 'file' | 'folder' | 'link' | 'other'
@@ -73,7 +73,7 @@ export const nodeFileSystem: FileSystem = {
   write: async (fd, bytes, position) =>
     (await write(fd, bytes, 0, bytes.byteLength, position)).bytesWritten,
   fsync: promisify(fs.fsync),
-  beginWriteOut: async (fd) => (await (await writeOutCall())?.(fd)) ?? false,
+  beginWriteOut: async (fd) => (await (await libc()).beginWriteOut?.(fd)) ?? false,
   close: promisify(fs.close),
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),

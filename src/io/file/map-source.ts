@@ -2,7 +2,7 @@
  * A memory-mapped file: its bytes are read where the system has them, without a copy.
  *
  * The map is private and writable (MAP_PRIVATE): whoever writes into a view changes pages of their
- * own, never the file. It needs the calls of map-calls.ts; without them files are read instead.
+ * own, never the file. It needs the calls of libc.ts; without them files are read instead.
  *
  * A view keeps the map alive: the map goes when it has been closed and the last view that was handed
  * out has been collected. A file that somebody *truncates* while it is mapped makes a read beyond its
@@ -14,7 +14,7 @@ import { constants } from 'node:buffer'
 import { checksumHelpers } from '../../threads/checksum-pool.js'
 import { type ChecksumHelper, LONG_READ, type Source } from '../source.js'
 import { FileSource, type OpenFile } from './file-source.js'
-import { mapCalls } from './map-calls.js'
+import { libc } from './libc.js'
 import { Mapping } from './mapping.js'
 
 // Bytes of a view that serves many small looks: making one costs as much as reading a few kilobytes.
@@ -32,7 +32,7 @@ const NEAR = 4
 export async function mapFile(file: OpenFile): Promise<MapSource | undefined> {
   const size = Number(file.stat.size)
   if (size === 0) return undefined
-  const found = await mapCalls()
+  const { map: found } = await libc()
   const address = found?.map(file.fd, size)
   if (found === undefined || address === undefined) return undefined
   return new MapSource(new Mapping(found, address, size), new FileSource(file))

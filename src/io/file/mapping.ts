@@ -1,7 +1,7 @@
 /** A mapped file as memory, which lives for as long as somebody needs it. */
 
 import { CheckpointError } from '../../errors.js'
-import { type MapCalls, PAGE } from './map-calls.js'
+import { type MapCalls, PAGE } from './libc.js'
 
 // Bytes of a view that serves all looks that begin in it, and how far they may reach beyond. V8 counts
 // what is viewed as if it were on its heap, each time anew, and collects garbage for every 64 MiB.

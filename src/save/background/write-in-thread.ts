@@ -9,7 +9,7 @@ import { CheckpointError } from '../../errors.js'
 import { crc32 } from '../../format/checksum.js'
 import { encode, type UnsealedMetadata } from '../../format/encode.js'
 import { gapBytes } from '../../format/layout.js'
-import { memoryCalls } from '../../io/file/memory-calls.js'
+import { libc } from '../../io/file/libc.js'
 import { nextTurn } from '../../io/next-turn.js'
 import type { Durability } from '../../io/sink.js'
 import { assertLittleEndian } from '../../load/metadata.js'
@@ -103,7 +103,7 @@ export async function writeInThread(
 async function copiesWith(
   thread: SinkThread,
 ): Promise<((copies: readonly Copy[]) => void) | undefined> {
-  const calls = availableParallelism() === 1 ? undefined : await memoryCalls()
+  const calls = availableParallelism() === 1 ? undefined : (await libc()).memory
   if (calls === undefined) return undefined
   return (copies) => {
     copyTogether(copies, calls, (list) => {

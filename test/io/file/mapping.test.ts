@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import type { MapCalls } from '../../../src/io/file/map-calls.js'
+import type { MapCalls } from '../../../src/io/file/libc.js'
 import { Mapping } from '../../../src/io/file/mapping.js'
 import { collectGarbage } from '../../support/trainer/garbage-collection.js'
 

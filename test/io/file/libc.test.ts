@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { writeOutCall } from '../../../src/io/file/write-out-call.js'
+import { libc } from '../../../src/io/file/libc.js'
 import { scratchFolder } from '../../support/scratch.js'
 import { canMap } from '../../support/ways-to-load.js'
 
@@ -15,7 +15,7 @@ function waitingBytes(): number {
 }
 
 onLinux('the system begins to write what it holds of a file, without a sync', async (t) => {
-  const begin = (await writeOutCall())!
+  const begin = (await libc()).beginWriteOut!
   const path = join(await scratchFolder(t), 'file')
   const fd = fs.openSync(path, 'w')
   t.teardown(() => fs.closeSync(fd))
@@ -31,7 +31,7 @@ onLinux('the system begins to write what it holds of a file, without a sync', as
 })
 
 onLinux('where the system does not begin, that is said, and nothing thrown', async (t) => {
-  const begin = (await writeOutCall())!
+  const begin = (await libc()).beginWriteOut!
   t.is(await begin(-1), false)
   const device = fs.openSync('/dev/null', 'r')
   t.teardown(() => fs.closeSync(device))
