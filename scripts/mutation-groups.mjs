@@ -46,8 +46,7 @@ export const groups = {
     mutate: ['src/save/sequential-writer.ts'],
     tests: ['test/save/sequential-writer.test.ts'],
   },
-  'in-flight': { mutate: ['src/io/in-flight.ts'], tests: ['test/io/in-flight.test.ts'] },
-  'next-turn': { mutate: ['src/io/next-turn.ts'], tests: ['test/io/next-turn.test.ts'] },
+  concurrency: { mutate: ['src/io/concurrency.ts'], tests: ['test/io/concurrency.test.ts'] },
   metadata: { mutate: ['src/load/metadata.ts'], tests: ['test/load/metadata.test.ts'] },
   segment: {
     mutate: ['src/load/segment.ts'],

@@ -1,6 +1,6 @@
 /** Ranges of a source, piece by piece: read ahead where that is worth it, else looked at in place. */
 
-import { nextTurn } from './next-turn.js'
+import { nextTurn } from './concurrency.js'
 import { LONG_READ, type Range, type Source } from './source.js'
 
 // Bytes that are read, or looked at, at once. With four reads on their way the page cache gives 8 GB/s

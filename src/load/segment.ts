@@ -9,7 +9,7 @@ import { combineCrc32 } from '../format/checksum-combine.js'
 import { gapBytes } from '../format/layout.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import type { Segment } from '../format/segment-table.js'
-import type { InFlight } from '../io/in-flight.js'
+import type { InFlight } from '../io/concurrency.js'
 import { LONG_READ, type Source } from '../io/source.js'
 import { quote } from '../printable.js'
 

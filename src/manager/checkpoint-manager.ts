@@ -5,7 +5,7 @@
 
 import { warn } from '../errors.js'
 import { describe } from '../format/attributes.js'
-import { nextTurn } from '../io/next-turn.js'
+import { nextTurn } from '../io/concurrency.js'
 import type { Durability } from '../io/sink.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'

@@ -6,7 +6,7 @@
 import { CheckpointError, warn } from '../errors.js'
 import { sameAttributes } from '../format/attributes.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
-import { InFlight } from '../io/in-flight.js'
+import { InFlight } from '../io/concurrency.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import type { SegmentReader, Tick } from '../load/segment.js'
 import type { CheckpointState } from '../load/state.js'

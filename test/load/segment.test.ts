@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { CheckpointError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/checksum.js'
-import { InFlight } from '../../src/io/in-flight.js'
+import { InFlight } from '../../src/io/concurrency.js'
 import type { Source } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { gapBytes, planLayout } from '../../src/format/layout.js'
-import { nextTurn } from '../../src/io/next-turn.js'
+import { nextTurn } from '../../src/io/concurrency.js'
 import type { ChecksumHelper, Source } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
 import { checkSegments } from '../../src/load/verify.js'

@@ -1,0 +1,89 @@
+/** Work that goes on beside other work: which failure is told, how much runs at once, when it ends early. */
+
+/**
+ * The first of the failures of calls that run beside each other: the one that the caller is told. Those
+ * after it are most often its consequences.
+ */
+export class FirstFailure {
+  #failure: { readonly error: unknown } | undefined
+
+  /** Whether anything has failed. */
+  get occurred(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Keeps `error`, unless an earlier one is kept. */
+  keep(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  /** Throws the error that is kept, if there is one. */
+  throwIfAny(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+}
+
+/** Calls that run beside each other, at most so many at once. */
+export class InFlight {
+  readonly #limit: number
+  readonly #calls = new Set<Promise<void>>()
+  readonly #failure = new FirstFailure()
+
+  /** `limit` is how many calls may be under way at once. */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Begins a call when there is room for it. If an earlier call has failed, throws its error and begins none. */
+  async add(call: () => Promise<void>): Promise<void> {
+    while (this.#calls.size >= this.#limit) await Promise.race(this.#calls)
+    this.#failure.throwIfAny()
+    const running = call()
+      .catch((error: unknown) => this.#failure.keep(error))
+      .finally(() => {
+        this.#calls.delete(running)
+      })
+    this.#calls.add(running)
+  }
+
+  /** Resolves when no call is under way. Never throws. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#calls)
+  }
+
+  /** Like `settled`, and throws what failed first. */
+  async done(): Promise<void> {
+    await this.settled()
+    this.#failure.throwIfAny()
+  }
+}
+
+/** Yields to the event loop: timers, input and signals are dealt with before it resolves. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') setImmediate(resolve)
+    else setTimeout(resolve, 0)
+  })
+}
+
+/**
+ * Settles like `promise`; or rejects with the signal's reason as soon as that is aborted, whether `promise`
+ * ever settles or not. For every wait for a trainer: a device that hangs must not keep a save from ending.
+ */
+export async function orAborted<T>(
+  promise: PromiseLike<T>,
+  signal: AbortSignal | undefined,
+): Promise<Awaited<T>> {
+  if (signal === undefined) return await promise
+  let abort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort)
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
