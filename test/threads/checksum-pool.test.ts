@@ -15,10 +15,10 @@ const { loadCheckpoint, restoreCheckpoint, saveCheckpoint }: Library = await imp
   new URL('index.js', built).href
 )
 const { openFile }: typeof import('../../src/io/file/file-source.js') = await import(
-  new URL('io/file-source.js', built).href
+  new URL('io/file/file-source.js', built).href
 )
 const { mapFile }: typeof import('../../src/io/file/map-source.js') = await import(
-  new URL('io/map-source.js', built).href
+  new URL('io/file/map-source.js', built).href
 )
 const { crc32 }: typeof import('../../src/format/checksum.js') = await import(
   new URL('format/checksum.js', built).href

@@ -167,7 +167,7 @@ test('the types fit those of TensorFlow.js', async (t) => {
   const project = await mkdtemp(join(tmpdir(), 'tensorflow-types-'))
   t.teardown(() => rm(project, { recursive: true, force: true }))
   await symlink(join(digits, 'node_modules'), join(project, 'node_modules'))
-  const adapter = JSON.stringify(join(root, 'src', 'adapters', 'tensorflow.js'))
+  const adapter = JSON.stringify(join(root, 'src', 'adapters', 'tensorflow', 'tensorflow.js'))
   const library = JSON.stringify(join(root, 'src', 'index.js'))
   await writeFile(
     join(project, 'consumer.ts'),
