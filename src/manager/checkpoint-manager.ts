@@ -40,8 +40,13 @@ export interface ManagerOptions {
   /** Memory for saves that are under way, in bytes; see BackgroundSaver. */
   readonly stagingBytes?: number
   /**
-   * Signals after which the running step is finished, a checkpoint saved, and the process left to the
+   * Signals after which the running step is finished, a checkpoint saved, and the process ended by the
    * signal. True is SIGTERM and SIGINT; false (the default), none; a list names others (`SIGUSR2`).
+   * The signal is answered with a warning that says what is waited for; a second one, a second later
+   * or more, ends the process at once (or after one more, while the checkpoint is being saved). If you
+   * listen to the signal yourself, your listener decides how the process ends. A step that keeps the
+   * thread to itself and never ends is reached by no signal. Worker threads get no signals: there
+   * anything but false is a TypeError.
    */
   readonly preemption?: boolean | readonly string[]
   /** Called with each warning. Without it, warnings go to `process.emitWarning`. */
@@ -95,7 +100,7 @@ export class CheckpointManager implements AsyncDisposable {
     })
     this.#warn = options.onWarning ?? warn
     const signals = preemption === true ? (['SIGTERM', 'SIGINT'] as const) : preemption || []
-    this.#preemption = new Preemption(signals)
+    this.#preemption = new Preemption(signals, this.#warn)
   }
 
   /** The folder, as it was given. */
@@ -114,7 +119,8 @@ export class CheckpointManager implements AsyncDisposable {
    * change again; the file is written in the background. A save that failed there is reported as a
    * warning at once, and thrown by the next call of `save`, `flush` or `close`.
    *
-   * After a signal it resolves only when the checkpoint is durable, and the signal then has its effect.
+   * After a signal (see `preemption`) it resolves only when the checkpoint is durable, and never if the
+   * signal then ends the process.
    *
    * @throws CheckpointError CKPT_BUSY, or as `saveCheckpoint` does
    */
@@ -134,8 +140,8 @@ export class CheckpointManager implements AsyncDisposable {
     this.#mine ??= this.#lookAtFolder(options.step)
     const mine = await this.#mine
     const due = this.#schedule.isDue(options.step, now, this.#isEmpty)
-    const preempted = this.#preemption.pending
-    // A failure of before has been reported. It is not to cost the last checkpoint that there can be.
+    const preempted = await this.#preemption.called()
+    // The caller has been warned of earlier failures; they must not prevent this last checkpoint.
     if (!preempted) this.#throwFailure()
     if (!(force || due || this.#always || preempted)) return false
     if (this.#whenBusy !== 'wait' && (force || preempted)) await this.#saver.flush()
@@ -143,10 +149,10 @@ export class CheckpointManager implements AsyncDisposable {
     if (save === null) return false
     mine.add(path)
     const isDurable = this.#finish(path, save)
+    // The process lives on if the save fails; `staged` or `#throwFailure` throws then.
+    if (preempted) await this.#preemption.saved(await isDurable)
     await save.staged
     this.#schedule.saved(options.step, now)
-    // The process lives on where this one fails; it is thrown then.
-    if (preempted && (await isDurable)) this.#preemption.yieldToSignal()
     if (preempted) this.#throwFailure()
     return true
   }
@@ -210,7 +216,7 @@ export class CheckpointManager implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#finishing
     await this.#saver.close()
-    this.#preemption.close()
+    await this.#preemption.close()
     this.#throwFailure()
   }
 

@@ -1,74 +1,253 @@
 /**
- * Signals that end a process, as clusters and people send them: instead of dying at once, the run
- * finishes its step, saves, and then dies as the signal would have had it. Handlers of the user's own
- * are called as ever; where there are any, they and not we decide how the process ends.
+ * Signals that end a process, as clusters and people send them: the run finishes its step and saves,
+ * and then the process ends by the signal. A listener of the user's own is called as ever; where there
+ * is one, it decides how the process ends.
+ *
+ * One desk in each process receives the signals for all managers, and for all copies of this library:
+ * it knows who still has to save, and it ends the process when nobody has.
  */
 
 import { constants } from 'node:os'
+// The process itself: a sandbox (Jest's, a `node:vm` context) may have a global one of its own.
+import process from 'node:process'
+import { isMainThread } from 'node:worker_threads'
+import { describe } from '../format/attributes.js'
 
-/** The listeners of ours: they are not to be taken for handlers of the user's. */
-const ours = new Set<NodeJS.SignalsListener>()
+/** How long a signal that follows another counts as the same one, in milliseconds: shells send two. */
+const SAME_SIGNAL = 1000
 
-export class Preemption {
-  readonly #signals: readonly NodeJS.Signals[]
-  #received: NodeJS.Signals | undefined
-  #pending: NodeJS.Signals | undefined
+/** How long listeners that wait to be the last ones have for tidying up, in milliseconds. */
+const TIDY_UP = 1000
 
-  /** Listens from now on. Throws a TypeError for what is no signal, or cannot be listened to. */
-  constructor(signals: readonly string[]) {
-    for (const signal of signals) {
-      if (!Object.hasOwn(constants.signals, signal) || ['SIGKILL', 'SIGSTOP'].includes(signal)) {
-        throw new TypeError(`preemption names ${String(signal)}, which is no signal to listen to`)
+/** What one manager has to do with a signal that has come. */
+type Duty = 'none' | 'to save' | 'saving' | 'saved'
+
+/** A manager, as the desk knows it. Two copies of the library share these fields: only add to them. */
+interface Member {
+  readonly signals: readonly NodeJS.Signals[]
+  readonly tell: (message: string) => void
+  /** Whether its `save` was ever called. One that never saves is not waited for. */
+  isActive: boolean
+  duty: Duty
+  /** The first signal that has come to it. */
+  received: NodeJS.Signals | undefined
+}
+
+/** A signal that has come, and that has not had its effect. */
+interface Received {
+  readonly signal: NodeJS.Signals
+  /** Whether the user listened to it as well when it came. A `once` listener is gone afterwards. */
+  readonly isHandled: boolean
+  /** When it, or one that repeats it, was answered. */
+  answered: number
+  hasToldOfSave: boolean
+}
+
+class SignalDesk {
+  readonly #members = new Set<Member>()
+  readonly #listening = new Set<NodeJS.Signals>()
+  #current: Received | undefined
+
+  join(member: Member): void {
+    this.#members.add(member)
+    this.#listen()
+  }
+
+  /** Resolves when the member is out; never where the process ends by a signal that it waited for. */
+  async leave(member: Member): Promise<void> {
+    await this.saved(member)
+    this.#members.delete(member)
+    this.#listen()
+  }
+
+  /**
+   * To be called with each call of `save`: whether the member has to save because of a signal. The
+   * promise never resolves: the member has saved and has come round again, so that whoever has not
+   * saved meanwhile does not take part in this run, and the process ends.
+   */
+  called(member: Member): boolean | Promise<never> {
+    member.isActive = true
+    if (member.duty === 'none') return false
+    if (member.duty === 'saved') return this.#end(this.#current!.signal)
+    member.duty = 'saving'
+    return true
+  }
+
+  /** The save has failed: the next one has to be made in its place. */
+  failed(member: Member): void {
+    if (member.duty === 'saving') member.duty = 'to save'
+  }
+
+  /**
+   * To be called when the member's checkpoint is durable, or will not come. Never resolves where the
+   * process ends.
+   */
+  async saved(member: Member): Promise<void> {
+    const current = this.#current
+    if (current === undefined || member.duty === 'none') return
+    const isHandled = current.isHandled || this.#isHandled(current.signal)
+    member.duty = isHandled ? 'none' : 'saved'
+    const members = [...this.#members]
+    const someoneIsActive = members.some(({ isActive }) => isActive)
+    const isAwaited = ({ duty, isActive }: Member) =>
+      duty === 'saving' || (duty === 'to save' && (isActive || !someoneIsActive))
+    if (members.some(isAwaited)) return
+    if (!isHandled) await this.#end(current.signal)
+    // A signal that comes from now on is received like the first.
+    this.#current = undefined
+    for (const other of members) other.duty = 'none'
+  }
+
+  readonly #receive = (signal: NodeJS.Signals): void => {
+    const now = performance.now()
+    const members = [...this.#members].filter(({ signals }) => signals.includes(signal))
+    for (const member of members) {
+      member.received ??= signal
+      if (member.duty === 'none') member.duty = 'to save'
+    }
+    const isHandled = this.#isHandled(signal)
+    const current = this.#current
+    if (current === undefined) {
+      this.#current = { signal, isHandled, answered: now, hasToldOfSave: false }
+      if (!isHandled) {
+        members[0]?.tell(
+          `${signal}: the process ends when the next call of \`save\` has saved a checkpoint; ` +
+            'a second signal, a second later or more, ends it at once',
+        )
+      }
+      return
+    }
+    if (isHandled || now - current.answered < SAME_SIGNAL) return
+    const saving = [...this.#members].find(({ duty }) => duty === 'saving')
+    if (saving === undefined || current.hasToldOfSave) {
+      void this.#end(signal)
+      return
+    }
+    current.answered = now
+    current.hasToldOfSave = true
+    saving.tell(
+      `${signal}: the checkpoint is being saved; one more signal ends the process without it`,
+    )
+  }
+
+  /** Whether the user listens to a signal. */
+  #isHandled(signal: NodeJS.Signals): boolean {
+    return process
+      .listeners(signal)
+      .some((listener) => listener !== this.#receive && !waitsToBeLast(listener))
+  }
+
+  /** Listens to what the members want, and to nothing else. */
+  #listen(): void {
+    const wanted = new Set([...this.#members].flatMap(({ signals }) => signals))
+    for (const signal of wanted) {
+      if (this.#listening.has(signal)) continue
+      this.#listening.add(signal)
+      // As the first: it has to see the `once` listeners, which go as they are called.
+      process.prependListener(signal, this.#receive)
+    }
+    for (const signal of this.#listening) {
+      if (wanted.has(signal)) continue
+      this.#listening.delete(signal)
+      process.off(signal, this.#receive)
+    }
+  }
+
+  /** Ends the process by the signal, after the listeners that have waited to be the last ones. */
+  async #end(signal: NodeJS.Signals): Promise<never> {
+    this.#members.clear()
+    this.#listen()
+    const areOthers = process.listenerCount(signal) > 0
+    // Node answers SIGUSR1 with a debugger where nobody listens.
+    if (areOthers || signal !== 'SIGUSR1') {
+      try {
+        process.kill(process.pid, signal)
+      } catch {
+        // Not every signal can be sent on Windows.
       }
     }
-    this.#signals = [...new Set(signals)] as NodeJS.Signals[]
-    if (signals.length === 0) return
-    ours.add(this.#receive)
-    for (const signal of this.#signals) process.on(signal, this.#receive)
+    // What lives on is process 1 of a container, which no signal ends unless it listens; or the signal
+    // is one that ends nothing.
+    const exit = () => process.exit(128 + constants.signals[signal])
+    if (areOthers) setTimeout(exit, TIDY_UP)
+    else exit()
+    return new Promise(() => {})
+  }
+}
+
+/**
+ * Whether a listener leaves the end of the process to other listeners, if there are any: signal-exit's
+ * do, which many packages bring. It looks who else listens; one that handles the signal does not.
+ */
+function waitsToBeLast(listener: (...args: never[]) => unknown): boolean {
+  return /\b(?:listeners|listenerCount)\s*\(/.test(Function.prototype.toString.call(listener))
+}
+
+/** The desk of this process: that of the first copy of the library that needs one. */
+function signalDesk(): SignalDesk {
+  const key = Symbol.for('lightwatch-checkpoint: signals, version 1')
+  const shared = process as unknown as { [key]?: SignalDesk }
+  shared[key] ??= new SignalDesk()
+  return shared[key]
+}
+
+/** What a manager knows of the signals after which its run is to end. */
+export class Preemption {
+  readonly #member: Member
+  readonly #desk: SignalDesk | undefined
+
+  /**
+   * Listens from now on, until `close`. `tell` gets a line about each signal that nobody else handles.
+   * Throws a TypeError for what is no signal, cannot be listened to, or in a worker thread.
+   */
+  constructor(signals: readonly string[], tell: (message: string) => void) {
+    for (const signal of signals) {
+      if (!Object.hasOwn(constants.signals, signal) || ['SIGKILL', 'SIGSTOP'].includes(signal)) {
+        throw new TypeError(
+          `preemption must name signals that can be listened to ('SIGTERM'), not ${
+            typeof signal === 'string' ? JSON.stringify(signal) : describe(signal)
+          }`,
+        )
+      }
+    }
+    if (signals.length > 0 && !isMainThread) {
+      throw new TypeError(
+        'preemption must be false in a worker thread: signals reach the main thread alone. Listen ' +
+          'there, post a message to this worker, and have it call `save` with `force: true`',
+      )
+    }
+    const unique = [...new Set(signals)] as NodeJS.Signals[]
+    this.#member = { signals: unique, tell, isActive: false, duty: 'none', received: undefined }
+    if (unique.length === 0) return
+    this.#desk = signalDesk()
+    this.#desk.join(this.#member)
   }
 
   /** The first signal that has come, if one has. */
   get received(): NodeJS.Signals | undefined {
-    return this.#received
-  }
-
-  /** Whether a signal has come that has not had its effect. */
-  get pending(): boolean {
-    return this.#pending !== undefined
+    return this.#member.received
   }
 
   /**
-   * To be called when all is saved: lets the signal that has come have its effect, if one has. The
-   * process dies of it, unless the user listens as well: then that is for the user's handler to
-   * decide, and a signal that comes after it is received like the first.
-   *
-   * Where there are several of these, the signal goes from one to the next, and the process dies when
-   * the last of them is through.
+   * To be awaited in each call of `save`: whether it has to save because of a signal. Never resolves
+   * where the process ends.
    */
-  yieldToSignal(): void {
-    const signal = this.#pending
-    this.#pending = undefined
-    if (signal === undefined) return
-    if (process.listeners(signal).some((listener) => !ours.has(listener))) return
-    this.#stop()
-    process.kill(process.pid, signal)
+  called(): boolean | Promise<never> {
+    return this.#desk?.called(this.#member) ?? false
+  }
+
+  /**
+   * To be awaited when the save that `called` asked for has ended. The process ends by the signal, and
+   * this never resolves, unless the save failed, the user listens as well, or another manager of the
+   * process has yet to save.
+   */
+  async saved(isDurable: boolean): Promise<void> {
+    if (isDurable) await this.#desk?.saved(this.#member)
+    else this.#desk?.failed(this.#member)
   }
 
   /** Stops listening. A signal that has come and had no effect yet has it now. */
-  close(): void {
-    this.yieldToSignal()
-    this.#stop()
-  }
-
-  #stop(): void {
-    ours.delete(this.#receive)
-    for (const signal of this.#signals) process.off(signal, this.#receive)
-  }
-
-  // A second signal changes nothing: people and their shells send it twice, and a save that is under
-  // way is worth its time. Whoever cannot wait has SIGKILL, which no checkpoint minds.
-  readonly #receive = (signal: NodeJS.Signals): void => {
-    this.#received ??= signal
-    this.#pending ??= signal
+  async close(): Promise<void> {
+    await this.#desk?.leave(this.#member)
   }
 }
