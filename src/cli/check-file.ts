@@ -5,7 +5,7 @@ import type { Checkpoint } from '../load/checkpoint.js'
 import { loadCheckpoint } from '../load/load.js'
 import type { SegmentReader } from '../load/segment.js'
 import type { OnProgress } from '../progress.js'
-import type { TensorName } from './ties.js'
+import type { TensorName } from './metadata.js'
 
 export type Verdict = 'ok' | 'damaged' | 'not a checkpoint' | 'unsupported' | 'unreadable'
 

@@ -1,5 +1,6 @@
 /** `ckpt inspect`: what is in a checkpoint, for a person or as JSON. Reads no tensor. */
 
+import { inspect as valueText } from 'node:util'
 import {
   allStates,
   type Metadata,
@@ -8,25 +9,40 @@ import {
 } from '../format/metadata.js'
 import { printable } from '../printable.js'
 import { commandArguments, UsageError } from './arguments.js'
-import { attributeOutline, keyText } from './attribute-outline.js'
-import { fileMetadata } from './file-metadata.js'
 import { helpText } from './help.js'
-import { inspectJson } from './inspect-json.js'
-import { jsonDocument, jsonOutline } from './json-text.js'
-import { nameText } from './name.js'
-import { outlineLines } from './outline.js'
-import { formatBytes, formatCount, formatNumber, formatShare, formatThings } from './quantity.js'
-import { type Column, type Row, tableLines } from './table.js'
+import {
+  configValue,
+  fileMetadata,
+  findTies,
+  inspectJson,
+  stateSize,
+  type TensorName,
+} from './metadata.js'
 import { EXIT_OK, type Terminal, widthOf } from './terminal.js'
-import { cutText } from './text-width.js'
-import { findTies, stateSize, type TensorName } from './ties.js'
+import {
+  type Column,
+  cutText,
+  formatBytes,
+  formatCount,
+  formatThings,
+  jsonText,
+  nameText,
+  type Row,
+  tableLines,
+} from './text.js'
 
-// Attributes and configs are broken into lines of this many cells, in a terminal or not.
-const OUTLINE_WIDTH = 80
+// Attributes and configs are broken into lines of about this many cells, in a terminal or not.
+const LINE_WIDTH = 80
+
+// What is shown of one attribute or config: a sampler's state may be a list of a million numbers.
+const SHOWN = { depth: Number.POSITIVE_INFINITY, maxArrayLength: 20, maxStringLength: 1000 }
 
 // Most cells for the name of another tensor, which is printed whole where that one is listed. However
 // many tensors are tied to one of a long name, the output stays in proportion to the file.
 const TIE_WIDTH = 160
+
+// A share that is very small is not called zero.
+const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumSignificantDigits: 3 })
 
 const COLUMNS: readonly Column[] = [
   { title: 'name' },
@@ -51,7 +67,7 @@ export async function inspect(argv: readonly string[], terminal: Terminal): Prom
   const metadata = await fileMetadata(file)
   stdout.write(
     flags.has('json')
-      ? jsonDocument(inspectJson(file, metadata))
+      ? jsonText(inspectJson(file, metadata))
       : `${inspectLines(file, metadata, widthOf(stdout)).join('\n')}\n`,
   )
   return EXIT_OK
@@ -81,33 +97,42 @@ function overviewLines(metadata: Metadata): string[] {
   return [
     `epoch     ${epoch}`,
     `step      ${step}`,
-    `loss      ${loss === null ? 'none yet' : formatNumber(loss)}`,
+    `loss      ${loss === null ? 'none yet' : valueText(loss)}`,
     ...metricLines(metrics),
     ...configLines(config),
     `tensors   ${formatCount(tensors)} in ${formatThings(states.length, 'state')}, ` +
       formatBytes(tensorBytes),
     `file      ${exactBytes(fileLength)}, format version ${version}`,
     `metadata  ${exactBytes(metadataLength)}`,
-    `overhead  ${exactBytes(overhead)}, ${formatShare(overhead, fileLength)} of the file`,
+    `overhead  ${exactBytes(overhead)}, ${PERCENT.format(overhead / fileLength)} of the file`,
   ]
 }
 
 function metricLines(metrics: { readonly [name: string]: number }): string[] {
   const rows = Object.entries(metrics).map(([name, value]) => ({
-    cells: [nameText(name), formatNumber(value)],
+    cells: [nameText(name), valueText(value)],
   }))
   const [, ...lines] = tableLines([{ title: '' }, { title: '' }], rows)
   return lines.map((line, i) => `${i === 0 ? 'metrics ' : '        '}  ${line}`)
 }
 
+// Numbers of which a double may not hold every digit, or which are beyond its range.
+const LOSSY = /\d{16}|e\+?\d{3}/i
+
 function configLines(config: string | null): string[] {
   if (config === null) return []
-  const outline = jsonOutline(config)
-  const lines =
-    outline === undefined
-      ? config.split(/\r?\n/).map(printable)
-      : outlineLines(outline, OUTLINE_WIDTH - 'config    '.length)
+  const value = LOSSY.test(config) ? undefined : configValue(config)
+  const lines = value === undefined ? config.split(/\r?\n/).map(printable) : valueLines('', value)
   return lines.map((line, i) => `${i === 0 ? 'config  ' : '        '}  ${line}`.trimEnd())
+}
+
+/** A value behind its label, on one line or on several, indented. */
+function valueLines(label: string, value: unknown): string[] {
+  const breakLength = LINE_WIDTH - label.length
+  const lines = valueText(value, { ...SHOWN, breakLength })
+    .split('\n')
+    .map(printable)
+  return [label + lines[0], ...lines.slice(1)]
 }
 
 function stateLines(
@@ -119,16 +144,13 @@ function stateLines(
   const role = state === model || state === optimizer ? '' : 'extra '
   const kind = state.kind === null ? '' : ` (${nameText(state.kind)})`
   const size = stateSize(state)
-  const tied = size.repeated === 0 ? '' : ` (${formatCount(size.repeated)} tied)`
+  const tied = size.tied === 0 ? '' : ` (${formatCount(size.tied)} tied)`
   const lines = [
-    `${role}${nameText(state.name)}${kind}: ${formatThings(size.tensors, 'tensor')}${tied}, ` +
+    `${role}${nameText(state.name)}${kind}: ${formatThings(state.tensors.length, 'tensor')}${tied}, ` +
       `${formatThings(size.elements, 'element')}, ${formatBytes(size.byteLength)}`,
   ]
   for (const [key, value] of Object.entries(state.attributes)) {
-    const label = `${keyText(key)}: `
-    for (const line of outlineLines(attributeOutline(value), OUTLINE_WIDTH, label)) {
-      lines.push(indented(line))
-    }
+    for (const line of valueLines(`${nameText(key)}: `, value)) lines.push(indented(line))
   }
   if (state.tensors.length === 0) return lines
   const rows = Array.from(state.tensors, (tensor): Row => {

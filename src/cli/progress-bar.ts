@@ -5,9 +5,8 @@
 
 import { printable } from '../printable.js'
 import type { ByteProgress } from '../progress.js'
-import { formatBytes, formatSeconds } from './quantity.js'
 import { type Terminal, widthOf } from './terminal.js'
-import { cutText, textWidth } from './text-width.js'
+import { cutText, formatBytes, formatSeconds, textWidth } from './text.js'
 
 // Milliseconds that a check may take before a bar is drawn, and between two drawings.
 const PATIENCE = 500

@@ -6,11 +6,16 @@ import { commandArguments, UsageError } from './arguments.js'
 import { checkFile, type Fault, type FileReport } from './check-file.js'
 import { errorText, printStack } from './error-text.js'
 import { helpText } from './help.js'
-import { jsonDocument } from './json-text.js'
-import { nameText } from './name.js'
 import { ProgressBar } from './progress-bar.js'
-import { formatBytes, formatCount, formatSeconds, formatThings } from './quantity.js'
 import { EXIT_FAILURE, EXIT_OK, type Terminal } from './terminal.js'
+import {
+  formatBytes,
+  formatCount,
+  formatSeconds,
+  formatThings,
+  jsonText,
+  nameText,
+} from './text.js'
 
 /** Runs the command and returns its exit code. Throws a UsageError. */
 export async function verify(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -32,7 +37,7 @@ export async function verify(argv: readonly string[], terminal: Terminal): Promi
   const bad = reports.filter(({ verdict }) => verdict !== 'ok').length
   const sound = bad === 0
   if (flags.has('json')) {
-    terminal.stdout.write(jsonDocument({ sound, files: reports.map(reportJson) }))
+    terminal.stdout.write(jsonText({ sound, files: reports.map(reportJson) }))
   } else if (!sound && reports.length > 1) {
     terminal.stderr.write(`ckpt: ${formatCount(bad)} of ${reports.length} files failed the check\n`)
   }

@@ -1,7 +1,7 @@
 /** Checkpoints for the tests of the command line: always the same bytes. */
 
 import { open } from 'node:fs/promises'
-import { fileMetadata } from '../../../src/cli/file-metadata.js'
+import { fileMetadata } from '../../../src/cli/metadata.js'
 import { allStates } from '../../../src/format/metadata.js'
 import { saveCheckpoint } from '../../../src/index.js'
 import type { Attributes } from '../../../src/public.js'

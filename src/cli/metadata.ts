@@ -1,0 +1,162 @@
+/** What the command line knows of a file without reading a tensor: read, measured, and as JSON. */
+
+import { inspect } from 'node:util'
+import { isCheckpointError } from '../errors.js'
+import type { Attribute, Attributes } from '../format/attributes.js'
+import { elementCount } from '../format/dtype.js'
+import {
+  allStates,
+  type Metadata,
+  type StateRecord,
+  type TensorRecord,
+} from '../format/metadata.js'
+import { FileSource, openFile } from '../io/file/file-source.js'
+import { readMetadata } from '../load/metadata.js'
+
+/** Reads and verifies the metadata of the file at `path`, and no tensor. Throws a CheckpointError. */
+export async function fileMetadata(path: string): Promise<Metadata> {
+  try {
+    const source = new FileSource(await openFile(path))
+    try {
+      const { metadata } = await readMetadata(source)
+      return metadata
+    } finally {
+      source.close()
+    }
+  } catch (error) {
+    throw isCheckpointError(error) ? error.withPath(path) : error
+  }
+}
+
+/** A tensor by its names. */
+export interface TensorName {
+  readonly state: string
+  readonly tensor: string
+}
+
+/** Tied tensors: for each tensor that shares its bytes with one before it, the first that has them. */
+export function findTies(metadata: Metadata): ReadonlyMap<TensorRecord, TensorName> {
+  const first = new Map<number, TensorName>()
+  const ties = new Map<TensorRecord, TensorName>()
+  for (const state of allStates(metadata)) {
+    for (const tensor of state.tensors) {
+      const known = first.get(tensor.offset)
+      if (known === undefined) first.set(tensor.offset, { state: state.name, tensor: tensor.name })
+      else ties.set(tensor, known)
+    }
+  }
+  return ties
+}
+
+/**
+ * The size of a state by itself, whatever it shares with others: elements and bytes, with those of tied
+ * tensors counted once, and how many of its tensors are `tied` to another one of the state.
+ */
+export function stateSize({ tensors }: StateRecord): {
+  elements: number
+  byteLength: number
+  tied: number
+} {
+  const counted = new Set<number>()
+  let elements = 0
+  let byteLength = 0
+  for (const tensor of tensors) {
+    if (counted.has(tensor.offset)) continue
+    counted.add(tensor.offset)
+    // What a file may hold has a length in bytes, so its elements can be counted.
+    elements += elementCount(tensor.shape)!
+    byteLength += tensor.byteLength
+  }
+  return { elements, byteLength, tied: tensors.length - counted.size }
+}
+
+// Levels of a config that are shown. Indentation must not grow with the square of a file's length.
+const MAX_DEPTH = 100
+
+/** The value of a config, or undefined where it is not JSON, or nested too deep to be laid out. */
+export function configValue(config: string): unknown {
+  try {
+    const value: unknown = JSON.parse(config)
+    return isNestedWithin(MAX_DEPTH, value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isNestedWithin(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((item) => isNestedWithin(levels - 1, item))
+}
+
+/**
+ * What `ckpt inspect --json` prints: the metadata as one JSON value, from which all of it can be had
+ * back. `ckpt help inspect` describes it; a field that is there never changes its meaning.
+ */
+export function inspectJson(file: string, metadata: Metadata): object {
+  const { version, metadataLength, fileLength, progress, model, optimizer, extras } = metadata
+  const { epoch, step, loss, metrics, config } = progress
+  const ties = findTies(metadata)
+  return {
+    file,
+    version,
+    byteLength: fileLength,
+    metadataLength,
+    epoch,
+    step,
+    loss: loss === null ? null : numberJson(loss),
+    metrics: mapObject(metrics, numberJson),
+    config: (config === null ? null : configValue(config)) ?? null,
+    configText: config,
+    model: stateJson(model, ties),
+    optimizer: optimizer === null ? null : stateJson(optimizer, ties),
+    extras: extras.map((extra) => stateJson(extra, ties)),
+  }
+}
+
+function stateJson(state: StateRecord, ties: ReadonlyMap<TensorRecord, TensorName>): object {
+  const { elements, byteLength } = stateSize(state)
+  return {
+    name: state.name,
+    kind: state.kind,
+    attributes: mapObject(state.attributes, attributeJson),
+    elements,
+    byteLength,
+    tensors: Array.from(state.tensors, (tensor) => ({
+      name: tensor.name,
+      dtype: tensor.dtype,
+      shape: tensor.shape,
+      elements: elementCount(tensor.shape),
+      byteLength: tensor.byteLength,
+      offset: tensor.offset,
+      crc32: tensor.crc32,
+      sameAs: ties.get(tensor) ?? null,
+    })),
+  }
+}
+
+/** A number, as a string where JSON has none for it. */
+function numberJson(value: number): number | string {
+  return Number.isFinite(value) && !Object.is(value, -0) ? value : inspect(value)
+}
+
+/** An attribute. A string may be one of these, so what JSON has no form for is an object with a tag. */
+function attributeJson(value: Attribute): unknown {
+  if (typeof value === 'bigint') return { $bigint: String(value) }
+  if (typeof value === 'number') {
+    const json = numberJson(value)
+    return typeof json === 'number' ? json : { $number: json }
+  }
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(attributeJson)
+  const map = mapObject(value as Attributes, attributeJson)
+  const [key, second] = Object.keys(value)
+  return key?.startsWith('$') && second === undefined ? { $map: map } : map
+}
+
+/** The same keys, `__proto__` among them, with other values. */
+function mapObject<T>(
+  object: { readonly [key: string]: T },
+  change: (value: T) => unknown,
+): { [key: string]: unknown } {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]))
+}

@@ -1,0 +1,188 @@
+/** Text as people and scripts read it: names, quantities, columns, JSON. The same in every locale. */
+
+import { printable } from '../printable.js'
+
+/**
+ * A name among other words: printable, and in quotes where it could be taken for more than one word
+ * or for a sign of ours. Never cut: see `cutText`.
+ */
+export function nameText(name: string): string {
+  const text = printable(name)
+  // Spaces of every kind, and characters that are drawn as nothing without being spaces.
+  return /^[="]|[\s\u115f\u1160\u2800\u3164\uffa0]|^$/u.test(text)
+    ? `"${text.replace(/"/g, '\\"')}"`
+    : text
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
+
+/** Whole bytes in the largest binary unit that leaves at least 1: `512 B`, `1.5 KiB`, `2.1 GiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  // What would be printed as 1024.0 is 1.0 of the next unit.
+  while (unit + 1 < UNITS.length && value >= (unit === 0 ? 1024 : 1023.95)) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`
+}
+
+/** An integer in groups of three digits: `124,439,808`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en')
+}
+
+/** `count` things, by their noun: `1 tensor`, `148 tensors`. */
+export function formatThings(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** A duration as `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  const minutes = Math.round(whole / 60)
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+// What `printable` escapes, except the line feeds between JSON's tokens: in a token JSON.stringify
+// escapes them itself. The rest can stand in strings alone, where \u means the same to a parser.
+const UNSAFE_IN_JSON = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** A value as lines of JSON, safe to print, with a line feed at the end. */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value, null, 2)
+  return `${text.replace(UNSAFE_IN_JSON, (c) => c.split('').map(escapeUnit).join(''))}\n`
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+// Printable ASCII, which is nearly every name.
+const NARROW = /^[\x20-\x7e]*$/
+
+// Marks that stand on the character before them, and the vowels and finals of a Hangul syllable.
+const ZERO = /^[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]$/u
+
+// What Unicode calls wide or fullwidth. Regional indicators (pairs of which are flags) are emoji of
+// one cell each; halfwidth forms belong to wide scripts, but are narrow.
+const WIDE =
+  /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{20000}-\u{3fffd}\p{Emoji_Presentation}]$/u
+const REGIONAL = /^[\u{1f1e6}-\u{1f1ff}]$/u
+
+/**
+ * Cells that printable text takes in a terminal, one code point at a time: East Asian wide characters
+ * and emoji take two, combining marks none, everything else one. Sequences that a terminal may draw as
+ * one emoji (families, skin tones, flags) are not looked at as a whole, so a column can be a few cells
+ * out there; terminals do not agree on them either.
+ */
+export function textWidth(text: string): number {
+  if (NARROW.test(text)) return text.length
+  let width = 0
+  for (const character of text) width += characterWidth(character)
+  return width
+}
+
+function characterWidth(character: string): number {
+  if (NARROW.test(character)) return 1
+  if (ZERO.test(character)) return 0
+  return WIDE.test(character) && !REGIONAL.test(character) ? 2 : 1
+}
+
+/**
+ * Text of at most `width` cells: what is too long loses its middle, since names of tensors and paths
+ * of files differ at their ends.
+ */
+export function cutText(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  if (width <= 1) return '…'.slice(0, Math.max(0, width))
+  const characters = [...text]
+  const front = Math.floor((width - 1) / 2)
+  let head = ''
+  for (let i = 0, used = 0; i < characters.length; i++) {
+    used += characterWidth(characters[i]!)
+    if (used > front) break
+    head += characters[i]
+  }
+  const left = width - 1 - textWidth(head)
+  let start = characters.length
+  for (let used = 0; start > 0; start--) {
+    used += characterWidth(characters[start - 1]!)
+    if (used > left) break
+  }
+  // Marks whose character was cut away go with it.
+  while (start < characters.length && characterWidth(characters[start]!) === 0) start++
+  return `${head}…${characters.slice(start).join('')}`
+}
+
+export interface Column {
+  readonly title: string
+  readonly align?: 'left' | 'right'
+}
+
+/** All text is printable. */
+export interface Row {
+  /** For the first columns; as many as there are columns, or fewer. */
+  readonly cells: readonly string[]
+  /** What stands behind them, and may run on as far as it likes. */
+  readonly note?: string
+}
+
+// Cells between two columns.
+const GAP = '  '
+
+// The first column is not cut to less than this; a terminal that is narrower still has to wrap.
+const LEAST = 16
+
+// Columns are aligned up to this width, and one line that is longer stands out: the padding must not
+// grow with the longest name times the number of lines. A name that is shorter is not cut where it
+// would then look like another one.
+const MOST = 160
+
+/**
+ * The lines of a table, its titles first.
+ *
+ * With a `width` the first column, of names, is cut so that lines fit, though never so far that two
+ * names of ordinary length look the same: then the terminal wraps. Without a width nothing is cut.
+ */
+export function tableLines(
+  columns: readonly Column[],
+  rows: readonly Row[],
+  width?: number,
+): string[] {
+  const widths = columns.map(({ title }) => textWidth(title))
+  for (const { cells } of rows) {
+    for (const [i, cell] of cells.entries()) {
+      if (widths[i]! < MOST) widths[i] = Math.min(MOST, Math.max(widths[i]!, textWidth(cell)))
+    }
+  }
+  if (width !== undefined) {
+    const others = widths.slice(1).reduce((sum, each) => sum + GAP.length + each, 0)
+    const names = rows.map(({ cells }) => cells[0]!)
+    widths[0] = nameWidth(names, widths[0]!, Math.max(LEAST, width - others))
+  }
+  const titles: Row = { cells: columns.map(({ title }) => title) }
+  return [titles, ...rows].map(({ cells, note }) => {
+    const padded = cells.map((cell, i) => {
+      const text = i === 0 && width !== undefined ? cutText(cell, widths[0]!) : cell
+      const space = ' '.repeat(Math.max(0, widths[i]! - textWidth(text)))
+      return columns[i]!.align === 'right' ? space + text : text + space
+    })
+    if (note !== undefined) padded.push(note)
+    return padded.join(GAP).trimEnd()
+  })
+}
+
+/** The least width from `room` on at which no two names look the same. */
+function nameWidth(names: readonly string[], longest: number, room: number): number {
+  if (longest <= room) return longest
+  const distinct = new Set(names).size
+  for (let width = room; width < Math.min(longest, MOST); width += 4) {
+    if (new Set(names.map((name) => cutText(name, width))).size === distinct) return width
+  }
+  return longest
+}
