@@ -7,27 +7,8 @@ export const USAGE = {
   help: 'ckpt help [COMMAND]',
 } as const
 
-export type Command = keyof typeof USAGE
-
-export function isCommand(name: string): name is Command {
-  return Object.hasOwn(USAGE, name)
-}
-
-/** The lines that follow the message of a wrong call. */
-export function usageText(command: string | undefined): string {
-  if (command !== undefined && isCommand(command)) {
-    return `usage: ${USAGE[command]}\ntry:   ckpt help ${command}\n`
-  }
-  const [first, ...others] = Object.values(USAGE)
-  const rest = others.map((usage) => `       ${usage}\n`).join('')
-  return `usage: ${first}\n${rest}`
-}
-
-export function helpText(command: Command | undefined): string {
-  return command === undefined ? OVERVIEW : HELP[command]
-}
-
-const OVERVIEW = `Looks into checkpoints of lightwatch-checkpoint (.ckpt files).
+/** What there is. */
+export const OVERVIEW = `Looks into checkpoints of lightwatch-checkpoint (.ckpt files).
 
 usage: ckpt COMMAND [OPTIONS] FILE...
 
@@ -42,14 +23,15 @@ options:
 
 exit codes:
   0  all is well
-  1  a file is damaged, is no checkpoint, or cannot be read
+  1  a file is damaged, is not a checkpoint, or cannot be read
   2  wrong usage
 
 environment:
   CKPT_DEBUG        if set, an error is printed with its stack
 `
 
-const HELP: { readonly [command in Command]: string } = {
+/** What each command does, its options, and the fields of its JSON. */
+export const HELP: { readonly [command in keyof typeof USAGE]: string } = {
   inspect: `Prints what is in a checkpoint: how far the run had come, its config, the
 sizes, and for each state (the model, the optimizer, and whatever else was
 saved) its attributes and its tensors. Reads the metadata only, however large
@@ -65,7 +47,8 @@ A tensor marked "= other" is tied: it has no bytes of its own, but those of the
 other one. Elements and bytes of a state count them once. "overhead" is what is
 not bytes of tensors: the metadata and the alignment. A long list of attributes
 is cut short. A name that is too long for a terminal loses its middle; without
-a terminal names are printed whole. What could steer a terminal is escaped.
+a terminal names are printed whole. What could steer a terminal is escaped. A
+config that is not JSON, or has more digits than a double, is printed as it is.
 
 With --json (lengths and offsets are in bytes):
   file            the path as it was given
@@ -73,15 +56,16 @@ With --json (lengths and offsets are in bytes):
   byteLength      length of the file
   metadataLength  length of the metadata
   epoch, step     integers
-  loss            a number, or null where there is none yet
+  loss            a number, or null if there is none yet
   metrics         numbers by name
-  config          the config; null where there is none, or it is no JSON
+  config          the config; null if there is none, if it is not JSON, or if it
+                  is nested deeper than 100 levels
   configText      the text of it that is in the file, which keeps every digit
   model           a state
   optimizer       a state, or null
   extras          states, in the order in which they were saved
 A state:
-  name, kind      kind is null where the trainer did not say
+  name, kind      kind is null if the trainer did not say
   attributes      values by name
   elements        of its tensors, tied ones counted once
   byteLength      likewise
@@ -98,8 +82,8 @@ What JSON cannot hold:
 Fields may be added in later versions; none changes its meaning.
 `,
   verify: `Reads every byte of each file and compares it with the checksums. Prints one
-line for a file that is sound, and every tensor that is damaged for one that is
-not. A long check shows how far it is if stderr is a terminal.
+line for a valid file, and every damaged tensor of another one. A long check
+shows how far it is if stderr is a terminal.
 
 usage: ${USAGE.verify}
 
@@ -108,22 +92,22 @@ options:
   -h, --help  this text
 
 exit codes:
-  0  all files are sound
-  1  a file is damaged, is no checkpoint, or cannot be read
+  0  all files are valid
+  1  a file is damaged, is not a checkpoint, or cannot be read
      (or the reader of the output went away before the end)
   2  wrong usage
 
 With --json:
-  sound         whether all files are
+  sound         whether all files are valid
   files         in the order in which they were given; each has
     file        the path as it was given
     verdict     "ok"; "damaged"; "not a checkpoint"; "unsupported", by this
                 version or machine; "unreadable", by an error of the system
-    byteLength  length of the file in bytes; null where it could not be opened
+    byteLength  length of the file in bytes; null if it could not be opened
                 as a checkpoint
     tensors     number of tensors; null likewise
     seconds     that the check took
-    faults      empty for a sound file; each has code (null for an error that
+    faults      empty for a valid file; each has code (null for an error that
                 is not the file's), message, and where they apply state, tensor,
                 byteLength (of the tensor), sameAs (each other {state, tensor}
                 over the same bytes), offset (in the file), expected and actual

@@ -8,8 +8,6 @@ import {
   type TensorRecord,
 } from '../format/metadata.js'
 import { printable } from '../printable.js'
-import { commandArguments, UsageError } from './arguments.js'
-import { helpText } from './help.js'
 import {
   configValue,
   fileMetadata,
@@ -51,22 +49,12 @@ const COLUMNS: readonly Column[] = [
   { title: 'bytes', align: 'right' },
 ]
 
-/** Runs the command and returns its exit code. Throws a UsageError, or what the file is guilty of. */
-export async function inspect(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const { flags, files } = commandArguments('inspect', argv, ['json', 'help'])
-  const { stdout } = terminal
-  if (flags.has('help')) {
-    stdout.write(helpText('inspect'))
-    return EXIT_OK
-  }
-  const [file, second] = files
-  if (file === undefined) throw new UsageError('inspect needs a file', 'inspect')
-  if (second !== undefined) {
-    throw new UsageError(`inspect takes one file, not ${files.length}`, 'inspect')
-  }
+/** Prints what is in a file and returns the exit code. Throws a CheckpointError. */
+export async function inspect(file: string, json: boolean, terminal: Terminal): Promise<number> {
   const metadata = await fileMetadata(file)
+  const { stdout } = terminal
   stdout.write(
-    flags.has('json')
+    json
       ? jsonText(inspectJson(file, metadata))
       : `${inspectLines(file, metadata, widthOf(stdout)).join('\n')}\n`,
   )

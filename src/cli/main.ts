@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /** The process of `ckpt`: its streams, its exit code, and what to do when nobody reads its output. */
 
-import { printError } from './error-text.js'
 import { run } from './run.js'
-import { EXIT_FAILURE, type Terminal } from './terminal.js'
+import { EXIT_FAILURE, printError, type Terminal } from './terminal.js'
 
 const gone = new AbortController()
 

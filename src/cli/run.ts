@@ -1,22 +1,56 @@
-/** The command line from its arguments to its exit code. Everything but the process itself. */
+/** The command line from its arguments to its exit code: everything but the process itself. */
 
 import { createRequire } from 'node:module'
+import { parseArgs } from 'node:util'
 import { FORMAT_VERSION } from '../format/head.js'
 import { quote } from '../printable.js'
-import { UsageError } from './arguments.js'
-import { errorText, printError } from './error-text.js'
-import { helpText, isCommand, usageText } from './help.js'
+import { HELP, OVERVIEW, USAGE } from './help.js'
 import { inspect } from './inspect.js'
-import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Terminal } from './terminal.js'
+import {
+  EXIT_FAILURE,
+  EXIT_OK,
+  EXIT_USAGE,
+  errorText,
+  printError,
+  type Terminal,
+} from './terminal.js'
 import { verify } from './verify.js'
 
-/** Runs what `argv` (without the program's own name) asks for. Never throws. */
+/** The command was called wrongly. */
+class UsageError extends Error {}
+
+type Command = keyof typeof USAGE
+
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false, short: 'h' },
+} as const
+
+/** Runs what `argv` (without the program's own name) asks for, and returns the exit code. Never throws. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const [command, ...rest] = argv
   try {
-    return await dispatch(argv, terminal)
+    switch (command) {
+      case undefined:
+        throw new UsageError('a command is missing')
+      case 'inspect':
+      case 'verify':
+        return await perform(command, rest, terminal)
+      case 'help':
+      case '--help':
+      case '-h':
+        return help(command === 'help' ? rest : [], terminal)
+      case '--version':
+        terminal.stdout.write(
+          `lightwatch-checkpoint ${packageVersion()}, format ${FORMAT_VERSION}\n`,
+        )
+        return EXIT_OK
+    }
+    const kind = command.startsWith('-') ? 'option' : 'command'
+    throw new UsageError(`there is no ${kind} ${quote(command)}`)
   } catch (error) {
     if (error instanceof UsageError) {
-      terminal.stderr.write(`ckpt: ${errorText(error)}\n${usageText(error.command)}`)
+      terminal.stderr.write(`ckpt: ${errorText(error)}\n${usageText(command)}`)
       return EXIT_USAGE
     }
     printError(terminal, error)
@@ -24,36 +58,57 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-async function dispatch(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const [command, ...rest] = argv
-  switch (command) {
-    case undefined:
-      throw new UsageError('a command is missing')
-    case 'inspect':
-      return inspect(rest, terminal)
-    case 'verify':
-      return verify(rest, terminal)
-    case 'help':
-      return help(rest, terminal)
-    case '--help':
-    case '-h':
-      return help([], terminal)
-    case '--version':
-      terminal.stdout.write(`lightwatch-checkpoint ${packageVersion()}, format ${FORMAT_VERSION}\n`)
-      return EXIT_OK
+async function perform(
+  command: 'inspect' | 'verify',
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
+  const { json, help, files } = parsed(argv)
+  if (help) {
+    terminal.stdout.write(HELP[command])
+    return EXIT_OK
   }
-  throw new UsageError(
-    `there is no ${command.startsWith('-') ? 'option' : 'command'} ${quote(command)}`,
-  )
+  const [file] = files
+  if (file === undefined) throw new UsageError(`${command} needs a file`)
+  if (files.includes('')) throw new UsageError('the name of a file is empty')
+  if (command === 'verify') return verify(files, json, terminal)
+  if (files.length > 1) throw new UsageError(`inspect takes one file, not ${files.length}`)
+  return inspect(file, json, terminal)
+}
+
+function parsed(argv: readonly string[]): { json: boolean; help: boolean; files: string[] } {
+  try {
+    const { values, positionals: files } = parseArgs({
+      args: [...argv],
+      options: OPTIONS,
+      allowPositionals: true,
+    })
+    return { ...values, files }
+  } catch (error) {
+    // What the parser says names the option: it is unknown, or takes no value.
+    throw new UsageError(errorText(error), { cause: error })
+  }
 }
 
 function help([topic, second]: readonly string[], terminal: Terminal): number {
-  if (second !== undefined) throw new UsageError('help takes one command', 'help')
+  if (second !== undefined) throw new UsageError('help takes one command')
   if (topic !== undefined && topic !== '--help' && topic !== '-h' && !isCommand(topic)) {
     throw new UsageError(`there is no command ${quote(topic)}`)
   }
-  terminal.stdout.write(helpText(topic !== undefined && isCommand(topic) ? topic : undefined))
+  terminal.stdout.write(isCommand(topic) ? HELP[topic] : OVERVIEW)
   return EXIT_OK
+}
+
+function isCommand(name: string | undefined): name is Command {
+  return name !== undefined && Object.hasOwn(USAGE, name)
+}
+
+/** The lines that follow the message of a wrong call. */
+function usageText(command: string | undefined): string {
+  if (isCommand(command) && command !== 'help') {
+    return `usage: ${USAGE[command]}\ntry:   ckpt help ${command}\n`
+  }
+  return `usage: ${Object.values(USAGE).join('\n       ')}\n`
 }
 
 /** Of this package, wherever it is installed and whether it is compiled or not. */

@@ -3,14 +3,19 @@
  * The real process is one of these; a test brings its own.
  */
 
+import { inspect } from 'node:util'
+import { isCheckpointError } from '../errors.js'
+import { printable, quote } from '../printable.js'
+
 /** A stream to write text to, like `process.stdout`. */
 export interface Output {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
-  /** Width of the terminal; undefined where it is none. */
+  /** Width of the terminal; undefined if it is not one. */
   readonly columns?: number | undefined
 }
 
+/** The streams, the environment and the clock of a process. */
 export interface Terminal {
   /** Results. */
   readonly stdout: Output
@@ -23,16 +28,38 @@ export interface Terminal {
   readonly gone: AbortSignal
 }
 
-/** Everything is as it should be. */
+/** The exit code when everything is as it should be. */
 export const EXIT_OK = 0
-/** A file is damaged, is no checkpoint or cannot be read. */
+/** The exit code when a file is damaged, is not a checkpoint or cannot be read. */
 export const EXIT_FAILURE = 1
-/** The command was called wrongly, and has done nothing. */
+/** The exit code when the command was called wrongly, and has done nothing. */
 export const EXIT_USAGE = 2
 
-/** The width to fit lines into, or undefined where they are not to be cut: no terminal. */
+/** The width to fit lines into, or undefined if they are not to be cut, because nobody reads along. */
 export function widthOf(output: Output): number | undefined {
   return output.isTTY === true && output.columns !== undefined && output.columns > 0
     ? output.columns
     : undefined
+}
+
+/** What an error says, on one line, without the path that may stand before it. */
+export function errorText(error: unknown): string {
+  const message = error instanceof Error ? error.message || error.name : String(error)
+  const prefix =
+    isCheckpointError(error) && error.path !== undefined ? `${quote(error.path)}: ` : ''
+  return printable(message.startsWith(prefix) ? message.slice(prefix.length) : message)
+}
+
+/** Prints that something failed, `ckpt: message`, and with CKPT_DEBUG the error as it is. */
+export function printError(terminal: Terminal, error: unknown): void {
+  const path = isCheckpointError(error) ? error.path : undefined
+  const file = path === undefined ? '' : `${printable(path)}: `
+  terminal.stderr.write(`ckpt: ${file}${errorText(error)}\n`)
+  printStack(terminal, error)
+}
+
+/** With CKPT_DEBUG, prints the stacks and fields of an error and its causes. */
+export function printStack(terminal: Terminal, error: unknown): void {
+  if (!terminal.env.CKPT_DEBUG) return
+  terminal.stderr.write(`${inspect(error).split('\n').map(printable).join('\n')}\n`)
 }

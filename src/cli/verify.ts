@@ -2,12 +2,9 @@
 
 import { isCheckpointError } from '../errors.js'
 import { printable } from '../printable.js'
-import { commandArguments, UsageError } from './arguments.js'
 import { checkFile, type Fault, type FileReport } from './check-file.js'
-import { errorText, printStack } from './error-text.js'
-import { helpText } from './help.js'
 import { ProgressBar } from './progress-bar.js'
-import { EXIT_FAILURE, EXIT_OK, type Terminal } from './terminal.js'
+import { EXIT_FAILURE, EXIT_OK, errorText, printStack, type Terminal } from './terminal.js'
 import {
   formatBytes,
   formatCount,
@@ -17,26 +14,24 @@ import {
   nameText,
 } from './text.js'
 
-/** Runs the command and returns its exit code. Throws a UsageError. */
-export async function verify(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const { flags, files } = commandArguments('verify', argv, ['json', 'help'])
-  if (flags.has('help')) {
-    terminal.stdout.write(helpText('verify'))
-    return EXIT_OK
-  }
-  if (files.length === 0) throw new UsageError('verify needs a file', 'verify')
+/** Verifies the files and prints what was found; returns the exit code. */
+export async function verify(
+  files: readonly string[],
+  json: boolean,
+  terminal: Terminal,
+): Promise<number> {
   const reports: FileReport[] = []
   for (const file of files) {
     const report = await checkWithBar(file, terminal)
     // Nobody reads on. Not every file is known to be sound, and the exit code must not say so.
     if (report === undefined) return EXIT_FAILURE
     reports.push(report)
-    if (!flags.has('json')) terminal.stdout.write(`${reportLines(report).join('\n')}\n`)
+    if (!json) terminal.stdout.write(`${reportLines(report).join('\n')}\n`)
     for (const { error } of report.faults) printStack(terminal, error)
   }
   const bad = reports.filter(({ verdict }) => verdict !== 'ok').length
   const sound = bad === 0
-  if (flags.has('json')) {
+  if (json) {
     terminal.stdout.write(jsonText({ sound, files: reports.map(reportJson) }))
   } else if (!sound && reports.length > 1) {
     terminal.stderr.write(`ckpt: ${formatCount(bad)} of ${reports.length} files failed the check\n`)
