@@ -1,8 +1,12 @@
 /** `ckpt verify`: whether every byte of some files is as it was saved. */
 
-import { isCheckpointError } from '../errors.js'
+import { type CheckpointErrorCode, isCheckpointError } from '../errors.js'
+import type { Checkpoint } from '../load/checkpoint.js'
+import { loadCheckpoint } from '../load/load.js'
+import type { SegmentReader } from '../load/segment.js'
 import { printable } from '../printable.js'
-import { checkFile, type Fault, type FileReport } from './check-file.js'
+import type { ByteProgress } from '../progress.js'
+import type { TensorName } from './metadata.js'
 import { ProgressBar } from './progress-bar.js'
 import { EXIT_FAILURE, EXIT_OK, errorText, printStack, type Terminal } from './terminal.js'
 import {
@@ -14,6 +18,34 @@ import {
   nameText,
 } from './text.js'
 
+type Verdict = 'ok' | 'damaged' | 'not a checkpoint' | 'unsupported' | 'unreadable'
+
+interface Fault {
+  /** Other than a CheckpointError where the check itself failed, e.g. for want of memory. */
+  readonly error: unknown
+  /** Where a tensor is damaged: its length in bytes, and the others over the same bytes. */
+  readonly tensor: { readonly byteLength: number; readonly sameAs: readonly TensorName[] } | null
+}
+
+interface FileReport {
+  readonly file: string
+  readonly verdict: Verdict
+  /** In bytes; null, like `tensors`, where the metadata could not be read. */
+  readonly byteLength: number | null
+  /** Number of tensors. */
+  readonly tensors: number | null
+  readonly seconds: number
+  readonly faults: readonly Fault[]
+}
+
+const VERDICTS: { readonly [code in CheckpointErrorCode]?: Verdict } = {
+  CKPT_NOT_A_CHECKPOINT: 'not a checkpoint',
+  CKPT_VERSION: 'unsupported',
+  CKPT_BIG_ENDIAN: 'unsupported',
+  CKPT_READ: 'unreadable',
+  CKPT_FILE_CHANGED: 'unreadable',
+}
+
 /** Verifies the files and prints what was found; returns the exit code. */
 export async function verify(
   files: readonly string[],
@@ -22,8 +54,8 @@ export async function verify(
 ): Promise<number> {
   const reports: FileReport[] = []
   for (const file of files) {
-    const report = await checkWithBar(file, terminal)
-    // Nobody reads on. Not every file is known to be sound, and the exit code must not say so.
+    const report = await checkFile(file, terminal)
+    // The reader is gone. Not every file is known to be valid, and the exit code must not say so.
     if (report === undefined) return EXIT_FAILURE
     reports.push(report)
     if (!json) terminal.stdout.write(`${reportLines(report).join('\n')}\n`)
@@ -39,22 +71,64 @@ export async function verify(
   return sound ? EXIT_OK : EXIT_FAILURE
 }
 
-/** Checks a file, or returns undefined where nobody waits for the result any more. */
-async function checkWithBar(file: string, terminal: Terminal): Promise<FileReport | undefined> {
-  const { gone } = terminal
+/**
+ * Verifies a file, with a bar on a terminal, and reports all that is wrong with it; undefined if the
+ * reader of the output went away. Never throws because of the file.
+ */
+async function checkFile(file: string, terminal: Terminal): Promise<FileReport | undefined> {
+  const { gone: signal, now } = terminal
   const bar = new ProgressBar(terminal, file)
+  const onProgress = (progress: ByteProgress) => bar.update(progress)
+  const start = now()
+  const faults: Fault[] = []
+  let size: Pick<FileReport, 'byteLength' | 'tensors'> = { byteLength: null, tensors: null }
   try {
-    return await checkFile(file, terminal.now, gone, (progress) => bar.update(progress))
+    // Not mapped: where a disk has failed, a read of a file is an error that can be reported, and a
+    // read of a map the end of the process.
+    await using checkpoint = await loadCheckpoint(file, { map: false })
+    const tensors = checkpoint.states.reduce((sum, state) => sum + state.size, 0)
+    size = { byteLength: checkpoint.byteLength, tensors }
+    let names: ReadonlyMap<SegmentReader, TensorName[]> | undefined
+    for await (const error of checkpoint.faults({ onProgress, signal })) {
+      names ??= namesBySegment(checkpoint)
+      // A fault that is yielded names the first tensor over the bytes.
+      const state = checkpoint.states.find(({ name }) => name === error.state)!
+      const segment = state.get(error.tensor!).segment()
+      const [, ...sameAs] = names.get(segment)!
+      faults.push({ error, tensor: { byteLength: segment.byteLength, sameAs } })
+    }
   } catch (error) {
-    if (gone.aborted) return undefined
-    throw error
+    if (signal.aborted) return undefined
+    faults.push({ error, tensor: null })
   } finally {
     bar.clear()
   }
+  return { file, verdict: verdictOf(faults), ...size, seconds: (now() - start) / 1000, faults }
 }
 
-/** What was found, for a person: one line for a sound file, and one for each fault of another. */
-export function reportLines(report: FileReport): string[] {
+/** The first fault decides: what comes after damage was found does not undo it. */
+function verdictOf([first]: readonly Fault[]): Verdict {
+  if (first === undefined) return 'ok'
+  if (!isCheckpointError(first.error)) return 'unreadable'
+  return VERDICTS[first.error.code] ?? 'damaged'
+}
+
+/** Names by the bytes that they stand for. */
+function namesBySegment(checkpoint: Checkpoint): ReadonlyMap<SegmentReader, TensorName[]> {
+  const names = new Map<SegmentReader, TensorName[]>()
+  for (const state of checkpoint.states) {
+    for (const [name, tensor] of state) {
+      const segment = tensor.segment()
+      const others = names.get(segment)
+      if (others === undefined) names.set(segment, [{ state: state.name, tensor: name }])
+      else others.push({ state: state.name, tensor: name })
+    }
+  }
+  return names
+}
+
+/** What was found, for a person: one line for a valid file, and one for each fault of another. */
+function reportLines(report: FileReport): string[] {
   const { verdict, faults, byteLength, tensors, seconds } = report
   const file = printable(report.file)
   if (byteLength === null || tensors === null) {
@@ -70,7 +144,7 @@ export function reportLines(report: FileReport): string[] {
   return [`${file}: ${damageText(report)}`, ...faults.map((fault) => `  ${faultText(fault)}`)]
 }
 
-/** What is wrong with a file whose metadata is sound. */
+/** What is wrong with a file whose metadata is valid. */
 function damageText({ verdict, faults, byteLength, tensors }: FileReport): string {
   const damaged = faults.filter(({ tensor }) => tensor !== null)
   const finished = damaged.length === faults.length

@@ -279,7 +279,7 @@ test('the output does not grow with the longest name times the number of tensors
   }
 })
 
-test('what is no checkpoint is one line on stderr', async (t) => {
+test('what is not a checkpoint is one line on stderr', async (t) => {
   const folder = await scratchFolder(t)
   const good = join(folder, 'good.ckpt')
   await saveSample(good)
@@ -295,20 +295,23 @@ test('what is no checkpoint is one line on stderr', async (t) => {
   await writeFile(rotten, bytes)
   const missing = join(folder, 'mis\u001b[31msing.ckpt')
 
-  for (const [file, message] of [
-    [cut, 'the file was cut short: it is 5000 bytes long, and says that it has 6400'],
-    [json, 'this is no checkpoint: it looks like JSON'],
-    [rotten, 'the metadata is damaged: its checksum does not fit'],
-    [folder, 'this is a folder, not a file'],
-    [missing, 'the file could not be opened: ENOENT: no such file or directory'],
+  for (const [file, words] of [
+    [cut, /5000.*6400/],
+    [json, /JSON/],
+    [rotten, /metadata/],
+    [folder, /folder/],
+    [missing, /ENOENT/],
   ] as const) {
-    const shown = file.replace('\u001b', '\\u{1b}')
+    const start = `ckpt: ${file.replace('\u001b', '\\u{1b}')}: `
     for (const flags of [[], ['--json']]) {
-      t.deepEqual(await runFake(['inspect', ...flags, file]), {
-        code: 1,
-        out: '',
-        err: `ckpt: ${shown}: ${message}\n`,
-      })
+      const { code, out, err } = await runFake(['inspect', ...flags, file])
+      t.is(code, 1)
+      t.is(out, '')
+      t.true(err.startsWith(start))
+      // The path stands there once, and the message is one line.
+      t.false(err.slice(start.length).includes(folder))
+      t.regex(err, /^.*\n$/)
+      t.regex(err, words)
     }
   }
 })

@@ -71,18 +71,22 @@ test('of several files each gets its verdict, and one bad one is enough for exit
   await truncate(b, 6000)
   await appendFile(c, 'x')
   await writeFile(text, 'PK\u0003\u0004 and so on')
-  t.deepEqual(await runFake(['verify', a, b, c, text, missing, folder, a]), {
-    code: 1,
-    out: `${a}: ok, 6.3 KiB, 8 tensors, 0.0 s
-${b}: damaged: the file was cut short: it is 6000 bytes long, and says that it has 6400
-${c}: damaged: the file has something appended to it: it is 6401 bytes long, and says that it has 6400
-${text}: this is no checkpoint: it is a zip archive (PyTorch and NumPy save these)
-${missing}: the file could not be opened: ENOENT: no such file or directory
-${folder}: this is a folder, not a file
-${a}: ok, 6.3 KiB, 8 tensors, 0.0 s
-`,
-    err: 'ckpt: 5 of 7 files failed the check\n',
-  })
+  const { code, out, err } = await runFake(['verify', a, b, c, text, missing, folder, a])
+  t.is(code, 1)
+  t.is(err, 'ckpt: 5 of 7 files failed the check\n')
+  const ok = `${a}: ok, 6.3 KiB, 8 tensors, 0.0 s`
+  const lines = out.split('\n')
+  t.deepEqual([lines[0], ...lines.slice(6)], [ok, ok, ''])
+  for (const [i, start, words] of [
+    [1, `${b}: damaged: `, /6000.*6400/],
+    [2, `${c}: damaged: `, /6401.*6400/],
+    [3, `${text}: `, /zip/],
+    [4, `${missing}: `, /ENOENT/],
+    [5, `${folder}: `, /folder/],
+  ] as const) {
+    t.true(lines[i]!.startsWith(start), lines[i])
+    t.regex(lines[i]!.slice(start.length), words)
+  }
 })
 
 test('--json prints one object, with every fault', async (t) => {
@@ -109,7 +113,7 @@ test('--json prints one object, with every fault', async (t) => {
   const [{ message, actual, ...fault }, ...others] = files[1].faults
   t.is(files[1].verdict, 'damaged')
   t.is(others.length, 0)
-  t.regex(message, /^the bytes of "wte.weight" \(model\) are damaged/)
+  t.regex(message, /wte\.weight/)
   t.is(typeof actual, 'number')
   t.deepEqual(fault, {
     code: 'CKPT_TENSOR_CHECKSUM',
@@ -123,21 +127,19 @@ test('--json prints one object, with every fault', async (t) => {
     offset: 1920,
     expected: 3602942599,
   })
-  t.deepEqual(files[2], {
-    file: cut,
-    verdict: 'damaged',
-    byteLength: null,
-    tensors: null,
-    seconds: 0,
-    faults: [
-      {
-        code: 'CKPT_FILE_LENGTH',
-        message: 'the file was cut short: it is 6000 bytes long, and says that it has 6400',
-        expected: 6400,
-        actual: 6000,
-      },
-    ],
-  })
+  const [{ message: reason, ...cutShort }] = files[2].faults
+  t.deepEqual(
+    { ...files[2], faults: [cutShort] },
+    {
+      file: cut,
+      verdict: 'damaged',
+      byteLength: null,
+      tensors: null,
+      seconds: 0,
+      faults: [{ code: 'CKPT_FILE_LENGTH', expected: 6400, actual: 6000 }],
+    },
+  )
+  t.regex(reason, /6000/)
   t.is(files[3].verdict, 'unreadable')
   t.is(files[3].faults[0].code, 'CKPT_READ')
 
@@ -205,17 +207,25 @@ test('a file that cannot be read to its end is no sound one, and what was found 
     }
   }
   // So short a file has been read in one go by then; that it is another one is seen at the end.
-  const lost = 'the check was not finished: the file was changed while it was being read'
-  t.deepEqual(await runFake(['verify', whole], { now: truncating(whole), columns: 80 }), {
-    code: 1,
-    out: `${whole}: unreadable, 8 tensors, 6.3 KiB\n  ${lost}\n`,
-    err: '',
+  const lost = /^ {2}the check was not finished: .*changed/
+  const {
+    code,
+    out: unread,
+    err,
+  } = await runFake(['verify', whole], {
+    now: truncating(whole),
+    columns: 80,
   })
+  t.is(code, 1)
+  t.is(err, '')
+  const [unreadable, why] = unread.split('\n')
+  t.is(unreadable, `${whole}: unreadable, 8 tensors, 6.3 KiB`)
+  t.regex(why!, lost)
   const { out } = await runFake(['verify', bad], { now: truncating(bad), columns: 80 })
   const [verdict, fault, end] = out.split('\n')
   t.is(verdict, `${bad}: damaged: 3 of 8 tensors, 6.3 KiB`)
   t.regex(fault!, /^ {2}model: wte\.weight = lm_head\.weight = wte\.weight of ema, /)
-  t.is(end, `  ${lost}`)
+  t.regex(end!, lost)
 })
 
 test('when nobody reads any more the check ends, and does not say that all is well', async (t) => {
