@@ -1,5 +1,6 @@
-/** In what two saved states of a run differ, to the bit. */
+/** In what two saved states of a run differ, to the bit, and in words. */
 
+import { inspect } from 'node:util'
 import { type Attribute, isPlainObject, sameAttributes } from '../format/attributes.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import type { CheckpointState } from '../load/state.js'
@@ -152,4 +153,81 @@ function compareAttributes(
 
 function ownOf(map: { readonly [key: string]: unknown }, key: string): Attribute | undefined {
   return Object.hasOwn(map, key) ? (map[key] as Attribute) : undefined
+}
+
+// As many of each sort; a forgotten optimizer differs in all of its tensors.
+const MOST_LINES = 8
+
+/** What the check says if nothing differs. */
+export function identicalText(
+  { states, tensors }: { readonly states: readonly string[]; readonly tensors: number },
+  { before, after }: { readonly before: number; readonly after: number },
+): string {
+  return (
+    `identical, bit for bit: ${tensors} tensor${tensors === 1 ? '' : 's'} and the attributes of ${states.join(', ')}, ` +
+    `directly after the restore at step ${before} and after each of the ${after} steps that follow`
+  )
+}
+
+/** What the check says of the first step at which something differs. */
+export function differentText(
+  verdict: 'not-reproducible' | 'not-restored' | 'diverged',
+  before: number,
+  step: number,
+  { tensors, attributes, other }: Differences,
+): string {
+  const [one, two] =
+    verdict === 'not-reproducible'
+      ? ['in one run', 'in another']
+      : ['without a break', 'after the restore']
+  return [
+    headline(verdict, before, step),
+    ...some(other),
+    ...some(
+      attributes.map(
+        ({ state, path, expected, actual }) =>
+          `${state}: attribute ${path} is ${shown(expected)} ${one}, ${shown(actual)} ${two}`,
+      ),
+    ),
+    ...some(tensors.map((difference) => tensorLine(difference, one, two))),
+  ].join('\n  ')
+}
+
+function headline(verdict: string, before: number, step: number): string {
+  switch (verdict) {
+    case 'not-reproducible':
+      return (
+        `two runs from the start differ after ${step} steps, before anything was restored, ` +
+        'so that no checkpoint could make them the same:'
+      )
+    case 'not-restored':
+      return `directly after the restore at step ${step}, not everything is as it was:`
+    default:
+      return (
+        `the restore at step ${before} brought back all that is compared, but after step ${step} ` +
+        'it differs, so that something else has a state:'
+      )
+  }
+}
+
+function tensorLine(
+  { state, tensor, index, expected, actual, differing, elements }: TensorDifference,
+  one: string,
+  two: string,
+): string {
+  return (
+    `${state}: ${tensor}[${index}] is ${inspect(expected.value)} (${expected.bits}) ${one}, ` +
+    `${inspect(actual.value)} (${actual.bits}) ${two}; ${differing} of ${elements} elements differ`
+  )
+}
+
+function some(lines: readonly string[]): readonly string[] {
+  const rest = lines.length - MOST_LINES
+  return rest <= 0 ? lines : [...lines.slice(0, MOST_LINES), `and ${rest} more`]
+}
+
+function shown(value: Attribute | undefined): string {
+  return value === undefined
+    ? 'missing'
+    : inspect(value, { depth: Number.POSITIVE_INFINITY, breakLength: Number.POSITIVE_INFINITY })
 }

@@ -1,14 +1,11 @@
-/**
- * A process of the resume check: makes a run, and takes one part of it. What it did is in files; a
- * process can hand nothing else over to the next one.
- */
+/** A process of the resume check: takes the part that it is told to, and reports. */
 
-import { join } from 'node:path'
-import { loadRun, observe, restore, save } from './run.js'
-import { type Message, observationOf, SAVED, type Task } from './task.js'
+import { type Message, perform, type Task } from './run.js'
+
+const report = (message: Message) => process.send?.(message)
 
 process.once('message', (task: Task) => {
-  perform(task).then(
+  perform(task, (step) => report({ event: 'step', step })).then(
     () => report({ event: 'done' }),
     (error: unknown) => {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -16,32 +13,3 @@ process.once('message', (task: Task) => {
     },
   )
 })
-
-async function perform({ part, module, argument, before, after, folder }: Task): Promise<void> {
-  const run = await loadRun(module, argument)
-  const saved = join(folder, SAVED)
-  let step = 0
-  if (part === 'second') {
-    await restore(run, saved)
-    step = before
-  }
-  for (; step < before; step++) {
-    await run.step()
-    report({ event: 'step', step: step + 1 })
-  }
-  await observe(run, join(folder, observationOf(part, step)), step)
-  if (part === 'first') {
-    await save(run, saved, step)
-    return
-  }
-  while (step < before + after) {
-    await run.step()
-    step++
-    await observe(run, join(folder, observationOf(part, step)), step)
-    report({ event: 'step', step })
-  }
-}
-
-function report(message: Message): void {
-  process.send?.(message)
-}

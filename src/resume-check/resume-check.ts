@@ -16,11 +16,12 @@ import {
   type AttributeDifference,
   type Differences,
   differences,
+  differentText,
+  identicalText,
   statesOf,
   type TensorDifference,
 } from './difference.js'
-import { type Message, observationOf, type Part, type Task } from './task.js'
-import { differentText, identicalText } from './text.js'
+import { type Message, observationOf, type Part, type Task } from './run.js'
 
 export type { AttributeDifference, Element, TensorDifference } from './difference.js'
 export type { CreateRun, ResumableRun } from './run.js'

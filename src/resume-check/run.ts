@@ -1,5 +1,6 @@
-/** A training run as the resume check needs it, and the module that makes one. */
+/** A run as the resume check needs it, the module that makes one, and the parts that a process takes. */
 
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe } from '../format/attributes.js'
 import { loadCheckpoint } from '../load/load.js'
@@ -27,8 +28,67 @@ export interface ResumableRun {
 /** What a module for the resume check exports, by this name or as its default. */
 export type CreateRun = (argument: never) => ResumableRun | Promise<ResumableRun>
 
+/** `whole` trains without a break; `first` trains and saves; `second` restores and goes on. */
+export type Part = 'whole' | 'first' | 'second'
+
+/** What a process is told to do. */
+export interface Task {
+  readonly part: Part
+  /** Path of the module that makes the run. */
+  readonly module: string
+  readonly argument: unknown
+  /** Steps until the save, and after it. */
+  readonly before: number
+  readonly after: number
+  /** Where the part leaves its observations, and the save lies. */
+  readonly folder: string
+}
+
+/** What a process reports. */
+export type Message =
+  | { readonly event: 'done' }
+  | { readonly event: 'failed'; readonly reason: string }
+  | { readonly event: 'step'; readonly step: number }
+
+/** The file with the state of a part after `step` steps. */
+export function observationOf(part: Part, step: number): string {
+  return `${part}-${step}.ckpt`
+}
+
+/**
+ * Makes the run and takes one part of it, with a call of `onStep` after each step. What it did is in
+ * files: a process can hand nothing else over to the next one.
+ */
+export async function perform(
+  { part, module, argument, before, after, folder }: Task,
+  onStep: (step: number) => void,
+): Promise<void> {
+  const run = await loadRun(module, argument)
+  const saved = join(folder, 'saved')
+  let step = 0
+  if (part === 'second') {
+    await restore(run, saved)
+    step = before
+  }
+  for (; step < before; step++) {
+    await run.step()
+    onStep(step + 1)
+  }
+  await observe(run, join(folder, observationOf(part, step)), step)
+  if (part === 'first') {
+    await save(run, saved, step)
+    return
+  }
+  while (step < before + after) {
+    await run.step()
+    step++
+    await observe(run, join(folder, observationOf(part, step)), step)
+    onStep(step)
+  }
+}
+
 /** Loads the module and makes a run. Throws a TypeError where the one or the other is not as described. */
-export async function loadRun(module: string, argument: unknown): Promise<ResumableRun> {
+async function loadRun(module: string, argument: unknown): Promise<ResumableRun> {
   const exported = await import(pathToFileURL(module).href)
   const create = exported.createRun ?? exported.default
   if (typeof create !== 'function') {
@@ -49,17 +109,17 @@ export async function loadRun(module: string, argument: unknown): Promise<Resuma
 }
 
 /** Saves everything that is compared. */
-export async function observe(run: ResumableRun, path: string, step: number): Promise<void> {
+async function observe(run: ResumableRun, path: string, step: number): Promise<void> {
   const extras = run.extras ?? {}
   await saveCheckpoint(path, run.model, run.optimizer, { step, extras })
 }
 
-export async function save(run: ResumableRun, path: string, step: number): Promise<void> {
+async function save(run: ResumableRun, path: string, step: number): Promise<void> {
   if (run.save !== undefined) await run.save(path)
   else await observe(run, path, step)
 }
 
-export async function restore(run: ResumableRun, path: string): Promise<void> {
+async function restore(run: ResumableRun, path: string): Promise<void> {
   if (run.restore !== undefined) {
     await run.restore(path)
     return
