@@ -124,9 +124,14 @@ export function describe(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
   if (typeof value === 'object') {
+    if (isPromise(value)) return 'a Promise (is an await missing?)'
     const name = value.constructor?.name
     return name === undefined || name === 'Object' ? 'an object' : `an instance of ${name}`
   }
   if (typeof value === 'undefined') return 'undefined'
   return `a ${typeof value}`
+}
+
+function isPromise(value: object): boolean {
+  return 'then' in value && typeof value.then === 'function'
 }

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadCheckpoint } from '../load/load.js'
+import { givenOptions, type OptionNames } from '../options.js'
 import { pathOf } from '../path.js'
 import {
   type AttributeDifference,
@@ -37,6 +38,14 @@ export interface ResumeCheckOptions {
   readonly onStep?: (part: 'whole' | 'first' | 'second', step: number) => void
   /** Ends the check, and its process, with the signal's reason. */
   readonly signal?: AbortSignal
+}
+
+const OPTIONS: OptionNames<ResumeCheckOptions> = {
+  before: true,
+  after: true,
+  argument: true,
+  onStep: true,
+  signal: true,
 }
 
 /**
@@ -81,7 +90,8 @@ export async function checkResume(
   module: string | URL,
   options: ResumeCheckOptions,
 ): Promise<ResumeCheckReport> {
-  const { before, after, argument = null, signal, onStep } = options
+  const given = givenOptions('checkResume', OPTIONS, options)
+  const { before, after, argument = null, signal, onStep } = given
   checkCount('before', before, 0)
   checkCount('after', after, 1)
   signal?.throwIfAborted()

@@ -100,7 +100,7 @@ const refused: readonly (readonly [what: string, value: unknown, name: string])[
   ['a Map', new Map([['lr', 1]]), 'an instance of Map'],
   ['a Set', new Set([1]), 'an instance of Set'],
   ['a boxed number', Object(1), 'an instance of Number'],
-  ['a promise', Promise.resolve(1), 'an instance of Promise'],
+  ['a promise', Promise.resolve(1), 'a Promise (is an await missing?)'],
   ['an object that inherits keys', Object.create({ lr: 1 }), 'an object'],
 ]
 

@@ -112,6 +112,10 @@ test('wrong numbers and modules that make no run are refused', async (t) => {
     instanceOf: RangeError,
     message: 'after must be an integer of at least 1, not 0',
   })
+  await t.throwsAsync(checkResume(module, { before: 1, after: 1, steps: 2 } as never), {
+    instanceOf: TypeError,
+    message: /^checkResume has no option "steps"/,
+  })
   const noRun = new URL('../support/scratch.ts', import.meta.url)
   await t.throwsAsync(checkResume(noRun, { before: 1, after: 1 }), {
     message: /scratch\.ts must export a function createRun; it is undefined/,
