@@ -102,12 +102,25 @@ export class CheckpointError extends Error {
   }
 }
 
-/** Whether a value is a CheckpointError, of this copy of the library or of another one. */
+/**
+ * Whether a value is a CheckpointError: of this copy of the library or another, of this realm or
+ * another. (Test runners give each file a realm of its own, where `instanceof` is false.)
+ */
 export function isCheckpointError(value: unknown): value is CheckpointError {
-  return (
-    value instanceof CheckpointError ||
-    (value instanceof Error && value.name === 'CheckpointError' && 'code' in value)
-  )
+  if (Object.prototype.toString.call(value) !== '[object Error]') return false
+  const { name, code } = value as Partial<CheckpointError>
+  return name === 'CheckpointError' && typeof code === 'string'
+}
+
+/** A CheckpointError with the file's path in front of its message; any other error as it is. */
+export function withPath(error: unknown, path: string): unknown {
+  return isCheckpointError(error) ? error.withPath(path) : error
+}
+
+/** What an error says, or the text of what was thrown in place of one. */
+export function messageOf(error: unknown): string {
+  const { message } = (error ?? {}) as { readonly message?: unknown }
+  return typeof message === 'string' ? message : String(error)
 }
 
 /**

@@ -1,6 +1,7 @@
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import fc from 'fast-check'
-import { CheckpointError, isCheckpointError } from '../src/errors.js'
+import { CheckpointError, isCheckpointError, messageOf, withPath } from '../src/errors.js'
 import { printable, quote } from '../src/printable.js'
 import { StateMismatchError } from '../src/restore/compare.js'
 
@@ -29,12 +30,30 @@ test('a path is put before the message once, and stays the first that was given'
   t.is(error.message, '"/runs/a.ckpt": could not be read')
 })
 
-test('isCheckpointError knows the family, of this copy of the library or of another one', (t) => {
+test('a path is added to a CheckpointError alone, and a message is found whatever was thrown', (t) => {
+  const error = new CheckpointError('CKPT_READ', 'could not be read')
+  t.is(withPath(error, 'a.ckpt'), error)
+  t.is(error.path, 'a.ckpt')
+  const other = new Error('no space')
+  t.is(withPath(other, 'a.ckpt'), other)
+  t.is(other.message, 'no space')
+  t.is(messageOf(other), 'no space')
+  t.is(messageOf(runInNewContext('new TypeError("of another realm")')), 'of another realm')
+  t.is(messageOf('text'), 'text')
+  t.is(messageOf(undefined), 'undefined')
+})
+
+test('isCheckpointError knows the family, of this copy of the library or another, of this realm or another', (t) => {
   const comparison = { missing: [], unexpected: [], mismatched: [], missingStates: [] }
   t.true(isCheckpointError(new CheckpointError('CKPT_READ', '')))
   t.true(isCheckpointError(new StateMismatchError('', comparison)))
   const ofAnotherCopy = Object.assign(new Error(), { name: 'CheckpointError', code: 'CKPT_READ' })
   t.true(isCheckpointError(ofAnotherCopy))
+  const ofAnotherRealm = runInNewContext(
+    'Object.assign(new Error(), { name: "CheckpointError", code: "CKPT_READ" })',
+  )
+  t.false(ofAnotherRealm instanceof Error)
+  t.true(isCheckpointError(ofAnotherRealm))
   for (const other of [
     new Error('CheckpointError'),
     Object.assign(new Error(), { code: 'ENOENT' }),

@@ -7,7 +7,7 @@
 import type { BigIntStats } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
-import { CheckpointError } from '../errors.js'
+import { type CheckpointError, isCheckpointError, withPath } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { errorCode } from '../io/file/file-system.js'
 import { readProgress } from '../load/metadata.js'
@@ -58,7 +58,7 @@ export class CheckpointFolder {
 
   /** Where the checkpoint of a step goes. Throws a RangeError for what is no step. */
   pathOf(step: number): string {
-    if (!Number.isSafeInteger(step) || step < 0 || step >= 10 ** DIGITS) {
+    if (!isStep(step)) {
       throw new RangeError(`a step must be an integer from 0 to 10^${DIGITS} - 1, not ${step}`)
     }
     return join(this.path, `step-${String(step).padStart(DIGITS, '0')}.ckpt`)
@@ -170,7 +170,7 @@ export class CheckpointFolder {
       const source = new FileSource(file)
       try {
         const { epoch, step, loss, metrics } = await readProgress(source)
-        if (path !== this.pathOf(step)) return undefined
+        if (!isStep(step) || path !== this.pathOf(step)) return undefined
         const byteLength = Number(file.stat.size)
         const savedAt = Number(file.stat.mtimeNs / 1_000_000n)
         const info = { path, epoch, step, loss, metrics, byteLength, savedAt }
@@ -180,12 +180,17 @@ export class CheckpointFolder {
         source.close()
       }
     } catch (error) {
-      // A step that no name has; a file that went since the folder was read, is damaged, or newer.
-      if (error instanceof RangeError || isGone(error) || isDamage(error)) return undefined
-      if (error instanceof CheckpointError && error.code === 'CKPT_VERSION') return undefined
-      throw error instanceof CheckpointError ? error.withPath(path) : error
+      // A file that went since the folder was read, is damaged, or newer.
+      if (isGone(error) || isDamage(error)) return undefined
+      if (isCheckpointError(error) && error.code === 'CKPT_VERSION') return undefined
+      throw withPath(error, path)
     }
   }
+}
+
+/** Whether a name has room for it. */
+function isStep(step: number): boolean {
+  return Number.isSafeInteger(step) && step >= 0 && step < 10 ** DIGITS
 }
 
 function identityOf({ dev, ino, size, mtimeNs }: BigIntStats): string {

@@ -3,7 +3,7 @@
  * that no rule keeps, once a newer one is durable; and finds the newest good one to go on from.
  */
 
-import { warn } from '../errors.js'
+import { messageOf, warn } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { nextTurn } from '../io/concurrency.js'
 import type { Durability } from '../io/sink.js'
@@ -252,14 +252,14 @@ export class CheckpointManager implements AsyncDisposable {
         durability = (await save.durable).durability
       } catch (error) {
         this.#failure ??= { error }
-        this.#warn(`the checkpoint ${quote(path)} was not saved: ${reasonOf(error)}`)
+        this.#warn(`the checkpoint ${quote(path)} was not saved: ${messageOf(error)}`)
         return false
       }
       await before
       try {
         await this.#removeOld(path, durability)
       } catch (error) {
-        this.#warn(`old checkpoints could not be removed: ${reasonOf(error)}`)
+        this.#warn(`old checkpoints could not be removed: ${messageOf(error)}`)
       }
       return true
     }
@@ -289,8 +289,4 @@ export class CheckpointManager implements AsyncDisposable {
     this.#failure = undefined
     if (failure !== undefined) throw failure.error
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

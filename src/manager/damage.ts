@@ -1,6 +1,6 @@
 /** What an error says of a file: that it is damaged, or that it is not there. */
 
-import { CheckpointError, type CheckpointErrorCode } from '../errors.js'
+import { type CheckpointError, type CheckpointErrorCode, isCheckpointError } from '../errors.js'
 import { errorCode } from '../io/file/file-system.js'
 
 // Damage, of which an older checkpoint is free. Anything else (a model that does not fit, a file of a
@@ -16,14 +16,12 @@ const DAMAGE: ReadonlySet<CheckpointErrorCode> = new Set([
 
 /** Whether a file's bytes are not those of a checkpoint that was saved. */
 export function isDamage(error: unknown): error is CheckpointError {
-  return error instanceof CheckpointError && DAMAGE.has(error.code)
+  return isCheckpointError(error) && DAMAGE.has(error.code)
 }
 
 /** Whether a file could not be opened, as there is none of that name (any more). */
 export function isGone(error: unknown): boolean {
   return (
-    error instanceof CheckpointError &&
-    error.code === 'CKPT_READ' &&
-    errorCode(error.cause) === 'ENOENT'
+    isCheckpointError(error) && error.code === 'CKPT_READ' && errorCode(error.cause) === 'ENOENT'
   )
 }

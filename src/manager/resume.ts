@@ -3,7 +3,7 @@
  * aside, and the one before is tried. Other processes may save, and remove, in the meantime.
  */
 
-import { CheckpointError } from '../errors.js'
+import { CheckpointError, withPath } from '../errors.js'
 import { loadCheckpoint } from '../load/load.js'
 import { quote } from '../printable.js'
 import { type RestoreOptions, type RestoreReport, restoreCheckpoint } from '../restore/restore.js'
@@ -57,7 +57,7 @@ export async function resumeFrom(
       return { ...report, path, skipped }
     } catch (error) {
       if (isGone(error)) return 'look again'
-      if (!isDamage(error)) throw error instanceof CheckpointError ? error.withPath(path) : error
+      if (!isDamage(error)) throw withPath(error, path)
       // Replaced by a whole one since it was opened.
       if ((await folder.identify(path)) !== identity) return 'look again'
       const aside = await folder.setAside(path, identity, error.withPath(path))

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { CheckpointError, type CheckpointErrorCode } from '../../src/errors.js'
 import { isDamage, isGone } from '../../src/manager/damage.js'
@@ -17,6 +18,10 @@ test('damage is what an older checkpoint is free of', (t) => {
 test('a file is gone where it could not be opened, and not where a model misses one of its own', (t) => {
   const none = Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
   t.true(isGone(error('CKPT_READ', none)))
+  // What Node throws is of another realm than a test runner's files.
+  t.true(
+    isGone(error('CKPT_READ', runInNewContext('Object.assign(new Error(), { code: "ENOENT" })'))),
+  )
   t.false(isGone(error('CKPT_RESTORE_INCOMPLETE', none)))
   t.false(isGone(error('CKPT_READ', Object.assign(new Error('EACCES'), { code: 'EACCES' }))))
   t.false(isGone(none))

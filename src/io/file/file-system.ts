@@ -7,6 +7,7 @@
 import * as fs from 'node:fs'
 import { constants } from 'node:os'
 import { promisify } from 'node:util'
+import { messageOf } from '../../errors.js'
 import { libc } from './libc.js'
 
 export interface FileStatus {
@@ -99,17 +100,17 @@ function status(stats: fs.Stats): FileStatus {
   }
 }
 
-/** The system's name for an error (`ENOENT`), or undefined for what is none. */
+/** The system's name for an error (`ENOENT`), of whichever realm; undefined if it has none. */
 export function errorCode(error: unknown): string | undefined {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  const { code } = (error ?? {}) as { readonly code?: unknown }
   return typeof code === 'string' ? code : undefined
 }
 
 /** What went wrong, without the call and the path that Node appends: `ENOENT: no such file …`. */
 export function errorReason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  const { errno } = (error ?? {}) as { readonly errno?: unknown }
   // Node has no name for this one, and people do meet it.
-  const { errno } = error as NodeJS.ErrnoException
   if (errno === -constants.errno.EDQUOT) return 'EDQUOT: disk quota exceeded'
-  return errorCode(error) === undefined ? error.message : error.message.replace(/, \w+.*$/s, '')
+  const message = messageOf(error)
+  return errorCode(error) === undefined ? message : message.replace(/, \w+.*$/s, '')
 }
