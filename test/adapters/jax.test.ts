@@ -14,6 +14,7 @@ import {
 } from '../../src/index.js'
 import { INSTALL_MS, jax, type Untyped } from '../support/adapters/jax-install.js'
 import { createTraining } from '../support/adapters/jax-training.js'
+import { loadsTypeScript } from '../support/child.js'
 import { scratchFolder } from '../support/scratch.js'
 
 const run = promisify(execFile)
@@ -60,7 +61,7 @@ for (const device of ['wasm', 'cpu']) {
     const program = fileURLToPath(new URL('../support/adapters/jax-training.ts', import.meta.url))
     const files: Buffer[] = []
     for (const part of ['whole', 'first', 'second']) {
-      await run(process.execPath, ['--import=tsx', program, device, folder, part])
+      await run(process.execPath, [loadsTypeScript, program, device, folder, part])
       files.push(await readFile(join(folder, `${part}.ckpt`)))
     }
     const [whole, first, second] = files

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import type { Report } from '../../bench/report.js'
+import { loadsTypeScript } from '../support/child.js'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 function bench(...programArguments: string[]) {
-  return spawnSync(process.execPath, ['--import=tsx', 'bench/main.ts', ...programArguments], {
+  return spawnSync(process.execPath, [loadsTypeScript, 'bench/main.ts', ...programArguments], {
     cwd: repository,
     encoding: 'utf8',
   })

@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { loadsTypeScript } from '../support/child.js'
 import { damage, saveNames, saveSample } from '../support/cli/sample-checkpoint.js'
 import { scratchFolder } from '../support/scratch.js'
 
-const COMMAND = [process.execPath, '--import=tsx', 'src/cli/main.ts'] as const
+const COMMAND = [process.execPath, loadsTypeScript, 'src/cli/main.ts'] as const
 
 interface Outcome {
   readonly code: number | null

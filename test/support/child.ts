@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 
+/** The argument of Node with which a process loads this project's TypeScript. */
+export const loadsTypeScript = `--import=${new URL('typescript.mjs', import.meta.url)}`
+
 export interface Child {
   readonly process: ChildProcess
   /** What it prints to its standard output, a line at a time; ends when it has ended. */
@@ -27,7 +30,7 @@ export function startChild(
   const child = spawn(
     process.execPath,
     [
-      '--import=tsx',
+      loadsTypeScript,
       ...nodeArguments,
       fileURLToPath(new URL(`children/${program}.ts`, import.meta.url)),
       ...programArguments,

@@ -15,6 +15,7 @@ import {
   train,
   type Untyped,
 } from '../../support/adapters/tensorflow-trainings.js'
+import { loadsTypeScript } from '../../support/child.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -36,7 +37,7 @@ for (const backend of ['cpu', 'wasm']) {
       new URL('../../support/adapters/tensorflow-process.ts', import.meta.url),
     )
     for (const part of ['whole', 'first', 'second']) {
-      const args = ['--import=tsx', program, backend, join(folder, backend), part]
+      const args = [loadsTypeScript, program, backend, join(folder, backend), part]
       await run(process.execPath, args, { cwd: root })
     }
   }

@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { loadsTypeScript } from '../child.js'
 import type { Command } from './reporter-process.js'
 import type { Column } from './results.js'
 
@@ -37,7 +38,7 @@ export const typescript: Implementation = {
   build: [],
   reporter: {
     program: process.execPath,
-    args: ['--import=tsx', repository('test/support/conformance/reporter.ts')],
+    args: [loadsTypeScript, repository('test/support/conformance/reporter.ts')],
   },
 }
 
@@ -149,7 +150,7 @@ const flatc: Implementation = {
   build: [],
   reporter: {
     program: process.execPath,
-    args: ['--import=tsx', repository('test/support/conformance/flatc-reporter.ts')],
+    args: [loadsTypeScript, repository('test/support/conformance/flatc-reporter.ts')],
   },
 }
 

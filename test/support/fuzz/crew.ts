@@ -5,6 +5,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { loadsTypeScript } from '../child.js'
 import type { Failure, Stretch, StretchResult } from './campaign.js'
 
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url))
@@ -35,7 +36,7 @@ export async function runCrew(
     for (let next = stretches.next(); next.done !== true; next = stretches.next()) {
       const stretch = next.value
       worker ??= fork(WORKER, oracle === undefined ? [] : [oracle], {
-        execArgv: ['--import=tsx', `--max-old-space-size=${HEAP}`],
+        execArgv: [loadsTypeScript, `--max-old-space-size=${HEAP}`],
       })
       try {
         done(stretch, await ask(worker, stretch))

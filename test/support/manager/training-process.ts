@@ -3,6 +3,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
+import { loadsTypeScript } from '../child.js'
 
 const program = fileURLToPath(new URL('children/train.ts', import.meta.url))
 
@@ -20,7 +21,7 @@ export function startTraining(
   listen: (message: TrainingMessage) => void,
 ) {
   const child = fork(program, programArguments, {
-    execArgv: ['--import=tsx'],
+    execArgv: [loadsTypeScript],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
   t.teardown(() => child.kill('SIGKILL'))

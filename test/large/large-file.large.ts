@@ -22,8 +22,6 @@ import { canMap } from '../support/ways-to-load.js'
 const MIB = 2 ** 20
 const GIB = 2 ** 30
 
-const large = process.env.LIGHTWATCH_LARGE_TESTS === undefined ? test.serial.skip : test.serial
-
 /** How long something took, for whoever reads the output. */
 async function timed<T>(t: ExecutionContext, what: string, run: () => Promise<T>): Promise<T> {
   const start = performance.now()
@@ -105,7 +103,7 @@ async function saveLargeFile(t: ExecutionContext, path: string): Promise<Expecte
   return { checksums, places: PLACES.map((place) => weight[place]!) }
 }
 
-large('a file of more than 4 GiB is saved, loaded, verified and restored', async (t) => {
+test.serial('a file of more than 4 GiB is saved, loaded, verified and restored', async (t) => {
   t.timeout(15 * 60_000)
   const path = join(await scratchFolder(t), 'large.ckpt')
   const { checksums, places } = await saveLargeFile(t, path)
@@ -161,7 +159,7 @@ large('a file of more than 4 GiB is saved, loaded, verified and restored', async
   }
 })
 
-large(
+test.serial(
   'a tensor that is longer than an array can be is verified, and refused as an array',
   async (t) => {
     t.timeout(5 * 60_000)
@@ -205,7 +203,7 @@ large(
   },
 )
 
-large('a hundred thousand tensors are saved, loaded, verified and restored', async (t) => {
+test.serial('a hundred thousand tensors are saved, loaded, verified and restored', async (t) => {
   t.timeout(5 * 60_000)
   const path = join(await scratchFolder(t), 'many.ckpt')
   const count = 100_000
