@@ -59,10 +59,6 @@ export const groups = {
   },
   pieces: { mutate: ['src/io/pieces.ts'], tests: ['test/io/pieces.test.ts'] },
   check: { mutate: ['src/load/verify.ts'], tests: ['test/load/verify.test.ts'] },
-  together: {
-    mutate: ['src/load/verify-together.ts'],
-    tests: ['test/load/verify-together.test.ts'],
-  },
   combine: {
     mutate: ['src/format/checksum-combine.ts'],
     tests: ['test/format/checksum-combine.test.ts'],

@@ -5,9 +5,8 @@
 
 import { describe } from './format/attributes.js'
 import type { Sink } from './io/sink.js'
-import { openBytes } from './load/bytes.js'
 import type { Checkpoint } from './load/checkpoint.js'
-import type { OpenOptions } from './load/open.js'
+import { type OpenOptions, openBytes } from './load/open.js'
 import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './save/write.js'
 import type { Module, Optimizer } from './state.js'
 

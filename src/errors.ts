@@ -41,7 +41,10 @@ export type CheckpointErrorCode =
   | 'CKPT_READ'
   /** The file was changed while it was being read. */
   | 'CKPT_FILE_CHANGED'
-  /** A tensor was changed, or its memory taken away, while it was being saved; not committed. */
+  /**
+   * A tensor was changed, or its memory transferred or resized, while it was being saved (not committed), or
+   * its memory was while it was being restored or read into.
+   */
   | 'CKPT_TENSOR_CHANGED'
   /** A save failed before its commit: what was at the path before is still there. See `cause`. */
   | 'CKPT_NOT_COMMITTED'

@@ -13,14 +13,6 @@ export class BlobSource implements Source {
     this.size = blob.size
   }
 
-  view(): undefined {
-    return undefined
-  }
-
-  peek(): undefined {
-    return undefined
-  }
-
   async read(target: Uint8Array, position: number): Promise<void> {
     for (let done = 0; done < target.byteLength; ) {
       const length = Math.min(MAX_READ, target.byteLength - done)

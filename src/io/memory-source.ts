@@ -19,10 +19,6 @@ export class MemorySource implements Source {
     return this.#bytes.subarray(position, position + length)
   }
 
-  peek(position: number, length: number): Uint8Array {
-    return this.view(position, length)
-  }
-
   readSync(target: Uint8Array, position: number): void {
     target.set(this.view(position, target.byteLength))
   }

@@ -1,9 +1,9 @@
-/** Ranges of a source, piece by piece: read ahead where that is worth it, else looked at in place. */
+/** Ranges of a source, piece by piece, in memory of our own: read ahead, if the source takes several reads. */
 
 import { nextTurn } from './concurrency.js'
 import { LONG_READ, type Range, type Source } from './source.js'
 
-// Bytes that are read, or looked at, at once. With four reads on their way the page cache gives 8 GB/s
+// Bytes of a piece, unless the caller says otherwise. With four reads on their way the page cache gives 8 GB/s
 // on two cores, and pieces of 1 MiB a third less (Xeon at 2.6 GHz, Linux 6.18).
 const PIECE = 4 * 1024 * 1024
 
@@ -17,21 +17,29 @@ export interface Piece<R extends Range> {
   readonly bytes: Uint8Array
 }
 
+/** How ranges are read. */
+export interface PieceOptions {
+  /** Most reads under way at once. As many as the source carries out, if it is not given. */
+  readonly atOnce?: number
+  /** Longest piece, in bytes (default 4 MiB). */
+  readonly length?: number
+}
+
 /**
  * The bytes of ranges, in order; a range without any has no piece. Ranges are asked for when their
- * bytes are: some pieces ahead of the one that is given, with at most `atOnce` reads under way.
+ * bytes are: some pieces ahead of the one that is given. Of memory, the pieces are views of it.
  */
 export function piecesOf<R extends Range>(
   source: Source,
   ranges: Iterable<R>,
-  atOnce = Number.POSITIVE_INFINITY,
+  { atOnce = Number.POSITIVE_INFINITY, length = PIECE }: PieceOptions = {},
 ): AsyncGenerator<Piece<R>> {
-  const cuts = cut(ranges, PIECE)
+  const cuts = cut(ranges, length)
   const { readsAtOnce } = source
   if (readsAtOnce !== undefined) {
     return ahead(cuts, Math.min(readsAtOnce, atOnce), readFrom(source))
   }
-  return ahead(cuts, 1, source.peek(0, 0) === undefined ? readFrom(source) : lookAt(source))
+  return ahead(cuts, 1, source.view === undefined ? readFrom(source) : lookAt(source))
 }
 
 /** A piece to be: a part of a range, at most so many bytes long. */
@@ -94,7 +102,7 @@ function lookAt(source: Source): Load {
   const turn = turnsAfter(PIECE)
   return async ({ start, end }) => {
     await turn(end - start)
-    return source.peek(start, end - start)!
+    return source.view!(start, end - start)!
   }
 }
 

@@ -3,7 +3,7 @@
  * a checkpoint of a hundred thousand small tensors is read in order, and need not cost as many calls.
  */
 
-import { LONG_READ, type Source } from './source.js'
+import { type ChecksumHelpers, LONG_READ, type Source } from './source.js'
 
 // Bytes that are read at once for a small read; a long one goes straight through.
 const WINDOW = 1024 * 1024
@@ -12,6 +12,8 @@ export class ReadAheadSource implements Source {
   readonly kind: Source['kind']
   readonly size: number
   readonly readsAtOnce?: number
+  readonly helpers?: (byteLength: number) => ChecksumHelpers
+  readonly view?: (position: number, length: number) => Uint8Array | undefined
   readonly readSync?: (target: Uint8Array, position: number) => void
   readonly #source: Source
   #window = new Uint8Array(0)
@@ -23,15 +25,9 @@ export class ReadAheadSource implements Source {
     this.kind = source.kind
     this.size = source.size
     if (source.readsAtOnce !== undefined) this.readsAtOnce = source.readsAtOnce
+    if (source.helpers !== undefined) this.helpers = source.helpers.bind(source)
+    if (source.view !== undefined) this.view = source.view.bind(source)
     if (source.readSync !== undefined) this.readSync = source.readSync.bind(source)
-  }
-
-  view(position: number, length: number): Uint8Array | undefined {
-    return this.#source.view(position, length)
-  }
-
-  peek(position: number, length: number): Uint8Array | undefined {
-    return this.#source.peek(position, length)
   }
 
   async read(target: Uint8Array, position: number): Promise<void> {

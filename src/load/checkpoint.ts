@@ -8,9 +8,8 @@ import type { Metadata, StateRecord, TensorRecord } from '../format/metadata.js'
 import type { Segment, SegmentTable } from '../format/segment-table.js'
 import type { Source } from '../io/source.js'
 import type { OnProgress } from '../progress.js'
-import { LazyTensors } from './lazy-tensors.js'
 import { type SegmentOptions, SegmentReader } from './segment.js'
-import { CheckpointState, CheckpointTensor } from './state.js'
+import { CheckpointState, CheckpointTensor, LazyTensors } from './state.js'
 import { checkSegments } from './verify.js'
 
 export interface VerifyOptions {
@@ -130,14 +129,6 @@ export class Checkpoint implements Disposable, AsyncDisposable {
    */
   checkUnchanged(): Promise<void> {
     return this.#source.checkUnchanged()
-  }
-
-  /**
-   * How many long reads go on beside each other.
-   * @internal
-   */
-  get readsAtOnce(): number {
-    return this.#source.readsAtOnce ?? 1
   }
 
   #reader(segment: Segment, at: SegmentOptions): SegmentReader {

@@ -4,9 +4,9 @@ import { CheckpointError } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { mapFile } from '../io/file/map-source.js'
 import { pathOf } from '../path.js'
-import { openBytes } from './bytes.js'
+import { checksumHelpers } from '../threads/checksum-pool.js'
 import type { Checkpoint } from './checkpoint.js'
-import { type OpenOptions, openCheckpoint } from './open.js'
+import { type OpenOptions, openBytes, openCheckpoint } from './open.js'
 
 export interface LoadOptions extends OpenOptions {
   /**
@@ -34,7 +34,7 @@ export async function loadCheckpoint(
   const path = pathOf(from)
   try {
     const file = await openFile(path)
-    const mapped = options.map === false ? undefined : await mapFile(file)
+    const mapped = options.map === false ? undefined : await mapFile(file, checksumHelpers)
     return await openCheckpoint(mapped ?? new FileSource(file), options)
   } catch (error) {
     throw error instanceof CheckpointError ? error.withPath(path) : error

@@ -1,10 +1,14 @@
-/** From a source of bytes to an open checkpoint. */
+/** From bytes, wherever they are, to an open checkpoint. No module of Node is needed here. */
 
+import { describe } from '../format/attributes.js'
+import { BlobSource } from '../io/blob-source.js'
+import { MemorySource } from '../io/memory-source.js'
 import { ReadAheadSource } from '../io/read-ahead-source.js'
 import type { Source } from '../io/source.js'
 import { Checkpoint } from './checkpoint.js'
 import { readMetadata } from './metadata.js'
 
+/** How a checkpoint is opened, wherever it is. */
 export interface OpenOptions {
   /**
    * Whether a tensor's checksum is checked before its bytes are handed out (default true). The
@@ -14,8 +18,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a checkpoint and takes over its source, which is closed where that fails. Throws a
- * CheckpointError where the bytes are no whole and sound checkpoint.
+ * Opens a checkpoint and takes over its source, which is closed if that fails. Throws a
+ * CheckpointError if the bytes are not a whole and valid checkpoint.
  */
 export async function openCheckpoint(
   source: Source,
@@ -23,12 +27,33 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   try {
     const { metadata, segments } = await readMetadata(source)
-    // A source that has its bytes at hand needs none of them in advance.
-    const inPlace = source.peek(0, 0) !== undefined
-    const read = inPlace ? source : new ReadAheadSource(source)
+    // Memory has its bytes at hand: none of them are needed in advance.
+    const read = source.kind === 'memory' ? source : new ReadAheadSource(source)
     return new Checkpoint(read, metadata, segments, options.verify ?? true)
   } catch (error) {
     source.close()
     throw error
   }
+}
+
+/**
+ * Opens a checkpoint from what every platform has. Bytes stay the caller's and are read in place.
+ * `wanted` says in the TypeError what the caller could have given.
+ */
+export async function openBytes(
+  from: Uint8Array | ArrayBuffer | Blob,
+  options: OpenOptions,
+  wanted: string,
+): Promise<Checkpoint> {
+  // By its tag: what comes from another realm (a test runner's, a `node:vm` context) is no instance.
+  switch (Object.prototype.toString.call(from)) {
+    case '[object Blob]':
+    case '[object File]':
+      return openCheckpoint(new BlobSource(from as Blob), options)
+    case '[object Uint8Array]':
+      return openCheckpoint(new MemorySource(from as Uint8Array), options)
+    case '[object ArrayBuffer]':
+      return openCheckpoint(new MemorySource(new Uint8Array(from as ArrayBuffer)), options)
+  }
+  throw new TypeError(`a checkpoint is loaded from ${wanted}, not from ${describe(from)}`)
 }

@@ -1,6 +1,6 @@
 /**
- * The bytes of one segment of an open checkpoint: in place where the source can, read where it
- * cannot, and never handed out before they fit their checksum (unless the caller has said so).
+ * The bytes of one segment of an open checkpoint: shown in place, read, checked or copied, and never
+ * handed out before they match their checksum (unless the caller has said so).
  */
 
 import { CheckpointError } from '../errors.js'
@@ -9,27 +9,51 @@ import { combineCrc32 } from '../format/checksum-combine.js'
 import { gapBytes } from '../format/layout.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import type { Segment } from '../format/segment-table.js'
-import type { InFlight } from '../io/concurrency.js'
-import { LONG_READ, type Source } from '../io/source.js'
+import type { Source } from '../io/source.js'
 import { quote } from '../printable.js'
 
 /** Called with the number of bytes that have been dealt with since the last call; may throw. */
 export type Tick = (bytes: number) => void
 
-// Bytes that are copied at once: with four such reads on their way two cores copy at 10.9 GB/s, with
-// pieces of 4 MiB at 10.1 (Xeon at 2.6 GHz, Linux 6.18).
-const PIECE = 16 * 1024 * 1024
+/** Takes the bytes of one segment, and the gap before it, in order. */
+export abstract class SegmentIntake {
+  readonly #gapLength: number
+  readonly #total: number
+  #done = 0
 
-/** A segment being checked, with the bytes before it. */
-export interface SegmentCheck {
+  /** Lengths in bytes. */
+  constructor(gapLength: number, byteLength: number) {
+    this.#gapLength = gapLength
+    this.#total = gapLength + byteLength
+  }
+
   /** Whether it has had all of its bytes. */
-  readonly complete: boolean
+  get complete(): boolean {
+    return this.#done === this.#total
+  }
+
   /** Takes those of `bytes` that are its own: how many, and how many of them are the segment's. */
-  take(bytes: Uint8Array): { readonly taken: number; readonly ofSegment: number }
-  /** Takes the next `length` bytes of the segment, after those before it, by their CRC-32. */
-  takeChecksum(crc: number, length: number): void
-  /** What is wrong with them, or undefined. */
-  end(): CheckpointError | undefined
+  take(bytes: Uint8Array): { readonly taken: number; readonly ofSegment: number } {
+    const taken = Math.min(bytes.byteLength, this.#total - this.#done)
+    const ofGap = Math.min(taken, Math.max(0, this.#gapLength - this.#done))
+    if (ofGap > 0) this.takeGap(bytes.subarray(0, ofGap), this.#done)
+    if (ofGap < taken) {
+      this.takeSegment(bytes.subarray(ofGap, taken), this.#done + ofGap - this.#gapLength)
+    }
+    this.#done += taken
+    return { taken, ofSegment: taken - ofGap }
+  }
+
+  /** Counts bytes as taken that were dealt with elsewhere. */
+  protected skip(length: number): void {
+    this.#done += length
+  }
+
+  /** Bytes of the gap, from its `from`th on. */
+  protected abstract takeGap(bytes: Uint8Array, from: number): void
+
+  /** Bytes of the segment, from its `from`th on. */
+  protected abstract takeSegment(bytes: Uint8Array, from: number): void
 }
 
 export interface SegmentOptions {
@@ -86,15 +110,15 @@ export class SegmentReader {
   }
 
   /**
-   * The bytes, at once: a view where the source has one (checked the first time), a new array where
-   * it reads (checked every time). Throws CKPT_ASYNC_SOURCE where it can do neither.
+   * The bytes, at once: a view if the source has one (checked the first time), else a new array
+   * (checked every time). Throws CKPT_ASYNC_SOURCE if the source can do neither.
    */
   bytesSync(): Uint8Array {
     const view = this.#sharedView()
     if (view !== undefined) {
       if (this.#verify && !this.#viewChecked) {
         this.#checkGapSync()
-        throwIf(this.#checksumFault(crc32(view)))
+        throwIf(this.checksumFault(crc32(view)))
         this.#viewChecked = true
       }
       return view
@@ -110,96 +134,60 @@ export class SegmentReader {
     this.#source.readSync(bytes, this.#segment.offset)
     if (this.#verify) {
       this.#checkGapSync()
-      throwIf(this.#checksumFault(crc32(bytes)))
+      throwIf(this.checksumFault(crc32(bytes)))
     }
     return bytes
   }
 
-  /** Like `bytesSync`, from any source. */
+  /** The file's bytes in a new array, which is the caller's; checked every time. */
   async bytes(): Promise<Uint8Array> {
-    if (this.#sharedView() !== undefined) return this.bytesSync()
     const bytes = this.#allocate()
     await this.#source.read(bytes, this.#segment.offset)
     if (this.#verify) {
       await this.#checkGap()
-      throwIf(this.#checksumFault(crc32(bytes)))
+      throwIf(this.checksumFault(crc32(bytes)))
     }
     return bytes
   }
 
   /** To be given the bytes from `start` to `end`, in order. */
   beginCheck(): SegmentCheck {
-    const gap = this.#gap()
-    let done = 0
-    let crc = 0
-    let fault: CheckpointError | undefined
-    const total = gap.byteLength + this.byteLength
-    return {
-      get complete() {
-        return done === total
-      },
-      take: (bytes) => {
-        const taken = Math.min(bytes.byteLength, total - done)
-        const ofGap = Math.min(taken, Math.max(0, gap.byteLength - done))
-        fault ??= this.#gapFault(gap, bytes.subarray(0, ofGap), done)
-        crc = crc32(bytes.subarray(ofGap, taken), crc)
-        done += taken
-        return { taken, ofSegment: taken - ofGap }
-      },
-      takeChecksum: (next, length) => {
-        crc = combineCrc32(crc, next, length)
-        done += length
-      },
-      end: () => {
-        fault ??= this.#checksumFault(crc)
-        if (fault === undefined) {
-          this.#gapChecked = true
-          this.#viewChecked = true
-        }
-        return fault
-      },
-    }
+    return new SegmentCheck(this)
   }
 
-  /** Throws CKPT_FILE_CHANGED where the bytes may not be those that were checked. */
+  /** The same, to copy them over `target`, which is as long as the segment; they are not checked. */
+  beginCopy(target: Uint8Array): SegmentCopy {
+    return new SegmentCopy(this, target)
+  }
+
+  /** Throws CKPT_FILE_CHANGED if the bytes may not be those that were checked. */
   checkUnchanged(): Promise<void> {
     return this.#source.checkUnchanged()
   }
 
-  /**
-   * Copies the bytes, unchecked, over `target`, which is as long as the segment. Long reads go on in
-   * `copies`, and are over when those are.
-   */
-  async copyTo(target: Uint8Array, copies: InFlight, tick?: Tick): Promise<void> {
-    const { offset, byteLength } = this.#segment
-    const source = this.#source
-    for (let done = 0; done < byteLength; ) {
-      const length = Math.min(PIECE, byteLength - done)
-      if (target.byteLength !== byteLength) {
-        throw new TypeError(`the memory for ${quote(this.#tensor)} was taken away or resized`)
-      }
-      const piece = target.subarray(done, done + length)
-      const position = offset + done
-      if (length >= LONG_READ && source.readsAtOnce !== undefined) {
-        await copies.add(async () => {
-          await source.read(piece, position)
-          tick?.(length)
-        })
-      } else {
-        const view = source.readsAtOnce === undefined ? source.peek(position, length) : undefined
-        if (view !== undefined) piece.set(view)
-        else await source.read(piece, position)
-        tick?.(length)
-      }
-      done += length
-    }
+  /** A check found no fault: nothing of this segment is checked again before it is shown in place. */
+  markValid(): void {
+    this.#gapChecked = true
+    this.#viewChecked = true
+  }
+
+  /** Throws CKPT_TENSOR_CHANGED if memory for the segment has not its length (any more). */
+  checkTarget(target: Uint8Array): void {
+    const { byteLength } = this.#segment
+    if (target.byteLength === byteLength) return
+    throw new CheckpointError(
+      'CKPT_TENSOR_CHANGED',
+      `the memory for ${quote(this.#tensor)} (${stateName(this.#state)}) was transferred or resized: ` +
+        `expected ${byteLength} bytes, found ${target.byteLength}`,
+      { ...this.#at(), expected: byteLength, actual: target.byteLength },
+    )
   }
 
   /** One view for all who ask, for as long as one of them holds it. */
   #sharedView(): Uint8Array | undefined {
     let view = this.#view?.deref()
     if (view === undefined) {
-      view = this.#source.view(this.#segment.offset, this.#segment.byteLength)
+      view = this.#source.view?.(this.#segment.offset, this.#segment.byteLength)
       if (view !== undefined) this.#view = new WeakRef(view)
     }
     return view
@@ -218,31 +206,32 @@ export class SegmentReader {
     }
   }
 
-  #gap(): Uint8Array {
+  /** What the bytes before the segment have to be. */
+  gap(): Uint8Array {
     const { gapStart, offset, byteLength } = this.#segment
     return gapBytes(offset - gapStart, byteLength, this.#plain)
   }
 
   #checkGapSync(): void {
     if (this.#gapChecked) return
-    const expected = this.#gap()
+    const expected = this.gap()
     const actual = new Uint8Array(expected.byteLength)
     this.#source.readSync!(actual, this.#segment.gapStart)
-    throwIf(this.#gapFault(expected, actual))
+    throwIf(this.gapFault(expected, actual))
     this.#gapChecked = true
   }
 
   async #checkGap(): Promise<void> {
     if (this.#gapChecked) return
-    const expected = this.#gap()
+    const expected = this.gap()
     const actual = new Uint8Array(expected.byteLength)
     await this.#source.read(actual, this.#segment.gapStart)
-    throwIf(this.#gapFault(expected, actual))
+    throwIf(this.gapFault(expected, actual))
     this.#gapChecked = true
   }
 
-  /** `actual` is what there is of the bytes before the segment from `from` on. */
-  #gapFault(expected: Uint8Array, actual: Uint8Array, from = 0): CheckpointError | undefined {
+  /** What is wrong with `actual`, bytes before the segment from the `from`th on; or undefined. */
+  gapFault(expected: Uint8Array, actual: Uint8Array, from = 0): CheckpointError | undefined {
     const at = actual.findIndex((byte, k) => byte !== expected[from + k])
     if (at === -1) return undefined
     return new CheckpointError(
@@ -258,7 +247,8 @@ export class SegmentReader {
     )
   }
 
-  #checksumFault(actual: number): CheckpointError | undefined {
+  /** What is wrong with a segment that has this checksum, or undefined. */
+  checksumFault(actual: number): CheckpointError | undefined {
     const expected = this.#segment.crc32
     if (actual === expected) return undefined
     return new CheckpointError(
@@ -271,6 +261,61 @@ export class SegmentReader {
 
   #at() {
     return { state: this.#state, tensor: this.#tensor, offset: this.#segment.offset }
+  }
+}
+
+/** Makes the checksum of a segment and compares it, and the gap before it. */
+export class SegmentCheck extends SegmentIntake {
+  readonly #reader: SegmentReader
+  readonly #gap: Uint8Array
+  #crc = 0
+  #fault: CheckpointError | undefined
+
+  constructor(reader: SegmentReader) {
+    const gap = reader.gap()
+    super(gap.byteLength, reader.byteLength)
+    this.#reader = reader
+    this.#gap = gap
+  }
+
+  protected takeGap(bytes: Uint8Array, from: number): void {
+    this.#fault ??= this.#reader.gapFault(this.#gap, bytes, from)
+  }
+
+  protected takeSegment(bytes: Uint8Array): void {
+    this.#crc = crc32(bytes, this.#crc)
+  }
+
+  /** Takes the next `length` bytes of the segment, after those before it, by their CRC-32. */
+  takeChecksum(crc: number, length: number): void {
+    this.#crc = combineCrc32(this.#crc, crc, length)
+    this.skip(length)
+  }
+
+  /** What is wrong with them, or undefined. */
+  end(): CheckpointError | undefined {
+    const fault = this.#fault ?? this.#reader.checksumFault(this.#crc)
+    if (fault === undefined) this.#reader.markValid()
+    return fault
+  }
+}
+
+/** Copies a segment into the caller's memory, at once as bytes come: never while a read is under way. */
+export class SegmentCopy extends SegmentIntake {
+  readonly #reader: SegmentReader
+  readonly #target: Uint8Array
+
+  constructor(reader: SegmentReader, target: Uint8Array) {
+    super(reader.offset - reader.start, reader.byteLength)
+    this.#reader = reader
+    this.#target = target
+  }
+
+  protected takeGap(): void {}
+
+  protected takeSegment(bytes: Uint8Array, from: number): void {
+    this.#reader.checkTarget(this.#target)
+    this.#target.set(bytes, from)
   }
 }
 

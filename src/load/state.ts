@@ -4,12 +4,11 @@ import { CheckpointError } from '../errors.js'
 import type { Attributes } from '../format/attributes.js'
 import { arrayType, type DType, elementCount } from '../format/dtype.js'
 import type { StateRecord, TensorRecord } from '../format/metadata.js'
-import { InFlight } from '../io/concurrency.js'
 import { printable, quote } from '../printable.js'
 import type { LoadedState, LoadedTensor, TensorData, TypedArray } from '../state.js'
 import { bytesOf } from '../state.js'
 import type { SegmentReader } from './segment.js'
-import { checkSegments } from './verify.js'
+import { checkSegments, copySegments } from './verify.js'
 
 /** A tensor of a checkpoint. */
 export class CheckpointTensor implements LoadedTensor {
@@ -52,14 +51,18 @@ export class CheckpointTensor implements LoadedTensor {
     return array
   }
 
-  /** Like `data`, from any kind of source. */
+  /**
+   * The elements in a new array, which is the caller's: what the file has, also if the caller has written
+   * into `data`. From any kind of source. The checksum is checked every time; throws like `data`.
+   */
   async read(): Promise<TypedArray> {
     return this.#typed(await this.#reader().bytes())
   }
 
   /**
-   * Copies the bytes over `target`: any typed array, DataView or buffer of exactly `byteLength`
-   * bytes. They are checked before the first one is written.
+   * Copies the file's bytes over `target`: any typed array, DataView or buffer of exactly `byteLength`
+   * bytes. They are checked before the first one is written. They are read into memory of our own and
+   * copied at once: a target that is transferred or resized meanwhile is CKPT_TENSOR_CHANGED.
    */
   async readInto(target: TensorData): Promise<void> {
     if (target.byteLength !== this.byteLength) {
@@ -68,14 +71,9 @@ export class CheckpointTensor implements LoadedTensor {
       )
     }
     const reader = this.#reader()
+    const bytes = bytesOf(target)
     for await (const fault of checkSegments([reader])) throw fault
-    const copies = new InFlight(reader.source.readsAtOnce ?? 1)
-    try {
-      await reader.copyTo(bytesOf(target), copies)
-      await copies.done()
-    } finally {
-      await copies.settled()
-    }
+    await copySegments([{ reader, target: bytes }])
     await reader.checkUnchanged()
   }
 
@@ -104,6 +102,53 @@ export interface TensorsByName {
   get(name: string): CheckpointTensor | undefined
   keys(): IterableIterator<string>
   entries(): IterableIterator<[name: string, tensor: CheckpointTensor]>
+}
+
+/** The tensors of a saved state, each made when it is asked for, once. */
+export class LazyTensors implements TensorsByName {
+  readonly #record: StateRecord
+  readonly #make: (state: string, tensor: TensorRecord) => CheckpointTensor
+  #made: CheckpointTensor[] | undefined
+
+  /** `make` makes a tensor of a state; it is called once for each at most. */
+  constructor(
+    record: StateRecord,
+    make: (state: string, tensor: TensorRecord) => CheckpointTensor,
+  ) {
+    this.#record = record
+    this.#make = make
+  }
+
+  get size(): number {
+    return this.#record.tensors.length
+  }
+
+  has(name: string): boolean {
+    return this.#record.tensors.indexOf(name) !== -1
+  }
+
+  get(name: string): CheckpointTensor | undefined {
+    const i = this.#record.tensors.indexOf(name)
+    return i === -1 ? undefined : this.#at(i)
+  }
+
+  *keys(): IterableIterator<string> {
+    for (let i = 0; i < this.size; i++) yield this.#record.tensors.name(i)
+  }
+
+  *entries(): IterableIterator<[name: string, tensor: CheckpointTensor]> {
+    for (let i = 0; i < this.size; i++) {
+      const tensor = this.#at(i)
+      yield [tensor.name, tensor]
+    }
+  }
+
+  #at(i: number): CheckpointTensor {
+    const { name, tensors } = this.#record
+    this.#made ??= []
+    this.#made[i] ??= this.#make(name, tensors.at(i))
+    return this.#made[i]
+  }
 }
 
 /** A state of a checkpoint. */

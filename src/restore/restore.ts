@@ -6,11 +6,10 @@
 import { CheckpointError, warn } from '../errors.js'
 import { sameAttributes } from '../format/attributes.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
-import { InFlight } from '../io/concurrency.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import type { SegmentReader, Tick } from '../load/segment.js'
 import type { CheckpointState } from '../load/state.js'
-import { checkSegments } from '../load/verify.js'
+import { checkSegments, copySegments } from '../load/verify.js'
 import { quote } from '../printable.js'
 import type { OnProgress } from '../progress.js'
 import { type CollectedState, collectState } from '../save/collect.js'
@@ -199,21 +198,19 @@ async function copyTensors(
   const restored = pairs
     .filter(({ target }) => target.loadStateDict !== undefined)
     .map(({ saved }) => saved.name)
-  const copies = new InFlight(checkpoint.readsAtOnce)
   try {
     for (const { target, collected, saved } of pairs) {
       if (target.loadStateDict !== undefined) continue
-      for (const [name, tensor] of saved) {
-        await tensor.segment().copyTo(collected.tensors.get(name)!.bytes!, copies, tick)
-      }
-      await copies.done()
+      const targets = Array.from(saved, ([name, tensor]) => ({
+        reader: tensor.segment(),
+        target: collected.tensors.get(name)!.bytes!,
+      }))
+      await copySegments(targets, tick)
       restored.push(saved.name)
     }
     await checkpoint.checkUnchanged()
     finished()
   } catch (cause) {
-    // Nothing is written into memory once the caller has been told.
-    await copies.settled()
     throw incomplete('a copy into memory failed', restored, cause)
   }
 }

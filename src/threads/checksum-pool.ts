@@ -6,7 +6,7 @@
 
 import { availableParallelism } from 'node:os'
 import type { FileSource } from '../io/file/file-source.js'
-import type { ChecksumHelper, Range } from '../io/source.js'
+import type { ChecksumHelper, ChecksumHelpers, Range } from '../io/source.js'
 import { Thread } from './thread.js'
 
 /** What is asked of a thread. Lengths in bytes. */
@@ -16,6 +16,10 @@ export type ChecksumRequest =
   /** Answered with the CRC-32 of each range. */
   | { readonly call: 'checksums'; readonly file: number; readonly ranges: readonly Range[] }
   | { readonly call: 'unmap'; readonly file: number }
+
+// Bytes from which other threads are worth their start: one takes a tenth of a second for a gigabyte of
+// them in the page cache.
+const WORTH_HELPERS = 256 * 1024 * 1024
 
 // Two come close to what memory gives (Xeon at 2.6 GHz). With one core there is nothing to be gained.
 const COUNT = availableParallelism() === 1 ? 0 : 2
@@ -31,13 +35,11 @@ let lastFile = 0
 let available: boolean | undefined
 
 /**
- * The threads, each when it has mapped the file; undefined where there is no such thread to be had. To
- * be closed.
+ * The threads, each when it has mapped the file; none if `byteLength`, how many bytes are to be checked, is
+ * not worth them.
  */
-export function checksumHelpers(
-  source: FileSource,
-): readonly Promise<ChecksumHelper | undefined>[] {
-  if (available === false) return []
+export function checksumHelpers(source: FileSource, byteLength: number): ChecksumHelpers {
+  if (available === false || byteLength < WORTH_HELPERS) return []
   try {
     threads ??= Array.from({ length: COUNT }, newThread)
   } catch {

@@ -9,10 +9,10 @@ import { type Abilities, CountingSource } from '../support/segments.js'
 const MIB = 2 ** 20
 
 const WAYS: Readonly<Record<string, Abilities>> = {
-  'looked at in place': { peeks: true },
-  'read one after the other': { peeks: false },
-  'read ahead': { peeks: false, readsAtOnce: 4 },
-  'read ahead, though it can be looked at': { peeks: true, readsAtOnce: 4 },
+  'looked at in place': { views: true },
+  'read one after the other': { views: false },
+  'read ahead': { views: false, readsAtOnce: 4 },
+  'read ahead, though it can be looked at': { views: true, readsAtOnce: 4 },
 }
 
 const BYTES = Uint8Array.from({ length: 33 * MIB }, (_, k) => Math.imul(k, 0x9e3779b1) >>> 24)
@@ -71,8 +71,12 @@ test('as many reads are on their way as the source carries out, and no more', as
     [4, 2, 2],
     [2, 4, 2],
   ] as const) {
-    const source = new HeldSource(BYTES, { peeks: false, readsAtOnce })
-    const pieces = piecesOf(source, [{ start: 0, end: 33 * MIB }], atOnce)
+    const source = new HeldSource(BYTES, { views: false, readsAtOnce })
+    const pieces = piecesOf(
+      source,
+      [{ start: 0, end: 33 * MIB }],
+      atOnce === undefined ? {} : { atOnce },
+    )
     const first = pieces.next()
     await setImmediate()
     t.is(source.underWay, expected)
@@ -92,7 +96,7 @@ test('as many reads are on their way as the source carries out, and no more', as
 })
 
 test('a source that does not say how many it carries out gets one read after the other', async (t) => {
-  const source = new HeldSource(BYTES, { peeks: false })
+  const source = new HeldSource(BYTES, { views: false })
   const pieces = piecesOf(source, [{ start: 0, end: 33 * MIB }])
   const first = pieces.next()
   await setImmediate()
@@ -108,7 +112,7 @@ test('memory is made for as many pieces as are read at once, however many there 
     { start: 0, end: 33 * MIB },
     { start: 7, end: 15 * MIB },
   ]
-  const source = new CountingSource(BYTES, { peeks: false, readsAtOnce: 2 })
+  const source = new CountingSource(BYTES, { views: false, readsAtOnce: 2 })
   const buffers = new Set<unknown>()
   for await (const { bytes } of piecesOf(source, ranges)) buffers.add(bytes.buffer)
   // And once for what is longer than the first one was.
@@ -120,7 +124,7 @@ test('ranges are asked for when their turn has come', async (t) => {
   function* ranges(): Generator<Range> {
     for (; asked < 20; ) yield { start: asked++, end: 30 }
   }
-  const source = new CountingSource(BYTES, { peeks: false, readsAtOnce: 3 })
+  const source = new CountingSource(BYTES, { views: false, readsAtOnce: 3 })
   const pieces = piecesOf(source, ranges())
   await pieces.next()
   t.is(asked, 3)
@@ -131,7 +135,7 @@ test('ranges are asked for when their turn has come', async (t) => {
 })
 
 test('a read that fails is thrown in its turn, when no other is under way', async (t) => {
-  const source = new CountingSource(BYTES, { peeks: false, readsAtOnce: 4 })
+  const source = new CountingSource(BYTES, { views: false, readsAtOnce: 4 })
   source.fail = (position) => {
     if (position >= 4 * MIB) throw new CheckpointError('CKPT_READ', `at ${position / MIB}`)
   }
@@ -167,7 +171,7 @@ class PromptSource extends CountingSource {
 }
 
 test('others have their turn after each 4 MiB of looks, and after every 32 short reads', async (t) => {
-  const looks = new CountingSource(BYTES, { peeks: true })
+  const looks = new CountingSource(BYTES, { views: true })
   t.true((await turnsOfOthers(looks, [{ start: 0, end: 33 * MIB }])) >= 8)
   t.true((await turnsOfOthers(looks, [{ start: 0, end: 3 * MIB }])) <= 2)
   const far = Array.from({ length: 100 }, (_, i) => ({ start: 20 * MIB, end: 20 * MIB + i }))
@@ -176,7 +180,7 @@ test('others have their turn after each 4 MiB of looks, and after every 32 short
   const short = (count: number) =>
     Array.from({ length: count }, (_, i) => ({ start: i * 64, end: i * 64 + 10 }))
   for (const readsAtOnce of [1, 4]) {
-    const reads = new PromptSource(BYTES, { peeks: false, readsAtOnce })
+    const reads = new PromptSource(BYTES, { views: false, readsAtOnce })
     t.true((await turnsOfOthers(reads, short(330))) >= 10)
     t.true((await turnsOfOthers(reads, short(31))) <= 2)
     // Long ones are the system's, and others have their turns while it is at them.

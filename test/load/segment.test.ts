@@ -2,15 +2,11 @@ import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { CheckpointError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/checksum.js'
-import { InFlight } from '../../src/io/concurrency.js'
 import type { Source } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
 
-const MIB = 2 ** 20
-
 interface Abilities {
   readonly views?: boolean
-  readonly readsAtOnce?: number
   readonly sync?: boolean
 }
 
@@ -18,39 +14,28 @@ interface Abilities {
 class NotingSource implements Source {
   readonly kind = 'blob'
   readonly size: number
-  readonly readsAtOnce?: number
+  readonly view?: (position: number, length: number) => Uint8Array
   readonly readSync?: (target: Uint8Array, position: number) => void
   /** From where to where was read. */
   readonly reads: [start: number, end: number][] = []
   views = 0
-  most = 0
   unchanged = 0
-  #underWay = 0
   readonly #bytes: Uint8Array
-  readonly #views: boolean
 
-  constructor(bytes: Uint8Array, { views = false, readsAtOnce, sync = false }: Abilities = {}) {
+  constructor(bytes: Uint8Array, { views = false, sync = false }: Abilities = {}) {
     this.#bytes = bytes
     this.size = bytes.byteLength
-    this.#views = views
-    if (readsAtOnce !== undefined) this.readsAtOnce = readsAtOnce
+    if (views) {
+      this.view = (position, length) => {
+        this.views++
+        return bytes.subarray(position, position + length)
+      }
+    }
     if (sync) this.readSync = (target, position) => this.#read(target, position)
   }
 
-  view(position: number, length: number): Uint8Array | undefined {
-    if (!this.#views) return undefined
-    this.views++
-    return this.#bytes.subarray(position, position + length)
-  }
-
-  peek(position: number, length: number): Uint8Array | undefined {
-    return this.#views ? this.#bytes.subarray(position, position + length) : undefined
-  }
-
   async read(target: Uint8Array, position: number): Promise<void> {
-    this.most = Math.max(this.most, ++this.#underWay)
     await setImmediate()
-    this.#underWay--
     this.#read(target, position)
   }
 
@@ -91,22 +76,33 @@ test('a reader says where its bytes are, with those before them, and asks its so
   t.is(source.unchanged, 1)
 })
 
-test('from a source with views there is one view for all who ask, checked the first time', async (t) => {
+test('from a source with views there is one view for all who ask, checked the first time', (t) => {
   const { reader, source, data, file } = segmentOf(20, { views: true, sync: true })
   data[3]! ^= 1
   t.throws(() => reader.bytesSync(), { code: 'CKPT_TENSOR_CHECKSUM' })
-  await t.throwsAsync(reader.bytes(), { code: 'CKPT_TENSOR_CHECKSUM' })
   data[3]! ^= 1
   const view = reader.bytesSync()
   t.is(view.buffer, file.buffer)
   const { views } = source
   t.is(reader.bytesSync(), view)
-  t.is(await reader.bytes(), view)
   t.is(source.views, views)
   // What is looked at in place may change later on: it has been checked once.
   data[3]! ^= 1
   t.is(reader.bytesSync(), view)
   t.deepEqual(source.reads, [[100, 128]], 'the bytes before it, once')
+})
+
+test('what is read is never a view: a new array each time, checked each time', async (t) => {
+  const { reader, source, data, expected } = segmentOf(20, { views: true, sync: true })
+  reader.bytesSync()
+  const { views } = source
+  const first = await reader.bytes()
+  t.deepEqual(first, expected)
+  first.fill(0)
+  t.deepEqual(await reader.bytes(), expected)
+  t.is(source.views, views)
+  data[3]! ^= 1
+  await t.throwsAsync(reader.bytes(), { code: 'CKPT_TENSOR_CHECKSUM' })
 })
 
 test('from a source that reads there is a new array each time, checked each time', async (t) => {
@@ -296,79 +292,36 @@ test('what a check has found sound is not checked again, and what it has found d
   t.deepEqual(read.source.reads, [[128, 148]])
 })
 
-/** How a source is copied from, and whether from memory. */
-const WAYS: readonly (readonly [what: string, abilities: Abilities, most: number])[] = [
-  ['memory that is looked at', { views: true }, 0],
-  ['a source that reads one piece after another', {}, 1],
-  ['a source that takes several reads at once', { readsAtOnce: 3 }, 3],
-  ['a map that takes several reads at once', { views: true, readsAtOnce: 3 }, 3],
-]
-
-for (const [what, abilities, most] of WAYS) {
-  test(`a long segment is copied in pieces of 16 MiB from ${what}`, async (t) => {
-    const length = 65 * MIB
-    const { reader, expected, source } = segmentOf(length, abilities)
-    const target = new Uint8Array(length)
-    const copies = new InFlight(abilities.readsAtOnce ?? 1)
-    const ticks: number[] = []
-    await reader.copyTo(target, copies, (bytes) => ticks.push(bytes))
-    await copies.done()
-    t.is(Buffer.compare(target, expected), 0)
-    t.deepEqual(
-      ticks.sort((a, b) => b - a),
-      [16, 16, 16, 16, 1].map((mib) => mib * MIB),
-    )
-    t.is(source.most, most)
-    // Nobody needs to be told.
-    await reader.copyTo(target.fill(0), copies)
-    await copies.done()
-    t.is(Buffer.compare(target, expected), 0)
-  })
-}
-
-test('memory is copied from where it is, without a read', async (t) => {
-  for (const length of [1000, 256 * 1024, 20 * MIB]) {
-    const { reader, expected, source } = segmentOf(length, { views: true })
-    const target = new Uint8Array(length)
-    await reader.copyTo(target, new InFlight(1))
-    t.is(Buffer.compare(target, expected), 0)
-    t.deepEqual(source.reads, [])
-  }
-})
-
-test('a short segment of a file is read before the copy returns, a long one beside others', async (t) => {
-  for (const [length, isShort] of [
-    [1000, true],
-    [256 * 1024 - 1, true],
-    [256 * 1024, false],
-  ] as const) {
-    for (const views of [true, false]) {
-      const { reader, expected, source } = segmentOf(length, { views, readsAtOnce: 3 })
-      const target = new Uint8Array(length)
-      const copies = new InFlight(3)
-      await reader.copyTo(target, copies)
-      t.is(source.reads.length, isShort ? 1 : 0)
-      await copies.done()
-      t.is(source.reads.length, 1)
-      t.is(Buffer.compare(target, expected), 0)
+test('a copy takes the bytes in pieces of any length, and puts them where they belong', (t) => {
+  for (const size of [1, 7, 28, 29, 47, 48, 100]) {
+    const { reader, file, expected } = segmentOf(20)
+    const bytes = file.subarray(GAP_START)
+    const target = new Uint8Array(20)
+    const copy = reader.beginCopy(target)
+    let ofSegment = 0
+    for (let at = 0; at < bytes.length; at += size) {
+      t.false(copy.complete)
+      const piece = new Uint8Array(size).fill(0x55)
+      piece.set(bytes.subarray(at, at + size))
+      ofSegment += copy.take(piece).ofSegment
     }
+    t.true(copy.complete)
+    t.is(ofSegment, 20)
+    t.deepEqual(target, expected)
   }
 })
 
-test('a segment without a byte is copied without a read or a report', async (t) => {
-  const { reader, source } = segmentOf(0)
-  await reader.copyTo(new Uint8Array(0), new InFlight(1), () => t.fail())
-  t.deepEqual(source.reads, [])
-})
-
-test('memory that is taken away while it is copied into is told', async (t) => {
-  const { reader } = segmentOf(33 * MIB)
-  const target = new Uint8Array(33 * MIB)
-  const copying = reader.copyTo(target, new InFlight(1), () => {
-    if (target.byteLength > 0) structuredClone(target.buffer, { transfer: [target.buffer] })
+test('memory that is transferred or resized while it is copied into is told, and not written to', (t) => {
+  const { reader, file } = segmentOf(20)
+  const buffer = new ArrayBuffer(20)
+  const copy = reader.beginCopy(new Uint8Array(buffer))
+  copy.take(file.subarray(GAP_START, OFFSET + 10))
+  const [moved] = [structuredClone(buffer, { transfer: [buffer] })]
+  const error = t.throws(() => copy.take(file.subarray(OFFSET + 10)), {
+    instanceOf: CheckpointError,
+    code: 'CKPT_TENSOR_CHANGED',
+    message: /the memory for "w" \(model\) was transferred or resized: expected 20 bytes, found 0/,
   })
-  await t.throwsAsync(copying, {
-    instanceOf: TypeError,
-    message: 'the memory for "w" was taken away or resized',
-  })
+  t.like(error, { state: 'model', tensor: 'w', expected: 20, actual: 0 })
+  t.true(new Uint8Array(moved).subarray(10).every((byte) => byte === 0))
 })

@@ -1,19 +1,21 @@
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
 import { CheckpointError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/checksum.js'
+import { nextTurn } from '../../src/io/concurrency.js'
 import type { ChecksumHelper } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
-import { checkSegments } from '../../src/load/verify.js'
+import { checkSegments, copySegments } from '../../src/load/verify.js'
 import { type Abilities, damage, damagedOf, damages, segmentsOf } from '../support/segments.js'
 
 const MIB = 2 ** 20
 
 const WAYS: Readonly<Record<string, Abilities>> = {
-  'memory, looked at in place': { peeks: true },
-  'a Blob, read piece by piece': { peeks: false },
-  'a file, with several reads on their way': { peeks: false, readsAtOnce: 4 },
-  'a map, and read': { peeks: true, readsAtOnce: 4 },
+  'memory, looked at in place': { views: true },
+  'a Blob, read piece by piece': { views: false },
+  'a file, with several reads on their way': { views: false, readsAtOnce: 4 },
+  'a map, and read': { views: true, readsAtOnce: 4 },
 }
 
 for (const [way, abilities] of Object.entries(WAYS)) {
@@ -102,7 +104,7 @@ test('every byte of a segment is told of once', async (t) => {
 })
 
 test('a segment without a byte, where there is nothing else, is checked all the same', async (t) => {
-  const { source } = segmentsOf([], { peeks: true })
+  const { source } = segmentsOf([], { views: true })
   const empty = { gapStart: 1024, offset: 1024, byteLength: 0 }
   const options = { plain: false, verify: true, state: 'model' }
   const readers = [0, 1, 0].map(
@@ -111,45 +113,240 @@ test('a segment without a byte, where there is nothing else, is checked all the 
   t.deepEqual(await damagedOf(readers), ['1 CKPT_TENSOR_CHECKSUM'])
 })
 
-/** A crew of one, and how many have been called for and what it was asked. */
-function crew() {
-  const counts = { called: 0, asked: 0 }
-  const helpers = (bytes: Uint8Array): Promise<ChecksumHelper>[] => {
-    counts.called++
-    return [
-      Promise.resolve({
-        async checksums(ranges) {
-          counts.asked++
-          return ranges.map(({ start, end }) => crc32(bytes.subarray(start, end)))
-        },
-        async close() {},
-      }),
-    ]
+/** Helpers over bytes, and what has been asked of them. */
+class Helpers {
+  /** How long a job takes. */
+  milliseconds = 0
+  asked = 0
+  bytes = 0
+  closed = 0
+
+  /** One that does its first `able` jobs, each in a turn of its own, and can do no more. */
+  helper(bytes: Uint8Array, able = Number.POSITIVE_INFINITY): ChecksumHelper {
+    let jobs = 0
+    return {
+      checksums: async (ranges) => {
+        this.asked++
+        const can = ++jobs <= able
+        await (this.milliseconds === 0 ? nextTurn() : setTimeout(this.milliseconds))
+        if (!can) return undefined
+        return ranges.map(({ start, end }) => {
+          this.bytes += end - start
+          return crc32(bytes.subarray(start, end))
+        })
+      },
+      close: async () => {
+        this.closed++
+      },
+    }
   }
-  return { counts, helpers }
 }
 
-test('helpers are called for from 256 MiB on, with the gap before', async (t) => {
-  const [{ gapStart, offset } = { gapStart: 0, offset: 0 }] = segmentsOf([1], {
-    peeks: true,
-  }).segments
-  const enough = 256 * MIB - (offset - gapStart)
-  for (const [length, called] of [
-    [enough - 1, 0],
-    [enough, 1],
-  ] as const) {
-    const { counts, helpers } = crew()
-    const { readers } = segmentsOf([length], { peeks: true, readsAtOnce: 4, helpers })
-    t.deepEqual(await damagedOf(readers), [])
-    t.is(counts.called, called)
-    t.is(counts.asked > 0, called > 0)
+type Crew = (
+  helpers: Helpers,
+) => (bytes: Uint8Array) => readonly Promise<ChecksumHelper | undefined>[]
+
+const CREWS: Readonly<Record<string, Crew>> = {
+  'two that are ready': (helpers) => (bytes) => [
+    Promise.resolve(helpers.helper(bytes)),
+    Promise.resolve(helpers.helper(bytes)),
+  ],
+  'one that takes a while to come': (helpers) => (bytes) => [
+    setTimeout(2).then(() => helpers.helper(bytes)),
+  ],
+  'one that fails at its second job': (helpers) => (bytes) => [
+    Promise.resolve(helpers.helper(bytes, 1)),
+  ],
+  'one that can do nothing, and one that is ready': (helpers) => (bytes) => [
+    Promise.resolve(helpers.helper(bytes, 0)),
+    Promise.resolve(helpers.helper(bytes)),
+  ],
+  'one that cannot be had': () => () => [Promise.resolve(undefined)],
+  'one that never comes': () => () => [new Promise(() => {})],
+  none: () => () => [],
+}
+
+for (const [who, crew] of Object.entries(CREWS)) {
+  test(`what is damaged is found, and every byte told of once: ${who}`, async (t) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.oneof(
+            fc.nat(300),
+            fc.integer({ min: 2 ** 18 - 1, max: 2 ** 18 + 1 }),
+            fc.integer({ min: 0, max: 50 * MIB }),
+          ),
+          { minLength: 1, maxLength: 6 },
+        ),
+        fc.array(damages(6)),
+        async (lengths, damaged) => {
+          const helpers = crew(new Helpers())
+          const saved = segmentsOf(lengths, { views: true, readsAtOnce: 4, helpers })
+          const expected = damage(saved, damaged)
+          let told = 0
+          const found: string[] = []
+          const faults = checkSegments(saved.readers, (bytes) => {
+            told += bytes
+          })
+          for await (const { tensor, rule, code } of faults) found.push(`${tensor} ${rule ?? code}`)
+          t.deepEqual(found, expected)
+          t.is(
+            told,
+            lengths.reduce((sum, length) => sum + length),
+          )
+        },
+      ),
+      { numRuns: 8 },
+    )
+  })
+}
+
+test('long segments are the helpers’, and this thread reads what lies between them', async (t) => {
+  const helpers = new Helpers()
+  const lengths = [100 * MIB, 5, 70 * MIB, 2 ** 18, 3]
+  const { source, readers } = segmentsOf(lengths, {
+    views: true,
+    readsAtOnce: 4,
+    helpers: CREWS['two that are ready']!(helpers),
+  })
+  for await (const fault of checkSegments(readers)) throw fault
+  t.is(helpers.bytes, 170 * MIB + 2 ** 18)
+  // In jobs of 32 MiB, whosever bytes they are.
+  t.is(helpers.asked, 6)
+  // Before each of the long ones, and behind them.
+  t.is(source.reads, 4)
+  t.is(helpers.closed, 2)
+})
+
+test('whoever asks no further has nothing more done, and the helpers let go', async (t) => {
+  const helpers = new Helpers()
+  helpers.milliseconds = 50
+  const { readers } = segmentsOf([600 * MIB], {
+    views: true,
+    readsAtOnce: 4,
+    helpers: CREWS['two that are ready']!(helpers),
+  })
+  const enough = new Error('enough')
+  const checking = (async () => {
+    for await (const _ of checkSegments(readers, () => {
+      throw enough
+    }));
+  })()
+  t.is(await t.throwsAsync(checking), enough)
+  // Those that were under way, and for each the one that may have been asked for just before.
+  await setTimeout(200)
+  t.true(helpers.asked <= 8)
+  t.is(helpers.closed, 2)
+})
+
+test('this thread works until a helper comes, and nothing is done twice', async (t) => {
+  const helpers = new Helpers()
+  let come = (): void => {}
+  const { source, readers, segments } = segmentsOf([200 * MIB], {
+    views: true,
+    readsAtOnce: 1,
+    helpers: (bytes) => [
+      new Promise((resolve) => {
+        come = () => resolve(helpers.helper(bytes))
+      }),
+    ],
+  })
+  for await (const fault of checkSegments(readers, () => come())) throw fault
+  const { gapStart, offset, byteLength } = segments[0]!
+  t.is(source.bytesRead + helpers.bytes, offset - gapStart + byteLength)
+  t.true(source.bytesRead > 32 * MIB && source.bytesRead < 70 * MIB, `${source.bytesRead}`)
+})
+
+test('what a helper could not do is done by this thread, once', async (t) => {
+  for (const able of [0, 1, 3]) {
+    const helpers = new Helpers()
+    const { source, readers, segments } = segmentsOf([160 * MIB], {
+      views: true,
+      readsAtOnce: 4,
+      helpers: (bytes) => [Promise.resolve(helpers.helper(bytes, able))],
+    })
+    for await (const fault of checkSegments(readers)) throw fault
+    const { gapStart, offset, byteLength } = segments[0]!
+    t.is(helpers.bytes, able * 32 * MIB)
+    t.is(source.bytesRead, offset - gapStart + byteLength - helpers.bytes)
   }
 })
 
-test('where there are none to be had, a long file is read several pieces at once', async (t) => {
-  for (const none of [{ helpers: () => [] }, {}]) {
-    const { source, readers } = segmentsOf([256 * MIB], { peeks: true, readsAtOnce: 4, ...none })
-    t.deepEqual(await damagedOf(readers), [])
-    t.is(source.most, 4)
+test('short segments are taken apart wherever a piece of the file ends', async (t) => {
+  const lengths = Array.from({ length: 60 }, (_, i) => 200_000 + i)
+  const saved = segmentsOf(lengths, {
+    views: true,
+    readsAtOnce: 4,
+    helpers: CREWS['two that are ready']!(new Helpers()),
+  })
+  const expected = damage(saved, [
+    { segment: 21, inGap: false, where: 0.9 },
+    { segment: 59, inGap: true, where: 0 },
+  ])
+  t.is(expected.length, 2)
+  const found: string[] = []
+  for await (const { tensor, rule, code } of checkSegments(saved.readers, (bytes) => {
+    t.true(bytes > 0)
+  })) {
+    found.push(`${tensor} ${rule ?? code}`)
   }
+  t.deepEqual(found, expected)
+})
+
+for (const [way, abilities] of Object.entries(WAYS)) {
+  test(`segments are copied, each into its target, and nothing else: ${way}`, async (t) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 5 * MIB })), { maxLength: 6 }),
+        fc.nat(6),
+        fc.nat(6),
+        async (lengths, left, twice) => {
+          const { bytes, readers, segments } = segmentsOf(lengths, abilities)
+          const wanted = readers.filter((_, i) => i !== left)
+          // Two names over the same bytes are two targets.
+          if (readers[twice] !== undefined) wanted.push(readers[twice])
+          const targets = wanted.map((reader) => ({
+            reader,
+            target: new Uint8Array(reader.byteLength),
+          }))
+          let told = 0
+          await copySegments(targets, (n) => {
+            told += n
+          })
+          t.is(
+            told,
+            wanted.reduce((sum, { byteLength }) => sum + byteLength, 0),
+          )
+          return targets.every(({ reader, target }) => {
+            const { offset, byteLength } = segments[readers.indexOf(reader)]!
+            return Buffer.compare(target, bytes.subarray(offset, offset + byteLength)) === 0
+          })
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+}
+
+test('no read is ever under way into the caller’s memory: only copies, at once, come there', async (t) => {
+  const { source, readers } = segmentsOf([9 * MIB, 12], { views: true, readsAtOnce: 4 })
+  const targets = readers.map((reader) => ({ reader, target: new Uint8Array(reader.byteLength) }))
+  const theirs = new Set(targets.map(({ target }) => target.buffer))
+  const read = source.read.bind(source)
+  source.read = (target, position) => {
+    t.false(theirs.has(target.buffer as ArrayBuffer))
+    return read(target, position)
+  }
+  await copySegments(targets)
+  t.is(source.most, 4)
+})
+
+test('a target that is transferred while segments are copied is told, and no read is left under way', async (t) => {
+  const { source, readers } = segmentsOf([9 * MIB], { views: false, readsAtOnce: 4 })
+  const target = new Uint8Array(9 * MIB)
+  const copying = copySegments([{ reader: readers[0]!, target }], () => {
+    if (target.byteLength > 0) structuredClone(target.buffer, { transfer: [target.buffer] })
+  })
+  await t.throwsAsync(copying, { code: 'CKPT_TENSOR_CHANGED' })
+  t.is(source.underWay, 0)
 })

@@ -709,7 +709,7 @@ test('a file that is changed in place between check and copy does not pass for r
   t.like(error?.cause, { code: 'CKPT_FILE_CHANGED' })
 })
 
-test('memory that is taken away during the restore does not pass for restored', async (t) => {
+test('memory that is transferred during the restore does not pass for restored', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   fs.writeFileSync(path, await inMemory(memoryState({ w: ones(2) }, { lr: 1 })))
   for (const way of ways) {
@@ -721,7 +721,7 @@ test('memory that is taken away during the restore does not pass for restored', 
     }
     await t.throwsAsync(restoreCheckpoint(checkpoint, model), {
       code: 'CKPT_RESTORE_INCOMPLETE',
-      message: /a copy into memory failed: the memory for "w" was taken away or resized/,
+      message: /a copy into memory failed: the memory for "w" \(model\) was transferred or resized/,
     })
   }
 })

@@ -4,16 +4,17 @@ import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { gapBytes, planLayout } from '../../src/format/layout.js'
 import { nextTurn } from '../../src/io/concurrency.js'
-import type { ChecksumHelper, Source } from '../../src/io/source.js'
+import type { ChecksumHelpers, Source } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
 import { checkSegments } from '../../src/load/verify.js'
 import { Rng } from './trainer/rng.js'
 
 /** What a source can do, and what a test wants to know of its reads. */
 export interface Abilities {
-  readonly peeks: boolean
+  /** Whether it is memory, which shows its bytes in place, or a map. */
+  readonly views: boolean
   readonly readsAtOnce?: number
-  readonly helpers?: (bytes: Uint8Array) => readonly Promise<ChecksumHelper | undefined>[]
+  readonly helpers?: (bytes: Uint8Array) => ChecksumHelpers
 }
 
 /** A source over bytes that does what it is told to be able to, and keeps count. */
@@ -21,32 +22,23 @@ export class CountingSource implements Source {
   readonly kind = 'file'
   readonly size: number
   readonly readsAtOnce?: number
-  readonly helpers?: () => readonly Promise<ChecksumHelper | undefined>[]
+  readonly helpers?: () => ChecksumHelpers
+  readonly view?: (position: number, length: number) => Uint8Array
   reads = 0
   bytesRead = 0
   underWay = 0
   most = 0
   fail: ((position: number) => void) | undefined
   readonly #bytes: Uint8Array
-  readonly #abilities: Abilities
   readonly #rng = new Rng(5)
 
   constructor(bytes: Uint8Array, abilities: Abilities) {
     this.#bytes = bytes
     this.size = bytes.byteLength
-    this.#abilities = abilities
-    const { readsAtOnce, helpers } = abilities
+    const { views, readsAtOnce, helpers } = abilities
+    if (views) this.view = (position, length) => bytes.subarray(position, position + length)
     if (readsAtOnce !== undefined) this.readsAtOnce = readsAtOnce
     if (helpers !== undefined) this.helpers = () => helpers(bytes)
-  }
-
-  view(): undefined {
-    return undefined
-  }
-
-  peek(position: number, length: number): Uint8Array | undefined {
-    if (!this.#abilities.peeks) return undefined
-    return this.#bytes.subarray(position, position + length)
   }
 
   async read(target: Uint8Array, position: number): Promise<void> {

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
@@ -19,6 +20,9 @@ const { openFile }: typeof import('../../src/io/file/file-source.js') = await im
 )
 const { mapFile }: typeof import('../../src/io/file/map-source.js') = await import(
   new URL('io/file/map-source.js', built).href
+)
+const { checksumHelpers }: typeof import('../../src/threads/checksum-pool.js') = await import(
+  new URL('threads/checksum-pool.js', built).href
 )
 const { crc32 }: typeof import('../../src/format/checksum.js') = await import(
   new URL('format/checksum.js', built).href
@@ -100,9 +104,9 @@ onLinux('ranges are those of the file, also where it is longer than one view', a
   const fd = fs.openSync(path, 'r+')
   for (const [i, at] of marks.entries()) fs.writeSync(fd, Uint8Array.of(i + 1), 0, 1, at)
   fs.closeSync(fd)
-  const source = (await mapFile(await openFile(path)))!
+  const source = (await mapFile(await openFile(path), checksumHelpers))!
   t.teardown(() => source.close())
-  const helpers = await Promise.all(source.helpers!())
+  const helpers = await Promise.all(source.helpers!(length))
   const ranges = marks.map((at) => ({
     start: Math.max(0, at - 5 * MIB),
     end: Math.min(length, at + MIB),
@@ -117,6 +121,20 @@ onLinux('ranges are those of the file, also where it is longer than one view', a
     await helper!.close()
   }
 })
+
+onLinux(
+  'there are two helpers for 256 MiB or more, where there is more than one core',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'file')
+    fs.writeFileSync(path, new Uint8Array(100))
+    const source = (await mapFile(await openFile(path), checksumHelpers))!
+    t.teardown(() => source.close())
+    t.deepEqual(source.helpers!(256 * MIB - 1), [])
+    const helpers = source.helpers!(256 * MIB)
+    t.is(helpers.length, availableParallelism() === 1 ? 0 : 2)
+    for (const helper of await Promise.all(helpers)) await helper?.close()
+  },
+)
 
 onLinux('a file is let go of by the threads when it is closed', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')

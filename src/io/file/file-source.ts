@@ -68,14 +68,6 @@ export class FileSource implements Source {
     dropped.register(this, file.fd, this)
   }
 
-  view(): undefined {
-    return undefined
-  }
-
-  peek(): undefined {
-    return undefined
-  }
-
   readSync(target: Uint8Array, position: number): void {
     for (let done = 0; done < target.byteLength; ) {
       const length = Math.min(MAX_READ, target.byteLength - done)

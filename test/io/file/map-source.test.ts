@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
@@ -44,7 +44,6 @@ withMaps('any part of a file is viewed in place, also where no page begins', asy
     t.deepEqual(view, expected)
     // Of this part alone: whoever is given a view cannot look at what is beside it.
     t.is(view?.buffer.byteLength, length)
-    t.deepEqual(source.peek(position, length), expected)
     const target = new Uint8Array(length)
     source.readSync(target, position)
     t.deepEqual(target, expected)
@@ -53,33 +52,6 @@ withMaps('any part of a file is viewed in place, also where no page begins', asy
   }
   await source.checkUnchanged()
 })
-
-withMaps(
-  'looks at a file, forwards, backwards and far apart, are all of the right place',
-  async (t) => {
-    const path = join(await scratchFolder(t), 'file')
-    fs.writeFileSync(path, '')
-    const length = 300 * 2 ** 20
-    fs.truncateSync(path, length)
-    const fd = fs.openSync(path, 'r+')
-    // A mark every 16 MiB, and one at the very end.
-    const marks = Array.from({ length: 18 }, (_, i) => (i + 1) * 2 ** 24).concat(length - 4)
-    for (const [i, at] of marks.entries()) fs.writeSync(fd, Uint8Array.of(1, 2, 3, i), 0, 4, at)
-    fs.closeSync(fd)
-    const source = await map(path)
-    t.teardown(() => source.close())
-    const shuffled = marks.map((_, i) => (i * 7) % marks.length)
-    for (const i of [...marks.keys(), ...[...marks.keys()].reverse(), ...shuffled]) {
-      t.deepEqual(source.peek(marks[i]!, 4), Uint8Array.of(1, 2, 3, i))
-      t.deepEqual(source.peek(marks[i]! + 3, 1), Uint8Array.of(i))
-      t.deepEqual(source.peek(marks[i]!, 0), new Uint8Array(0))
-    }
-    // Longer than what is kept at hand.
-    const long = source.peek(2 ** 24, 200 * 2 ** 20)!
-    t.deepEqual(long.subarray(0, 4), Uint8Array.of(1, 2, 3, 0))
-    t.deepEqual(long.subarray(2 ** 24, 2 ** 24 + 4), Uint8Array.of(1, 2, 3, 1))
-  },
-)
 
 withMaps(
   'a view may be written to, and neither the file nor its other readers see it',
@@ -123,13 +95,11 @@ withMaps(
     fs.writeFileSync(path, BYTES)
     const source = await map(path)
     const views = [source.view(0, 5_000)!, source.view(5_000, 5_000)!]
-    t.deepEqual(source.peek(0, 10), BYTES.slice(0, 10))
     source.close()
     source.close()
     t.deepEqual(Buffer.concat(views), Buffer.from(BYTES))
     const closed = { code: 'CKPT_CLOSED' }
     t.throws(() => source.view(0, 1), closed)
-    t.throws(() => source.peek(0, 1), closed)
     t.throws(() => source.readSync(new Uint8Array(1), 0), closed)
     await t.throwsAsync(source.read(new Uint8Array(1), 0), closed)
   },
@@ -152,60 +122,6 @@ onLinux('what the system does not map stays open for whoever reads it', async (t
   t.true(stat.size > 0n)
   t.is(await mapFile({ fd, stat }), undefined)
   t.true(fs.fstatSync(fd).isDirectory())
-})
-
-withMaps('looks that are close to each other share a view', async (t) => {
-  const path = join(await scratchFolder(t), 'file')
-  fs.writeFileSync(path, new Uint8Array(10 * 2 ** 20))
-  const source = await map(path)
-  t.teardown(() => source.close())
-  const start = 5 * 2 ** 20
-  const first = source.peek(start, 4)!
-  for (const [position, length] of [
-    [start, 4],
-    [start + 100, 1_000],
-    [start + 2 ** 20 - 4, 4],
-  ] as const) {
-    t.is(source.peek(position, length)!.buffer, first.buffer)
-  }
-  t.not(source.peek(start + 2 ** 20 - 4, 5)!.buffer, first.buffer)
-  t.not(source.peek(start, 4)!.buffer, first.buffer)
-  // As long as a view that is shared, and longer.
-  t.is(source.peek(0, 2 ** 20)!.buffer, source.peek(2 ** 20 - 1, 1)!.buffer)
-  t.is(source.peek(0, 2 ** 20 + 1)!.buffer.byteLength, 2 ** 20 + 1)
-})
-
-onLinux('a map has two helpers, where there is more than one core', async (t) => {
-  const path = join(await scratchFolder(t), 'file')
-  fs.writeFileSync(path, BYTES)
-  const source = await map(path)
-  t.teardown(() => source.close())
-  const helpers = source.helpers!()
-  t.is(helpers.length, availableParallelism() === 1 ? 0 : 2)
-  for (const helper of await Promise.all(helpers)) await helper?.close()
-})
-
-withMaps('short reads are of the file until some have been near each other', async (t) => {
-  const path = join(await scratchFolder(t), 'file')
-  fs.writeFileSync(path, new Uint8Array(10 * 2 ** 20))
-  const source = await map(path)
-  t.teardown(() => source.close())
-  // What somebody writes into a view shows which of them it is.
-  source.view(0, source.size)!.fill(9)
-  const target = new Uint8Array(4)
-  const read = async (position: number): Promise<number> => {
-    await source.read(target, position)
-    return target[3]!
-  }
-  const megabyte = 2 ** 20
-  const far = 5 * megabyte
-  const found: number[] = []
-  for (const position of [far, far, far + megabyte, far + 1, far, far + megabyte]) {
-    found.push(await read(position))
-  }
-  t.deepEqual(found, [0, 0, 0, 0, 9, 9])
-  t.is(await read(far - 1), 0)
-  t.is(await read(far), 0)
 })
 
 withMaps('a file that has changed since it was mapped is told of', async (t) => {
@@ -268,25 +184,37 @@ onLinux('a map has one descriptor until it is closed, for long reads', async (t)
   t.is(descriptors().length, 0)
 })
 
-onLinux(
-  'a long read is of the file, and not of what somebody has written into a view',
-  async (t) => {
-    const path = join(await scratchFolder(t), 'file')
-    const bytes = new Uint8Array(LONG_READ + 1).fill(3)
-    fs.writeFileSync(path, bytes)
-    const source = (await mapFile(await openFile(path)))!
-    t.teardown(() => source.close())
-    source.view(0, bytes.length)!.fill(9)
-    const short = new Uint8Array(LONG_READ - 1)
-    for (let i = 0; i < 5; i++) await source.read(short, 0)
-    t.true(short.every((byte) => byte === 9))
-    for (const length of [LONG_READ, LONG_READ + 1]) {
-      const long = new Uint8Array(length)
-      await source.read(long, 0)
-      t.true(long.every((byte) => byte === 3))
+withMaps('a read is of the file, and not of what was written into a view', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  const bytes = new Uint8Array(LONG_READ + 1).fill(3)
+  fs.writeFileSync(path, bytes)
+  const source = await map(path)
+  t.teardown(() => source.close())
+  source.view(0, bytes.length)!.fill(9)
+  for (const length of [1, 100, LONG_READ - 1, LONG_READ, LONG_READ + 1]) {
+    for (let i = 0; i < 6; i++) {
+      const target = new Uint8Array(length)
+      await source.read(target, 0)
+      t.true(target.every((byte) => byte === 3))
+      source.readSync(target.fill(0), 0)
+      t.true(target.every((byte) => byte === 3))
     }
-  },
-)
+  }
+})
+
+onLinux('a map has the helpers that it was given, for its own file', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, BYTES)
+  const asked: [size: number, byteLength: number][] = []
+  const source = await mapFile(await openFile(path), (file, byteLength) => {
+    asked.push([file.size, byteLength])
+    return []
+  })
+  t.teardown(() => source!.close())
+  t.deepEqual(source!.helpers!(123), [])
+  t.deepEqual(asked, [[10_000, 123]])
+  t.is((await map(path)).helpers, undefined)
+})
 
 onLinux(
   'a file of more than 4 GiB, and of more than the memory there is, is viewed in parts',
@@ -309,7 +237,6 @@ onLinux(
     t.deepEqual([parts[0]![2 ** 31 - 1], parts[1]![1]], [2, 4])
     // One that is too long for an array is not had, instead of ending the process.
     t.is(source.view(0, Number.MAX_SAFE_INTEGER), undefined)
-    t.is(source.peek(0, Number.MAX_SAFE_INTEGER), undefined)
   },
 )
 

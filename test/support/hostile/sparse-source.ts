@@ -16,14 +16,6 @@ export class SparseSource implements Source {
     this.size = size
   }
 
-  view(): undefined {
-    return undefined
-  }
-
-  peek(): undefined {
-    return undefined
-  }
-
   readSync(target: Uint8Array, position: number): void {
     const end = position + target.byteLength
     if (position < 0 || end > this.size) throw new Error(`a read of ${position} to ${end}`)
