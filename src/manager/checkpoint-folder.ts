@@ -7,11 +7,10 @@
 import type { BigIntStats } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CheckpointError, isCheckpointError, withPath } from '../errors.js'
+import { CheckpointError, type CheckpointErrorCode, isCheckpointError } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { errorCode } from '../io/file/file-system.js'
 import { readProgress } from '../load/metadata.js'
-import { isDamage, isGone } from './damage.js'
 
 /** A checkpoint of a folder, as far as its metadata tells. */
 export interface CheckpointInfo {
@@ -34,23 +33,66 @@ export interface SetAside {
   readonly error: CheckpointError
 }
 
+/** A file that is called like a checkpoint, and what it was found to be. */
+export type FolderEntry = {
+  readonly path: string
+  /** The step that its name says. */
+  readonly step: number
+  /** Whether the name is a symbolic link, to a file that other names may share. */
+  readonly isLink: boolean
+  /** Tells the file from another one that was put in its place, whatever becomes of its times. */
+  readonly fileId: string
+} & (
+  | { readonly kind: 'checkpoint'; readonly info: CheckpointInfo }
+  /** `other step`: its metadata says another step than its name, so this library did not name it. */
+  | {
+      readonly kind: 'damaged' | 'newer version' | 'other step' | 'unreadable'
+      readonly error: CheckpointError
+    }
+)
+
 // Twelve digits: more steps than anyone takes, and names that sort.
 const DIGITS = 12
 const NAME = /^step-(\d{12})\.ckpt$/
 
 /** Appended to the name of a file that is damaged, so that nobody takes it for a checkpoint. */
 const DAMAGED = '.damaged'
+const DAMAGED_NAME = /^step-\d{12}\.ckpt\.damaged(?:-\d+)?$/
 
-// Names that are tried for a damaged file: it is not to replace one that was set aside before.
+// Names that are tried for a damaged file: it must not replace one that was set aside before.
 const NAME_TRIES = 100
 
 // Files whose metadata is read at the same time.
 const READERS = 16
 
+// Damage, which an older checkpoint does not share. Anything else (a model that does not fit, a file
+// of a newer version, one that may not be read) an older one would share, or hide.
+const DAMAGE: ReadonlySet<CheckpointErrorCode> = new Set([
+  'CKPT_NOT_A_CHECKPOINT',
+  'CKPT_FILE_LENGTH',
+  'CKPT_METADATA_CHECKSUM',
+  'CKPT_FLATBUFFER',
+  'CKPT_FORMAT',
+  'CKPT_TENSOR_CHECKSUM',
+] as const)
+
+/** Whether an error says that a file's bytes are not those of a checkpoint that was saved. */
+export function isDamage(error: unknown): error is CheckpointError {
+  return isCheckpointError(error) && DAMAGE.has(error.code)
+}
+
+/** Whether an error says that a file could not be opened because there is none (any more). */
+export function isGone(error: unknown): boolean {
+  return (
+    isCheckpointError(error) && error.code === 'CKPT_READ' && errorCode(error.cause) === 'ENOENT'
+  )
+}
+
+/** The checkpoints of one run, by their paths. Other processes may save and remove at any time. */
 export class CheckpointFolder {
   readonly path: string
   /** What was read of a file, by its path; good for as long as the file is the same. */
-  readonly #known = new Map<string, { readonly identity: string; readonly info: CheckpointInfo }>()
+  readonly #known = new Map<string, { readonly identity: string; readonly entry: FolderEntry }>()
 
   constructor(path: string) {
     this.path = path
@@ -58,69 +100,67 @@ export class CheckpointFolder {
 
   /** Where the checkpoint of a step goes. Throws a RangeError for what is no step. */
   pathOf(step: number): string {
-    if (!isStep(step)) {
+    if (!Number.isSafeInteger(step) || step < 0 || step >= 10 ** DIGITS) {
       throw new RangeError(`a step must be an integer from 0 to 10^${DIGITS} - 1, not ${step}`)
     }
     return join(this.path, `step-${String(step).padStart(DIGITS, '0')}.ckpt`)
   }
 
   /**
-   * The paths of files that are called like checkpoints, newest first. Empty where there is no
-   * folder. Links and folders are not of this library's making, whatever they are called.
+   * What is called like a checkpoint, oldest first, by the metadata alone. Empty where there is no
+   * folder. Folders, pipes and devices of such a name are left out.
+   *
+   * @throws the system's error where the folder cannot be read
    */
-  async newestFirst(): Promise<string[]> {
-    const entries = await fs.readdir(this.path, { withFileTypes: true }).catch((error) => {
-      if (errorCode(error) === 'ENOENT') return []
-      throw error
-    })
-    return entries
-      .filter((entry) => entry.isFile() && NAME.test(entry.name))
-      .map(({ name }) => join(this.path, name))
-      .sort()
-      .reverse()
+  async read(): Promise<FolderEntry[]> {
+    const names = (await this.#names()).filter((name) => NAME.test(name)).sort()
+    const entries: (FolderEntry | undefined)[] = new Array(names.length)
+    let next = 0
+    const read = async (): Promise<void> => {
+      for (let i = next++; i < names.length; i = next++) entries[i] = await this.#entry(names[i]!)
+    }
+    await Promise.all(Array.from({ length: READERS }, read))
+    const present = new Set(names)
+    for (const name of this.#known.keys()) if (!present.has(name)) this.#known.delete(name)
+    return entries.filter((entry) => entry !== undefined)
+  }
+
+  /** The checkpoints, oldest first: what `read` finds that is one. */
+  async list(): Promise<CheckpointInfo[]> {
+    const infos: CheckpointInfo[] = []
+    for (const entry of await this.read()) if (entry.kind === 'checkpoint') infos.push(entry.info)
+    return infos
+  }
+
+  /** The paths of files that were set aside as damaged. */
+  async listSetAside(): Promise<string[]> {
+    const names = (await this.#names()).filter((name) => DAMAGED_NAME.test(name))
+    return names.sort().map((name) => join(this.path, name))
   }
 
   /**
-   * The checkpoints, oldest first, by their metadata alone. What is called like one and is none, or
-   * is one of another step (and so not of this library's making), is left out, and left alone.
-   *
-   * @throws CheckpointError where a file may not be read, and the system's error where the folder
+   * What tells a file from one that was changed or put in its place; undefined where there is none.
+   * Of a link, what it points to counts as well.
    */
-  async list(): Promise<CheckpointInfo[]> {
-    const paths = (await this.newestFirst()).reverse()
-    const infos: (CheckpointInfo | undefined)[] = new Array(paths.length)
-    let next = 0
-    const read = async (): Promise<void> => {
-      for (let i = next++; i < paths.length; i = next++) infos[i] = await this.#info(paths[i]!)
-    }
-    await Promise.all(Array.from({ length: READERS }, read))
-    const present = new Set(paths)
-    for (const path of this.#known.keys()) if (!present.has(path)) this.#known.delete(path)
-    return infos.filter((info) => info !== undefined)
-  }
-
-  /** The newest of `list`, or null. Reads no more files than it has to. */
-  async latest(): Promise<CheckpointInfo | null> {
-    for (const path of await this.newestFirst()) {
-      const info = await this.#info(path)
-      if (info !== undefined) return info
-    }
-    return null
-  }
-
-  /** What tells a file from one that was put in its place; undefined where there is none. */
   async identify(path: string): Promise<string | undefined> {
-    try {
-      return identityOf(await fs.lstat(path, { bigint: true }))
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined
-      throw error
-    }
+    return (await statusOf(path))?.identity
   }
 
-  /** Removes a checkpoint. One that is gone already is as good as removed. */
-  async remove(path: string): Promise<void> {
+  /** The `fileId` of a file; undefined where there is none. */
+  async fileId(path: string): Promise<string | undefined> {
+    return (await statusOf(path))?.fileId
+  }
+
+  /**
+   * Removes a checkpoint if it is still the file that `fileId` says, and resolves to whether it is
+   * gone. (Nothing can look and remove in one step: a file that is put in place between the two, within
+   * microseconds, would be removed.)
+   */
+  async remove(path: string, fileId: string): Promise<boolean> {
+    const present = await this.fileId(path)
+    if (present !== undefined && present !== fileId) return false
     await fs.rm(path, { force: true })
+    return true
   }
 
   /**
@@ -162,35 +202,86 @@ export class CheckpointFolder {
     return undefined
   }
 
-  async #info(path: string): Promise<CheckpointInfo | undefined> {
-    const known = this.#known.get(path)
-    if (known !== undefined && (await this.identify(path)) === known.identity) return known.info
+  async #names(): Promise<string[]> {
     try {
-      const file = await openFile(path)
-      const source = new FileSource(file)
-      try {
-        const { epoch, step, loss, metrics } = await readProgress(source)
-        if (!isStep(step) || path !== this.pathOf(step)) return undefined
-        const byteLength = Number(file.stat.size)
-        const savedAt = Number(file.stat.mtimeNs / 1_000_000n)
-        const info = { path, epoch, step, loss, metrics, byteLength, savedAt }
-        this.#known.set(path, { identity: identityOf(file.stat), info })
-        return info
-      } finally {
-        source.close()
-      }
+      return await fs.readdir(this.path)
     } catch (error) {
-      // A file that went since the folder was read, is damaged, or newer.
-      if (isGone(error) || isDamage(error)) return undefined
-      if (isCheckpointError(error) && error.code === 'CKPT_VERSION') return undefined
-      throw withPath(error, path)
+      if (errorCode(error) === 'ENOENT') return []
+      throw error
+    }
+  }
+
+  /** What a name stands for; undefined for what is gone, or no file. */
+  async #entry(name: string): Promise<FolderEntry | undefined> {
+    const path = join(this.path, name)
+    const step = Number(NAME.exec(name)![1])
+    const status = await statusOf(path)
+    if (status === undefined || !status.isFile) return undefined
+    const { isLink, identity, fileId } = status
+    const known = this.#known.get(name)
+    if (known?.identity === identity) return known.entry
+    const common = { path, step, isLink, fileId }
+    try {
+      const info = await readInfo(path)
+      const entry: FolderEntry =
+        info.step === step
+          ? { ...common, kind: 'checkpoint', info }
+          : { ...common, kind: 'other step', error: ofOtherStep(path, step, info.step) }
+      this.#known.set(name, { identity, entry })
+      return entry
+    } catch (error) {
+      if (isGone(error) && !isLink) return undefined
+      if (!isCheckpointError(error)) throw error
+      error.withPath(path)
+      if (error.code === 'CKPT_VERSION') return { ...common, kind: 'newer version', error }
+      return { ...common, kind: isDamage(error) ? 'damaged' : 'unreadable', error }
     }
   }
 }
 
-/** Whether a name has room for it. */
-function isStep(step: number): boolean {
-  return Number.isSafeInteger(step) && step >= 0 && step < 10 ** DIGITS
+async function readInfo(path: string): Promise<CheckpointInfo> {
+  const file = await openFile(path)
+  const source = new FileSource(file)
+  try {
+    const { epoch, step, loss, metrics } = await readProgress(source)
+    const byteLength = Number(file.stat.size)
+    const savedAt = Number(file.stat.mtimeNs / 1_000_000n)
+    return { path, epoch, step, loss, metrics, byteLength, savedAt }
+  } finally {
+    source.close()
+  }
+}
+
+function ofOtherStep(path: string, expected: number, actual: number): CheckpointError {
+  const message = `its name says step ${expected}, and its metadata step ${actual}`
+  return new CheckpointError('CKPT_READ', message, { expected, actual }).withPath(path)
+}
+
+/** What a name stands for, before it is opened. */
+interface Status {
+  readonly isLink: boolean
+  /** Whether it is a regular file, or a link that points to one, or to nothing. */
+  readonly isFile: boolean
+  readonly identity: string
+  readonly fileId: string
+}
+
+async function statusOf(path: string): Promise<Status | undefined> {
+  let own: BigIntStats
+  try {
+    own = await fs.lstat(path, { bigint: true })
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  const fileId = `${own.dev}:${own.ino}:${own.birthtimeNs}`
+  if (!own.isSymbolicLink()) {
+    return { isLink: false, isFile: own.isFile(), identity: identityOf(own), fileId }
+  }
+  // What cannot be reached is found to be so when it is read.
+  const target = await fs.stat(path, { bigint: true }).catch(() => undefined)
+  const identity = `${identityOf(own)} to ${target === undefined ? 'nothing' : identityOf(target)}`
+  return { isLink: true, isFile: target?.isFile() ?? true, identity, fileId }
 }
 
 function identityOf({ dev, ino, size, mtimeNs }: BigIntStats): string {

@@ -13,15 +13,10 @@ import { type BackgroundSave, BackgroundSaver, type WhenBusy } from '../save/bac
 import type { SaveOptions } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
 import { CheckpointFolder, type CheckpointInfo } from './checkpoint-folder.js'
+import { OwnCheckpoints, warnOfUnreadable } from './own-checkpoints.js'
 import { Preemption } from './preemption.js'
 import { type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'
-import {
-  bestOf,
-  checkKeepPolicy,
-  discardable,
-  type KeepBest,
-  type KeepPolicy,
-} from './retention.js'
+import { bestOf, checkKeepPolicy, type KeepBest, type KeepPolicy } from './retention.js'
 import { checkSaveRules, type SaveRules, SaveSchedule } from './schedule.js'
 
 export type { ResumeOptions, ResumeReport } from './resume.js'
@@ -73,12 +68,14 @@ export class CheckpointManager implements AsyncDisposable {
   readonly #saver: BackgroundSaver
   readonly #preemption: Preemption
   readonly #warn: (message: string) => void
-  /** The paths that were there when the first step came; what this manager has saved is added. */
-  #mine: Promise<Set<string>> | undefined
+  readonly #own: OwnCheckpoints
+  #lookedAtFolder: Promise<void> | undefined
   #isEmpty = false
   #failure: { readonly error: unknown } | undefined
   #finishing: Promise<void> = Promise.resolve()
   #lastTurn = performance.now()
+  /** What has been warned of, and is not to be repeated with each save. */
+  readonly #warned = new Set<string>()
   #closing: Promise<void> | undefined
 
   /** The folder is made by the first save. Throws a TypeError or RangeError for wrong options. */
@@ -99,6 +96,7 @@ export class CheckpointManager implements AsyncDisposable {
       ...(stagingBytes === undefined ? {} : { stagingBytes }),
     })
     this.#warn = options.onWarning ?? warn
+    this.#own = new OwnCheckpoints(this.#folder, keep, this.#warnOnce)
     const signals = preemption === true ? (['SIGTERM', 'SIGINT'] as const) : preemption || []
     this.#preemption = new Preemption(signals, this.#warn)
   }
@@ -137,8 +135,8 @@ export class CheckpointManager implements AsyncDisposable {
       await nextTurn()
       this.#lastTurn = performance.now()
     }
-    this.#mine ??= this.#lookAtFolder(options.step)
-    const mine = await this.#mine
+    this.#lookedAtFolder ??= this.#lookAtFolder(options.step)
+    await this.#lookedAtFolder
     const due = this.#schedule.isDue(options.step, now, this.#isEmpty)
     const preempted = await this.#preemption.called()
     // The caller has been warned of earlier failures; they must not prevent this last checkpoint.
@@ -147,12 +145,10 @@ export class CheckpointManager implements AsyncDisposable {
     if (this.#whenBusy !== 'wait' && (force || preempted)) await this.#saver.flush()
     const save = this.#saver.save(path, model, optimizer, saveOptions)
     if (save === null) return false
-    mine.add(path)
-    const isDurable = this.#finish(path, save)
+    const isDurable = this.#finish(save, path, options.step, now)
     // The process lives on if the save fails; `staged` or `#throwFailure` throws then.
     if (preempted) await this.#preemption.saved(await isDurable)
     await save.staged
-    this.#schedule.saved(options.step, now)
     if (preempted) this.#throwFailure()
     return true
   }
@@ -160,10 +156,12 @@ export class CheckpointManager implements AsyncDisposable {
   /**
    * Restores the newest checkpoint that verifies, what of it is asked for: pass `extras` as you pass
    * them to `save`. Those that do not verify are set aside (renamed to `….damaged`), with a warning
-   * that says why, and the one before is tried. Null where there is none. Waits for saves that are
+   * that says why, and the one before is tried. Null only if the folder has no checkpoint: if it has
+   * some and none can be restored, this throws, and they stay as they are. Waits for saves that are
    * under way.
    *
-   * @throws CheckpointError where one cannot be read, is of a newer version, or does not fit the model
+   * @throws CheckpointError where one cannot be read, is of a newer version, or does not fit the model,
+   *   or none can be restored
    */
   async restoreLatest(
     model: Module,
@@ -171,18 +169,30 @@ export class CheckpointManager implements AsyncDisposable {
     options: ResumeOptions = {},
   ): Promise<ResumeReport | null> {
     await this.#finishing
-    const withWarnings = { onWarning: this.#warn, ...options }
-    return resumeFrom(this.#folder, model, optimizer, withWarnings, withWarnings.onWarning)
+    const onWarning = options.onWarning ?? this.#warn
+    return resumeFrom(this.#folder, model, optimizer, { ...options, onWarning })
   }
 
-  /** The sound checkpoints of the folder, oldest first, by their metadata alone. */
-  list(): Promise<CheckpointInfo[]> {
-    return this.#folder.list()
+  /**
+   * The checkpoints of the folder, oldest first, by their metadata alone: damage in a tensor does not
+   * show. A file that cannot be read is left out, with a warning.
+   *
+   * @throws the system's error where the folder cannot be read
+   */
+  async list(): Promise<CheckpointInfo[]> {
+    const infos: CheckpointInfo[] = []
+    for (const entry of await this.#folder.read()) {
+      if (entry.kind === 'checkpoint') infos.push(entry.info)
+      else if (entry.kind === 'unreadable') {
+        warnOfUnreadable(entry.path, entry.error, this.#warnOnce)
+      }
+    }
+    return infos
   }
 
   /** The newest of `list`, or null. */
-  latest(): Promise<CheckpointInfo | null> {
-    return this.#folder.latest()
+  async latest(): Promise<CheckpointInfo | null> {
+    return (await this.list()).at(-1) ?? null
   }
 
   /** The best of `list` by a metric (by `keep.best`, where that is set); null where none has it. */
@@ -221,28 +231,29 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /** What is there already: this run's own from before, or those of a run whose folder it shares. */
-  async #lookAtFolder(step: number): Promise<Set<string>> {
-    const paths = await this.#folder.newestFirst()
-    this.#isEmpty = paths.length === 0
-    const newest = paths[0]
-    if (newest !== undefined && newest > this.#folder.pathOf(step)) {
+  async #lookAtFolder(step: number): Promise<void> {
+    const entries = await this.#folder.read()
+    this.#isEmpty = entries.length === 0
+    const newest = entries.at(-1)
+    if (newest !== undefined && newest.step > step) {
       this.#warn(
-        `the folder has a later checkpoint, ${quote(newest)}: a run that is resumed goes on from ` +
-          `there, and not from step ${step}`,
+        `the folder has a later checkpoint, ${quote(newest.path)}: a run that is resumed goes on ` +
+          `from there, and not from step ${step}`,
       )
     }
-    return new Set(paths)
+    this.#own.adopt(entries)
   }
 
   /**
-   * What comes after the staging of a save: its end, and the removal of what may go. Resolves to
-   * whether it is durable.
+   * Sees to a save that began at `now`: what is to be known of its staging and its end, and the removal
+   * of what may go then. Resolves to whether it is durable.
    */
-  #finish(path: string, save: BackgroundSave): Promise<boolean> {
+  #finish(save: BackgroundSave, path: string, step: number, now: number): Promise<boolean> {
     const before = this.#finishing
     const run = async (): Promise<boolean> => {
       try {
         await save.staged
+        this.#schedule.saved(step, now)
       } catch {
         // Thrown by the call of `save` that is still waiting.
         return false
@@ -252,14 +263,15 @@ export class CheckpointManager implements AsyncDisposable {
         durability = (await save.durable).durability
       } catch (error) {
         this.#failure ??= { error }
+        this.#schedule.failed(step)
         this.#warn(`the checkpoint ${quote(path)} was not saved: ${messageOf(error)}`)
         return false
       }
       await before
       try {
-        await this.#removeOld(path, durability)
+        await this.#own.hasSaved(path, durability)
       } catch (error) {
-        this.#warn(`old checkpoints could not be removed: ${messageOf(error)}`)
+        this.#warnOnce('remove', `old checkpoints could not be removed: ${messageOf(error)}`)
       }
       return true
     }
@@ -268,20 +280,10 @@ export class CheckpointManager implements AsyncDisposable {
     return finished
   }
 
-  /**
-   * Removes what no rule keeps, of what is this manager's: what others save meanwhile is theirs. Where
-   * a power cut may undo the save (the folder cannot be synced), the one before it stays for once more.
-   */
-  async #removeOld(saved: string, durability: Durability): Promise<void> {
-    if (this.#keep === 'all') return
-    const mine = (await this.#mine) ?? new Set()
-    const infos = (await this.#folder.list()).filter(({ path }) => mine.has(path))
-    const settled = durability === 'durable' ? infos : infos.filter(({ path }) => path !== saved)
-    for (const { path } of discardable(settled, this.#keep, Date.now())) {
-      if (path === saved) continue
-      await this.#folder.remove(path)
-      mine.delete(path)
-    }
+  readonly #warnOnce = (kind: string, message: string): void => {
+    if (this.#warned.has(kind)) return
+    this.#warned.add(kind)
+    this.#warn(message)
   }
 
   #throwFailure(): void {

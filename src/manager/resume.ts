@@ -8,14 +8,21 @@ import { loadCheckpoint } from '../load/load.js'
 import { quote } from '../printable.js'
 import { type RestoreOptions, type RestoreReport, restoreCheckpoint } from '../restore/restore.js'
 import type { Module, Optimizer } from '../state.js'
-import type { CheckpointFolder, SetAside } from './checkpoint-folder.js'
-import { isDamage, isGone } from './damage.js'
+import {
+  type CheckpointFolder,
+  type FolderEntry,
+  isDamage,
+  isGone,
+  type SetAside,
+} from './checkpoint-folder.js'
 
+/** How a checkpoint is read and restored. */
 export interface ResumeOptions extends RestoreOptions {
   /** Whether the file may be mapped (default true); see `loadCheckpoint`. */
   readonly map?: boolean
 }
 
+/** What was restored, and what was passed over for it. */
 export interface ResumeReport extends RestoreReport {
   /** The checkpoint that was restored. */
   readonly path: string
@@ -23,64 +30,114 @@ export interface ResumeReport extends RestoreReport {
   readonly skipped: readonly SetAside[]
 }
 
-// How often the folder is looked at again, as a file went or was replaced after it was seen. Each
-// time another process has saved in between: a folder in which this happens so often is no folder.
+// How often the folder is read again because a file went or was replaced after it was seen. Each time
+// another process has saved in between: a folder in which this happens so often is no folder.
 const MAX_LOOKS = 100
+
+/** What an attempt to restore one file has come to. */
+type Outcome = ResumeReport | 'older' | 'look again'
 
 /**
  * Restores the newest checkpoint of `folder` whose metadata, and all that is restored of it, verifies.
- * Null where there is none. Those that are damaged are set aside, with a warning that says why.
+ * Null only where the folder has none. Those that are damaged are set aside, with a warning that says
+ * why, when an older one has been restored.
  *
- * @throws CheckpointError where one cannot be read, is of a newer version, or does not fit the model
+ * @throws CheckpointError where the newest cannot be read, is of a newer version, or does not fit the
+ *   model; and where none of them can be restored: they all stay as they are then, so that the next
+ *   attempt fails as well, and is not taken for a new run
  */
 export async function resumeFrom(
   folder: CheckpointFolder,
   model: Module,
   optimizer: Optimizer | null | undefined,
-  options: ResumeOptions,
-  warn: (message: string) => void,
+  options: ResumeOptions & Required<Pick<ResumeOptions, 'onWarning'>>,
 ): Promise<ResumeReport | null> {
   const { map = true, ...restoreOptions } = options
-  const skipped: SetAside[] = []
+  const warn = options.onWarning
+  /** Files that cannot be restored, newest first; those that are damaged, with what they were. */
+  const failed = new Map<string, { readonly error: CheckpointError; readonly damaged?: string }>()
 
-  /** What became of a file: its report, or undefined and what to do next. */
-  const attempt = async (path: string): Promise<ResumeReport | 'older' | 'look again'> => {
+  const attempt = async (entry: FolderEntry): Promise<Outcome> => {
+    const { path } = entry
     const identity = await folder.identify(path)
     if (identity === undefined) return 'look again'
+    const fault = entry.kind === 'checkpoint' ? undefined : entry.error
     try {
-      await using checkpoint = await loadCheckpoint(path, { map })
-      if (path !== folder.pathOf(checkpoint.step)) {
-        warn(`${quote(path)} was left alone: it is a checkpoint of step ${checkpoint.step}`)
+      if (entry.kind === 'newer version' || (entry.kind === 'unreadable' && !isGone(fault))) {
+        throw fault
+      }
+      if (fault !== undefined && entry.kind !== 'damaged') {
+        failed.set(path, { error: fault })
+        const what = isGone(fault) ? 'it is a link to a file that is not there' : fault.message
+        warn(`${quote(path)} was left alone: ${what}`)
         return 'older'
       }
+      await using checkpoint = await loadCheckpoint(path, { map })
+      // It may have been replaced since the folder was read.
+      if (checkpoint.step !== entry.step) return 'look again'
       const report = await restoreCheckpoint(checkpoint, model, optimizer, restoreOptions)
-      return { ...report, path, skipped }
+      return { ...report, path, skipped: await setAside() }
     } catch (error) {
       if (isGone(error)) return 'look again'
       if (!isDamage(error)) throw withPath(error, path)
-      // Replaced by a whole one since it was opened.
+      // A whole one may have been put in its place since it was opened.
       if ((await folder.identify(path)) !== identity) return 'look again'
-      const aside = await folder.setAside(path, identity, error.withPath(path))
-      skipped.push(aside)
-      const where = aside.movedTo === null ? 'left where it is' : `now ${quote(aside.movedTo)}`
-      warn(`a damaged checkpoint was skipped (${where}): ${error.message}`)
+      failed.set(path, { error: error.withPath(path), damaged: identity })
       return 'older'
     }
   }
 
-  for (let looks = 0; looks < MAX_LOOKS; looks++) {
-    let lookAgain = false
-    for (const path of await folder.newestFirst()) {
-      // Where it could not be renamed, it is still there.
-      if (skipped.some((aside) => aside.path === path)) continue
-      const outcome = await attempt(path)
-      if (typeof outcome === 'object') return outcome
-      lookAgain = outcome === 'look again'
-      if (lookAgain) break
+  const setAside = async (): Promise<SetAside[]> => {
+    const skipped: SetAside[] = []
+    for (const [path, { error, damaged }] of failed) {
+      if (damaged === undefined) continue
+      const aside = await folder.setAside(path, damaged, error)
+      skipped.push(aside)
+      const where = aside.movedTo === null ? 'left where it is' : `now ${quote(aside.movedTo)}`
+      warn(`a damaged checkpoint was skipped (${where}): ${error.message}`)
     }
-    if (!lookAgain) return null
+    return skipped
+  }
+
+  for (let looks = 0; looks < MAX_LOOKS; looks++) {
+    let outcome: Outcome = 'older'
+    for (const entry of (await folder.read()).reverse()) {
+      if (failed.has(entry.path)) continue
+      outcome = await attempt(entry)
+      if (outcome !== 'older') break
+    }
+    if (typeof outcome === 'object') return outcome
+    if (outcome === 'older') return nothing(folder, failed, warn)
   }
   throw new CheckpointError('CKPT_READ', `the files change faster than they can be read`, {
     path: folder.path,
   })
+}
+
+/** Null for a folder without checkpoints; throws where there are some, of which none is good. */
+async function nothing(
+  folder: CheckpointFolder,
+  failed: ReadonlyMap<string, { readonly error: CheckpointError }>,
+  warn: (message: string) => void,
+): Promise<null> {
+  const [newest] = failed.values()
+  if (newest === undefined) {
+    const aside = await folder.listSetAside()
+    if (aside.length > 0) {
+      const examples = quote(aside.at(-1)!)
+      warn(
+        `the folder has no checkpoint but ${aside.length} that were set aside as damaged (${examples}): ` +
+          'this is a new run',
+      )
+    }
+    return null
+  }
+  const { error } = newest
+  const { code, path } = error
+  throw new CheckpointError(
+    code,
+    `none of the ${failed.size} checkpoints of ${quote(folder.path)} can be restored; to begin a new ` +
+      `run, move them away. The newest: ${error.message}`,
+    { cause: error, ...(path === undefined ? {} : { path }) },
+  )
 }

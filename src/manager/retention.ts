@@ -1,10 +1,12 @@
 /**
- * Which checkpoints of a folder stay. Pure: from what is known of each file to the names of those
- * that may go. A checkpoint stays if any of the rules keeps it; the newest always does, because it is
- * what a run resumes from.
+ * Which checkpoints of a folder stay. Pure: from what is known of each file to those that may go. A
+ * checkpoint stays if any of the rules keeps it; the newest always does, because a run resumes from
+ * it; and so does the last one with a finite loss, because a run that has diverged goes back to it.
  */
 
+import { messageOf } from '../errors.js'
 import { describe, isPlainObject } from '../format/attributes.js'
+import { quote } from '../printable.js'
 import { isSteps } from './schedule.js'
 
 /** What the rules look at. */
@@ -33,7 +35,10 @@ export interface KeepBest {
 export interface KeepRules {
   /** The newest so many. */
   readonly newest?: number
-  /** The best so many by a metric, of those that have it. NaN is as good as none. */
+  /**
+   * The best so many by a metric, of those that have it. NaN is as good as none. While no checkpoint has
+   * it, all stay, with a warning.
+   */
   readonly best?: KeepBest
   /** Those whose step is a multiple of this, for good. */
   readonly everySteps?: number
@@ -50,34 +55,85 @@ export interface KeepRules {
 /** `all`, or rules. */
 export type KeepPolicy = 'all' | KeepRules
 
+/** What may go, and what the rules could not tell, for the user to know. */
+export interface Retention<T> {
+  /** Those that no rule keeps, oldest first. */
+  readonly discard: readonly T[]
+  /** Why something stays that the rules alone would not keep: each kind of reason once. */
+  readonly doubts: readonly { readonly kind: string; readonly message: string }[]
+}
+
 /**
- * Those of `candidates` that no rule keeps, oldest first. `now` is in milliseconds since 1970.
- * Candidates come in any order; the newest is the one with the highest step.
+ * What of `candidates` no rule keeps. `now` is in milliseconds since 1970. Candidates come in any
+ * order; the newest is the one with the highest step. What cannot be told stays: a rule about a metric
+ * that no candidate has keeps them all, as a `custom` that throws keeps the one that it was asked about.
  */
-export function discardable<T extends KeepCandidate>(
+export function retain<T extends KeepCandidate>(
   candidates: readonly T[],
   policy: KeepPolicy,
   now: number,
-): T[] {
-  if (policy === 'all') return []
+): Retention<T> {
+  if (policy === 'all') return { discard: [], doubts: [] }
   const byStep = [...candidates].sort((a, b) => a.step - b.step)
+  const doubts: { kind: string; message: string }[] = []
   const kept = new Set<T>(byStep.slice(-1))
   const { newest, best, everySteps, everySeconds, newerThanSeconds, steps, custom } = policy
   if (newest !== undefined) for (const c of byStep.slice(-newest)) kept.add(c)
-  if (best !== undefined) {
-    for (const c of bestOf(byStep, best)) kept.add(c)
-    if (best.keepUnmeasured === true) {
-      for (const c of byStep) if (measured(c, best.metric) === undefined) kept.add(c)
-    }
-  }
   if (everySeconds !== undefined) for (const c of spaced(byStep, everySeconds)) kept.add(c)
   for (const c of byStep) {
     if (everySteps !== undefined && c.step % everySteps === 0) kept.add(c)
     if (newerThanSeconds !== undefined && now - c.savedAt <= newerThanSeconds * 1000) kept.add(c)
     if (steps?.includes(c.step)) kept.add(c)
-    if (custom?.(c)) kept.add(c)
+    if (custom === undefined) continue
+    try {
+      if (custom(c)) kept.add(c)
+    } catch (error) {
+      kept.add(c)
+      const message = `keep.custom threw for step ${c.step}, which stays: ${messageOf(error)}`
+      doubts.push({ kind: 'keep.custom', message })
+    }
   }
-  return byStep.filter((c) => !kept.has(c))
+  const good = lastGood(byStep)
+  if (good !== undefined && !kept.has(good)) {
+    kept.add(good)
+    const message =
+      `the loss is no longer finite: step ${good.step}, the last one with a finite loss, stays ` +
+      'besides what the rules keep'
+    doubts.push({ kind: 'loss', message })
+  }
+  if (best !== undefined) {
+    const measuredBest = bestOf(byStep, best)
+    for (const c of measuredBest) kept.add(c)
+    const isUnknown = measuredBest.length === 0
+    if (isUnknown && byStep.some((c) => !kept.has(c))) {
+      doubts.push({
+        kind: 'keep.best',
+        message: `${unmeasured(byStep, best)}; all stay until one has`,
+      })
+    }
+    for (const c of byStep) {
+      const isUnmeasured = measured(c, best.metric) === undefined
+      if (isUnknown || (isUnmeasured && best.keepUnmeasured === true)) kept.add(c)
+    }
+  }
+  return { discard: byStep.filter((c) => !kept.has(c)), doubts }
+}
+
+/** Where the loss that was recorded last is NaN or infinite: the last one where it was finite. */
+function lastGood<T extends KeepCandidate>(byStep: readonly T[]): T | undefined {
+  const recorded = byStep.filter(({ loss }) => loss !== null)
+  if (recorded.length === 0 || Number.isFinite(recorded.at(-1)!.loss)) return undefined
+  return recorded.findLast(({ loss }) => Number.isFinite(loss))
+}
+
+/** Says that no candidate has the metric, and which ones there are. */
+function unmeasured(candidates: readonly KeepCandidate[], { metric }: KeepBest): string {
+  const names = new Set(candidates.flatMap(({ metrics }) => Object.keys(metrics)))
+  if (candidates.some(({ loss }) => loss !== null)) names.add('loss')
+  if (names.has(metric)) return `keep.best: every checkpoint has NaN as its ${quote(metric)}`
+  const known = [...names].map(quote).join(', ')
+  const others = known === '' ? 'none has a metric' : `they have ${known}`
+  return `keep.best: no checkpoint has the metric ${quote(metric)} (${others})`
 }
 
 /** The best first; those alone that have the metric. Where two are as good, the newer is the better. */

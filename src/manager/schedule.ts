@@ -19,6 +19,7 @@ export interface SaveRules {
   readonly custom?: (step: number) => boolean
 }
 
+/** Decides for each step of one run whether it is saved. */
 export class SaveSchedule {
   readonly #rules: SaveRules
   /** When the last save began, in milliseconds. */
@@ -33,14 +34,16 @@ export class SaveSchedule {
   }
 
   /**
-   * Whether a checkpoint is due after `step`. A step that has been saved is not due again. `empty` is
-   * whether there was no checkpoint at the start.
+   * Whether a checkpoint is due after `step`. A step that has just been saved is not due again; one
+   * that comes again after others (a run that went back) is. `empty` is whether there was no checkpoint
+   * at the start.
    */
   isDue(step: number, now: number, empty: boolean): boolean {
     const { everySteps, everySeconds, steps, firstStep, custom } = this.#rules
     const first = !this.#asked
     this.#asked = true
     if (step === this.#savedStep) return false
+    this.#savedStep = undefined
     return (
       (everySteps !== undefined && step % everySteps === 0) ||
       (everySeconds !== undefined && now - this.#last >= everySeconds * 1000) ||
@@ -54,6 +57,11 @@ export class SaveSchedule {
   saved(step: number, now: number): void {
     this.#savedStep = step
     this.#last = now
+  }
+
+  /** The save of `step` has failed: the step is due again if it comes again. */
+  failed(step: number): void {
+    if (this.#savedStep === step) this.#savedStep = undefined
   }
 }
 

@@ -1,17 +1,20 @@
 import {
+  copyFile,
   link,
   mkdir,
   readdir,
   readFile,
   rename,
+  rm,
   symlink,
   utimes,
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
 import test, { type ExecutionContext } from 'ava'
-import { CheckpointError } from '../../src/errors.js'
-import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
+import { CheckpointError, type CheckpointErrorCode } from '../../src/errors.js'
+import { CheckpointFolder, isDamage, isGone } from '../../src/manager/checkpoint-folder.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import {
   damage,
@@ -31,6 +34,9 @@ const stepsOf = async (folder: CheckpointFolder) => (await folder.list()).map(({
 
 const error = new CheckpointError('CKPT_TENSOR_CHECKSUM', 'it is damaged')
 
+const errorOf = (code: CheckpointErrorCode, cause?: unknown) =>
+  new CheckpointError(code, 'it failed', { cause })
+
 test('names sort by step, from the first to the last that there can be', (t) => {
   const folder = new CheckpointFolder('run')
   const steps = [0, 1, 9, 10, 99, 1000, 999_999_999_999]
@@ -45,8 +51,8 @@ test('names sort by step, from the first to the last that there can be', (t) => 
 test('a folder that is not there is empty', async (t) => {
   const folder = new CheckpointFolder(join(await scratchFolder(t), 'none'))
   t.deepEqual(await folder.list(), [])
-  t.deepEqual(await folder.newestFirst(), [])
-  t.is(await folder.latest(), null)
+  t.deepEqual(await folder.read(), [])
+  t.deepEqual(await folder.listSetAside(), [])
 })
 
 test('the list is oldest first, with the progress of each by its metadata', async (t) => {
@@ -65,19 +71,76 @@ test('the list is oldest first, with the progress of each by its metadata', asyn
     byteLength,
     savedAt: 1_234_500,
   })
-  t.is((await folder.latest())?.step, 100)
+  t.is((await folder.list()).at(-1)?.step, 100)
 })
 
-test('files of other names, links and folders are none of the checkpoints', async (t) => {
+test('files of other names, and folders, are none of the checkpoints', async (t) => {
   const { path, folder } = await folderOf(t, 5)
   await saveCheckpoint(join(path, 'best.ckpt'), smallModel(), null, { step: 6 })
   await saveCheckpoint(join(path, 'step-7.ckpt'), smallModel(), null, { step: 7 })
   await saveCheckpoint(join(path, `${fileName(8)}.damaged`), smallModel(), null, { step: 8 })
-  await symlink(join(path, 'step-7.ckpt'), join(path, fileName(7)))
-  await symlink(join(path, 'nowhere'), join(path, fileName(9)))
   await mkdir(join(path, fileName(10)))
+  await symlink(join(path, fileName(10)), join(path, fileName(11)))
   t.deepEqual(await stepsOf(folder), [5])
-  t.deepEqual(await folder.newestFirst(), [join(path, fileName(5))])
+  t.deepEqual(
+    (await folder.read()).map(({ path }) => path),
+    [join(path, fileName(5))],
+  )
+  t.deepEqual(await folder.listSetAside(), [join(path, `${fileName(8)}.damaged`)])
+})
+
+test('a link to a checkpoint is one, and is read again when another file is put behind it', async (t) => {
+  const { path, folder } = await folderOf(t, 5)
+  const blob = join(path, 'blob')
+  await saveCheckpoint(blob, smallModel(), null, { step: 7, loss: 1 })
+  await symlink('blob', join(path, fileName(7)))
+  t.deepEqual(await stepsOf(folder), [5, 7])
+  t.deepEqual(
+    (await folder.read()).map(({ isLink }) => isLink),
+    [false, true],
+  )
+  await saveCheckpoint(blob, smallModel(), null, { step: 7, loss: 2 })
+  t.deepEqual(
+    (await folder.list()).map(({ loss }) => loss),
+    [5, 2],
+  )
+})
+
+test('each file that is no checkpoint is told apart by why it is none', async (t) => {
+  const { path, folder } = await folderOf(t, 1, 2, 3)
+  await damage(path, 1, 'metadata')
+  await rename(join(path, fileName(2)), join(path, fileName(9)))
+  await symlink('nowhere', join(path, fileName(4)))
+  await symlink(fileName(5), join(path, fileName(5)))
+  const newer = new URL('../conformance/invalid/version-2.ckpt', import.meta.url)
+  await copyFile(newer, join(path, fileName(6)))
+  t.deepEqual(
+    (await folder.read()).map(({ kind, step }) => [step, kind]),
+    [
+      [1, 'damaged'],
+      [3, 'checkpoint'],
+      [4, 'unreadable'],
+      [5, 'unreadable'],
+      [6, 'newer version'],
+      [9, 'other step'],
+    ],
+  )
+  t.deepEqual(await stepsOf(folder), [3])
+})
+
+test('a file is the same whatever becomes of its times, and another one when it is replaced', async (t) => {
+  const { path, folder } = await folderOf(t, 1)
+  const file = join(path, fileName(1))
+  const id = await folder.fileId(file)
+  await utimes(file, 1, 1)
+  t.is(await folder.fileId(file), id)
+  await saveCheckpoint(file, smallModel(), null, { step: 1 })
+  t.not(await folder.fileId(file), id)
+  t.false(await folder.remove(file, id!))
+  t.deepEqual(await stepsOf(folder), [1])
+  t.true(await folder.remove(file, (await folder.fileId(file))!))
+  t.true(await folder.remove(file, id!))
+  t.deepEqual(await readdir(path), [])
 })
 
 test('a file is left out whose step is not that of its name, and one that is damaged', async (t) => {
@@ -88,7 +151,7 @@ test('a file is left out whose step is not that of its name, and one that is dam
   await writeFile(join(path, fileName(11)), '')
   await damage(path, 6, 'metadata')
   t.deepEqual(await stepsOf(folder), [5, 7])
-  t.is((await folder.latest())?.step, 7)
+  t.is((await folder.list()).at(-1)?.step, 7)
 })
 
 test('damage in a tensor does not show in a list: no tensor is read', async (t) => {
@@ -105,8 +168,7 @@ test('a file that is replaced, changed or removed is listed as it is now', async
   t.deepEqual(await losses(), [1, 0.5, 3])
   await writeFile(join(path, fileName(3)), 'now something else')
   t.deepEqual(await losses(), [1, 0.5])
-  await folder.remove(join(path, fileName(1)))
-  await folder.remove(join(path, fileName(1)))
+  await rm(join(path, fileName(1)))
   t.deepEqual(await losses(), [0.5])
 })
 
@@ -162,7 +224,7 @@ test('a whole file that came in place of the damaged one stays where it is', asy
   const aside = await folder.setAside(file, identity!, error)
   t.is(aside.movedTo, null)
   t.deepEqual(await readdir(path), [fileName(5)])
-  t.is((await folder.latest())?.loss, 77)
+  t.is((await folder.list()).at(-1)?.loss, 77)
 })
 
 test('setting aside what is gone, or has no free name left, changes nothing', async (t) => {
@@ -174,5 +236,25 @@ test('setting aside what is gone, or has no free name left, changes nothing', as
   await writeFile(`${file}.damaged`, '')
   for (let n = 2; n <= 100; n++) await writeFile(`${file}.damaged-${n}`, '')
   t.is((await folder.setAside(file, (await folder.identify(file))!, error)).movedTo, null)
-  t.is((await folder.latest())?.step, 5)
+  t.is((await folder.list()).at(-1)?.step, 5)
+})
+
+test('damage is what an older checkpoint is free of', (t) => {
+  t.true(isDamage(errorOf('CKPT_TENSOR_CHECKSUM')))
+  t.true(isDamage(errorOf('CKPT_FILE_LENGTH')))
+  t.false(isDamage(errorOf('CKPT_VERSION')))
+  t.false(isDamage(errorOf('CKPT_READ')))
+  t.false(isDamage(errorOf('CKPT_STATE_MISMATCH')))
+  t.false(isDamage(new Error('CKPT_TENSOR_CHECKSUM')))
+})
+
+test('a file is gone where it could not be opened, and not where a model misses one of its own', (t) => {
+  const none = Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
+  t.true(isGone(errorOf('CKPT_READ', none)))
+  // What Node throws is of another realm than a test runner's files.
+  const foreign = runInNewContext('Object.assign(new Error(), { code: "ENOENT" })')
+  t.true(isGone(errorOf('CKPT_READ', foreign)))
+  t.false(isGone(errorOf('CKPT_RESTORE_INCOMPLETE', none)))
+  t.false(isGone(errorOf('CKPT_READ', Object.assign(new Error('EACCES'), { code: 'EACCES' }))))
+  t.false(isGone(none))
 })

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { ManagerOptions } from '../../src/manager/checkpoint-manager.js'
@@ -96,14 +96,14 @@ for (const map of [true, false]) {
   })
 }
 
-test('a damaged checkpoint leaves the model as it was, and null where there is no other', async (t) => {
+test('a damaged checkpoint leaves the model as it was, and is an error where there is no other', async (t) => {
   const { folder, manager, warnings } = await managed(t)
   await saveSteps(folder, 1)
   await damage(folder, 1)
   const model = smallModel(77)
-  t.is(await manager.restoreLatest(model), null)
+  await t.throwsAsync(manager.restoreLatest(model), { code: 'CKPT_TENSOR_CHECKSUM' })
   t.is(model.data[0], 77)
-  t.is(warnings.length, 1)
+  t.deepEqual(warnings, [])
 })
 
 test('what an older checkpoint would share or hide is an error, and nothing is set aside', async (t) => {
@@ -119,7 +119,7 @@ test('a checkpoint of another step than its name says is neither restored nor re
   await saveSteps(folder, 1)
   await saveCheckpoint(join(folder, fileName(9)), smallModel(9), null, { step: 3 })
   t.is((await manager.restoreLatest(smallModel()))?.step, 1)
-  t.regex(warnings[0]!, /was left alone: it is a checkpoint of step 3/)
+  t.regex(warnings[0]!, /was left alone: .*step 9, and its metadata step 3/)
   await manager.save(smallModel(), null, { step: 10 })
   await manager.save(smallModel(), null, { step: 11 })
   await manager.flush()
@@ -161,6 +161,80 @@ test('a step behind the newest is saved, kept and warned of', async (t) => {
   t.deepEqual(await stepsIn(manager), [60, 100, 200])
   t.is(warnings.length, 1)
   t.regex(warnings[0]!, /the folder has a later checkpoint, ".*200\.ckpt": .* not from step 60/)
+})
+
+test('a file of the same name that another process has saved is not removed', async (t) => {
+  const { folder, manager } = await managed(t, { keep: { newest: 1 } })
+  await saveSteps(folder, 1, 2)
+  await manager.save(smallModel(), null, { step: 3 })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [3])
+  await manager.save(smallModel(), null, { step: 4 })
+  await manager.flush()
+  await saveSteps(folder, 4)
+  await manager.save(smallModel(), null, { step: 5 })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [4, 5])
+})
+
+test('links stay, and are told of once', async (t) => {
+  const { folder, manager, warnings } = await managed(t, { keep: { newest: 1 } })
+  await saveSteps(join(folder, 'blobs'), 1)
+  await symlink(`blobs/${fileName(1)}`, join(folder, fileName(1)))
+  for (let step = 2; step <= 4; step++) await manager.save(smallModel(), null, { step })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [1, 4])
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /step-0+1\.ckpt" is a link/)
+})
+
+test('a metric that no checkpoint has removes nothing, and the warning names those that there are', async (t) => {
+  const best = { count: 1, metric: 'val_acc', mode: 'max' } as const
+  const { manager, warnings } = await managed(t, { keep: { best } })
+  for (let step = 1; step <= 4; step++) {
+    await manager.save(smallModel(), null, { step, loss: 1, metrics: { val_accuracy: step } })
+  }
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [1, 2, 3, 4])
+  t.is(warnings.length, 1)
+  t.regex(
+    warnings[0]!,
+    /no checkpoint has the metric "val_acc" \(they have "val_accuracy", "loss"\)/,
+  )
+  await manager.save(smallModel(), null, { step: 5, metrics: { val_acc: 0 } })
+  await manager.save(smallModel(), null, { step: 6, metrics: { val_acc: 1 } })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [6])
+})
+
+test('one file that may not be read stops the removal of none', async (t) => {
+  const { folder, manager, warnings } = await managed(t, { keep: { newest: 2 } })
+  await saveSteps(folder, 1)
+  // A loop of links cannot be read by anybody, root included.
+  await symlink(fileName(2), join(folder, fileName(2)))
+  for (let step = 3; step <= 6; step++) await manager.save(smallModel(), null, { step })
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [5, 6])
+  t.true((await readdir(folder)).includes(fileName(2)))
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /is left alone: .*step-0+2\.ckpt.* ELOOP/)
+})
+
+test('a run that went back saves a step again that it had saved, or failed to save', async (t) => {
+  const { folder, manager } = await managed(t, { save: { everySteps: 5 } })
+  const save = (step: number) => manager.save(smallModel(), null, { step })
+  t.true(await save(5))
+  t.false(await save(5))
+  t.false(await save(4))
+  t.true(await save(5))
+  await manager.flush()
+  await mkdir(join(folder, fileName(10)))
+  t.true(await save(10))
+  await t.throwsAsync(manager.flush(), { code: 'CKPT_NOT_COMMITTED' })
+  await rm(join(folder, fileName(10)), { recursive: true })
+  t.true(await save(10))
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [5, 10])
 })
 
 test('an old checkpoint stays where the new one could not be saved', async (t) => {

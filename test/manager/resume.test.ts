@@ -1,8 +1,9 @@
-import { readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
 import { resumeFrom } from '../../src/manager/resume.js'
+import { saveCheckpoint } from '../../src/save/save.js'
 import {
   damage,
   fileName,
@@ -11,7 +12,12 @@ import {
 } from '../support/manager/folder-of-checkpoints.js'
 import { scratchFolder } from '../support/scratch.js'
 
-const silent = () => {}
+/** Resumes a small model; what was warned of is in `warnings`. */
+function resuming(folder: CheckpointFolder, model = smallModel(77)) {
+  const warnings: string[] = []
+  const onWarning = (message: string) => void warnings.push(message)
+  return { model, warnings, report: resumeFrom(folder, model, null, { onWarning }) }
+}
 
 test('where the files went after they were listed, those that came in their place are found', async (t) => {
   const path = await scratchFolder(t)
@@ -20,18 +26,17 @@ test('where the files went after they were listed, those that came in their plac
   class Busy extends CheckpointFolder {
     #saved = 1
 
-    override async newestFirst(): Promise<string[]> {
-      const paths = await super.newestFirst()
+    override async read() {
+      const entries = await super.read()
       if (this.#saved < 5) {
         await saveSteps(path, ++this.#saved)
         await rm(join(path, fileName(this.#saved - 1)))
       }
-      return paths
+      return entries
     }
   }
-  const model = smallModel()
-  const report = await resumeFrom(new Busy(path), model, null, {}, silent)
-  t.is(report?.step, 5)
+  const { model, report } = resuming(new Busy(path))
+  t.is((await report)?.step, 5)
   t.is(model.data[0], 5)
 })
 
@@ -48,10 +53,8 @@ test('a damaged file that is replaced by a whole one while it is read is restore
       return super.identify(file)
     }
   }
-  const warnings: string[] = []
-  const warn = (message: string) => void warnings.push(message)
-  const report = await resumeFrom(new Repaired(path), smallModel(), null, {}, warn)
-  t.like(report, { step: 1, skipped: [] })
+  const { warnings, report } = resuming(new Repaired(path))
+  t.like(await report, { step: 1, skipped: [] })
   t.deepEqual(warnings, [])
   t.deepEqual(await readdir(path), [fileName(1)])
 })
@@ -65,11 +68,9 @@ test('a damaged file that cannot be renamed is skipped all the same, once', asyn
       return { path: file, movedTo: null, error }
     }
   }
-  const warnings: string[] = []
-  const warn = (message: string) => void warnings.push(message)
-  const report = await resumeFrom(new ReadOnly(path), smallModel(), null, {}, warn)
-  t.is(report?.step, 1)
-  t.is(report?.skipped[0]?.movedTo, null)
+  const { warnings, report } = resuming(new ReadOnly(path))
+  t.is((await report)?.step, 1)
+  t.is((await report)?.skipped[0]?.movedTo, null)
   t.is(warnings.length, 1)
   t.regex(warnings[0]!, /left where it is/)
 })
@@ -77,11 +78,76 @@ test('a damaged file that cannot be renamed is skipped all the same, once', asyn
 test('a folder whose files always go before they can be read is an error, and not an empty one', async (t) => {
   const path = await scratchFolder(t)
   class Vanishing extends CheckpointFolder {
-    override async newestFirst(): Promise<string[]> {
-      return [this.pathOf(1)]
+    override async read() {
+      await saveSteps(path, 1)
+      const entries = await super.read()
+      await rm(join(path, fileName(1)))
+      return entries
     }
   }
-  await t.throwsAsync(resumeFrom(new Vanishing(path), smallModel(), null, {}, silent), {
+  await t.throwsAsync(resuming(new Vanishing(path)).report, { code: 'CKPT_READ' })
+})
+
+for (const what of ['tensor', 'metadata'] as const) {
+  test(`a folder whose checkpoints are all damaged is no new run, now and the next time (${what})`, async (t) => {
+    const path = await scratchFolder(t)
+    await saveSteps(path, 1, 2)
+    for (const step of [1, 2]) await damage(path, step, what)
+    for (let time = 1; time <= 2; time++) {
+      const { model, warnings, report } = resuming(new CheckpointFolder(path))
+      const error = await t.throwsAsync(report, {
+        code: what === 'tensor' ? 'CKPT_TENSOR_CHECKSUM' : 'CKPT_METADATA_CHECKSUM',
+        message: /none of the 2 checkpoints .* can be restored; .*step-0+2\.ckpt/,
+      })
+      t.is((error as { path?: string }).path, join(path, fileName(2)))
+      t.is(model.data[0], 77)
+      t.deepEqual(warnings, [])
+      t.deepEqual(await readdir(path), [1, 2].map(fileName))
+    }
+  })
+}
+
+test('a folder in which everything was set aside is a new run, and says what it has', async (t) => {
+  const path = await scratchFolder(t)
+  await saveSteps(path, 1)
+  await rename(join(path, fileName(1)), join(path, `${fileName(1)}.damaged`))
+  const { warnings, report } = resuming(new CheckpointFolder(path))
+  t.is(await report, null)
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /no checkpoint but 1 that were set aside .*step-0+1\.ckpt\.damaged/)
+})
+
+test('a link to a checkpoint is restored, and a damaged one is set aside without its target', async (t) => {
+  const path = join(await scratchFolder(t), 'run')
+  const blobs = join(path, '../blobs')
+  await mkdir(path)
+  await saveSteps(blobs, 7, 8)
+  await damage(blobs, 8)
+  for (const step of [7, 8]) await symlink(`../blobs/${fileName(step)}`, join(path, fileName(step)))
+  const { model, report } = resuming(new CheckpointFolder(path))
+  t.is((await report)?.step, 7)
+  t.is(model.data[0], 7)
+  t.deepEqual(await readdir(path), [fileName(7), `${fileName(8)}.damaged`])
+  t.deepEqual(await readdir(blobs), [7, 8].map(fileName))
+})
+
+test('a link to nothing is passed over with a warning, and is no new run', async (t) => {
+  const path = await scratchFolder(t)
+  await symlink('nowhere', join(path, fileName(9)))
+  const alone = resuming(new CheckpointFolder(path))
+  await t.throwsAsync(alone.report, { code: 'CKPT_READ', message: /none of the 1 / })
+  await saveSteps(path, 1)
+  const { warnings, report } = resuming(new CheckpointFolder(path))
+  t.is((await report)?.step, 1)
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /was left alone: it is a link to a file that is not there/)
+})
+
+test('a checkpoint that has no place in the folder is no new run', async (t) => {
+  const path = await scratchFolder(t)
+  await saveCheckpoint(join(path, fileName(9)), smallModel(9), null, { step: 3 })
+  await t.throwsAsync(resuming(new CheckpointFolder(path)).report, {
     code: 'CKPT_READ',
+    message: /its name says step 9, and its metadata step 3/,
   })
 })

@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import {
   bestOf,
   checkKeepPolicy,
-  discardable,
   type KeepCandidate,
   type KeepRules,
+  retain,
 } from '../../src/manager/retention.js'
 
 const NOW = 1_000_000_000
@@ -22,6 +22,8 @@ const candidate = (step: number, fields: Partial<KeepCandidate> = {}): KeepCandi
 
 const numbered = (count: number, fields: (step: number) => Partial<KeepCandidate> = () => ({})) =>
   Array.from({ length: count }, (_, i) => candidate(i + 1, fields(i + 1)))
+
+const discardable = (...args: Parameters<typeof retain<KeepCandidate>>) => retain(...args).discard
 
 /** The steps that stay. */
 function kept(candidates: readonly KeepCandidate[], rules: KeepRules): number[] {
@@ -79,6 +81,58 @@ test('best: what has no value stays as well, where that is asked for', (t) => {
   const candidates = numbered(6, (step) => ({ loss: [null, 3, Number.NaN, 1, 2, 4][step - 1]! }))
   const best = { count: 1, metric: 'loss', mode: 'min', keepUnmeasured: true } as const
   t.deepEqual(kept(candidates, { best }), [1, 3, 4, 6])
+})
+
+test('best: while none has a value, all stay, with a reason', (t) => {
+  const best = { count: 1, metric: 'accuracy', mode: 'max' } as const
+  const messageOf = (candidates: KeepCandidate[], rules: KeepRules = { best }) => {
+    const { discard, doubts } = retain(candidates, rules, NOW)
+    t.deepEqual(discard, [])
+    return doubts.map(({ message }) => message).join()
+  }
+  t.regex(messageOf(numbered(5)), /no checkpoint has the metric "accuracy" \(none has a metric\)/)
+  const other = numbered(5, () => ({ loss: 1, metrics: { acc: 1 } }))
+  t.regex(messageOf(other), /\(they have "acc", "loss"\)/)
+  const worthless = numbered(5, () => ({ metrics: { accuracy: Number.NaN } }))
+  t.regex(messageOf(worthless), /every checkpoint has NaN as its "accuracy"/)
+  // Nothing would go anyway, so nothing is said.
+  t.is(messageOf(numbered(1)), '')
+  t.is(messageOf(numbered(5), { best, newest: 5 }), '')
+})
+
+test('best: once some have a value, those that have none go', (t) => {
+  const candidates = numbered(6, (step) => (step % 2 === 0 ? { metrics: { accuracy: step } } : {}))
+  t.deepEqual(kept(candidates, { best: { count: 1, metric: 'accuracy', mode: 'max' } }), [6])
+  t.deepEqual(kept(candidates, { best: { count: 2, metric: 'accuracy', mode: 'min' } }), [2, 4, 6])
+})
+
+for (const loss of [Number.NaN, Number.POSITIVE_INFINITY]) {
+  test(`after the loss has become ${loss}, the last one before stays, with a reason`, (t) => {
+    const candidates = numbered(9, (step) => ({ loss: step < 5 ? 1 : loss }))
+    t.deepEqual(kept(candidates, { newest: 3 }), [4, 7, 8, 9])
+    const { doubts } = retain(candidates, { newest: 3 }, NOW)
+    t.regex(doubts[0]!.message, /step 4, the last one with a finite loss, stays/)
+    t.deepEqual(kept(candidates, { newest: 7 }), [3, 4, 5, 6, 7, 8, 9])
+    t.deepEqual(retain(candidates, { newest: 7 }, NOW).doubts, [])
+  })
+}
+
+test('a loss that has become finite again, or that was never recorded, keeps nothing', (t) => {
+  const again = numbered(9, (step) => ({ loss: step === 5 ? Number.NaN : 1 }))
+  t.deepEqual(kept(again, { newest: 2 }), [8, 9])
+  t.deepEqual(kept(numbered(9), { newest: 2 }), [8, 9])
+  const never = numbered(9, () => ({ loss: Number.NaN }))
+  t.deepEqual(kept(never, { newest: 2 }), [8, 9])
+})
+
+test('a rule of the caller that throws keeps the one that it threw for', (t) => {
+  const custom = ({ step }: KeepCandidate) => {
+    if (step === 2) throw new Error('what is this?')
+    return step === 3
+  }
+  t.deepEqual(kept(numbered(5), { custom }), [2, 3, 5])
+  const { doubts } = retain(numbered(5), { custom }, NOW)
+  t.regex(doubts[0]!.message, /keep\.custom threw for step 2, which stays: what is this\?/)
 })
 
 test('every so many steps: the multiples', (t) => {
@@ -215,7 +269,8 @@ test('law: what is kept for good is not removed by what is saved later', (t) => 
   fc.assert(
     fc.property(candidates, fc.integer({ min: 1, max: 50 }), (all, everySteps) => {
       const bySaved = all
-        .map((c, i) => ({ ...c, savedAt: NOW + i * 700 }))
+        // Without a loss: the last one with a finite loss stays until the loss is finite again.
+        .map((c, i) => ({ ...c, loss: null, savedAt: NOW + i * 700 }))
         .map((c, i, list) => ({
           ...c,
           step: [...list].map(({ step }) => step).sort((a, b) => a - b)[i]!,
