@@ -4,6 +4,9 @@
  * old one when it is closed, so the commit is atomic; it promises nothing about power cuts.
  */
 
+import { CheckpointError } from '../errors.js'
+import { describe } from '../format/attributes.js'
+import { printable } from '../printable.js'
 import type { Durability, Sink } from './sink.js'
 
 /** The part of FileSystemFileHandle that is used. */
@@ -19,30 +22,51 @@ interface WritableFile {
   abort(): Promise<void>
 }
 
+/** Writes to the file of a handle. What the browser refuses is CKPT_NOT_COMMITTED, with its `cause`. */
 export class FileHandleSink implements Sink {
   readonly path: string
   readonly #handle: WritableFileHandle
   #file: WritableFile | undefined
 
+  /** Throws a TypeError for what is not the handle of a file. */
   constructor(handle: WritableFileHandle) {
+    const { name, kind } = (handle ?? {}) as { name?: unknown; kind?: unknown }
+    if (typeof name !== 'string' || (kind !== undefined && kind !== 'file')) {
+      throw new TypeError(
+        `a FileHandleSink takes the handle of a file, not ${
+          kind === 'directory'
+            ? 'that of a directory: await directory.getFileHandle(name, { create: true })'
+            : describe(handle)
+        }`,
+      )
+    }
     this.#handle = handle
-    this.path = handle.name
+    this.path = name
   }
 
   async begin(): Promise<void> {
-    this.#file = await this.#handle.createWritable()
+    if (typeof this.#handle.createWritable !== 'function') {
+      throw this.#notCommitted(
+        'file handles have no createWritable() here (Safari has it from version 26 on): save to a ' +
+          'MemorySink, and write its bytes by a sync access handle or offer them as a download',
+      )
+    }
+    this.#file = await this.#step('opened', () => this.#handle.createWritable())
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
-    // Shared memory is refused by the browser, and so is copied.
-    const data = bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes)
-    await this.#open().write({ type: 'write', position, data })
+    const { buffer, byteLength } = bytes
+    // WebKit ignores where a view begins and ends, and writes its whole buffer; shared memory is refused
+    // by all. A view like that is copied.
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
+    const data = isWhole ? bytes : new Uint8Array(bytes)
+    await this.#step('written', () => this.#open().write({ type: 'write', position, data }))
   }
 
   async sync(): Promise<void> {}
 
   async commit(): Promise<Durability> {
-    await this.#open().close()
+    await this.#step('closed', () => this.#open().close())
     this.#file = undefined
     return 'none'
   }
@@ -56,5 +80,26 @@ export class FileHandleSink implements Sink {
   #open(): WritableFile {
     if (this.#file === undefined) throw new TypeError('this sink is not open')
     return this.#file
+  }
+
+  /** The result of a step before the commit; what fails there is CKPT_NOT_COMMITTED. */
+  async #step<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (cause) {
+      const { name, message } = cause as Partial<Error>
+      const remedy =
+        name === 'QuotaExceededError'
+          ? '; the space that this site may use is full: remove old checkpoints, or ask for more by ' +
+            'navigator.storage.persist()'
+          : ''
+      const reason = printable(message || name || String(cause))
+      throw this.#notCommitted(`the file could not be ${what} (${reason})${remedy}`, cause)
+    }
+  }
+
+  #notCommitted(reason: string, cause?: unknown): CheckpointError {
+    const message = `nothing was saved, and what was there before is untouched: ${reason}`
+    return new CheckpointError('CKPT_NOT_COMMITTED', message, { cause }).withPath(this.path)
   }
 }
