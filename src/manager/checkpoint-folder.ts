@@ -6,11 +6,11 @@
 
 import type { BigIntStats } from 'node:fs'
 import * as fs from 'node:fs/promises'
-import { join } from 'node:path'
 import { CheckpointError, type CheckpointErrorCode, isCheckpointError } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { errorCode } from '../io/file/file-system.js'
 import { readProgress } from '../load/metadata.js'
+import { absolutePath, fileIn } from '../path.js'
 
 /** A checkpoint of a folder, as far as its metadata tells. */
 export interface CheckpointInfo {
@@ -90,12 +90,16 @@ export function isGone(error: unknown): boolean {
 
 /** The checkpoints of one run, by their paths. Other processes may save and remove at any time. */
 export class CheckpointFolder {
+  /** As it was given. */
+  readonly given: string
+  /** The same from the root: a process that goes into another folder keeps its checkpoints where they are. */
   readonly path: string
   /** What was read of a file, by its path; good for as long as the file is the same. */
   readonly #known = new Map<string, { readonly identity: string; readonly entry: FolderEntry }>()
 
   constructor(path: string) {
-    this.path = path
+    this.given = path
+    this.path = absolutePath(path)
   }
 
   /** Where the checkpoint of a step goes. Throws a RangeError for what is no step. */
@@ -103,7 +107,7 @@ export class CheckpointFolder {
     if (!Number.isSafeInteger(step) || step < 0 || step >= 10 ** DIGITS) {
       throw new RangeError(`a step must be an integer from 0 to 10^${DIGITS} - 1, not ${step}`)
     }
-    return join(this.path, `step-${String(step).padStart(DIGITS, '0')}.ckpt`)
+    return fileIn(this.path, `step-${String(step).padStart(DIGITS, '0')}.ckpt`)
   }
 
   /**
@@ -135,7 +139,7 @@ export class CheckpointFolder {
   /** The paths of files that were set aside as damaged. */
   async listSetAside(): Promise<string[]> {
     const names = (await this.#names()).filter((name) => DAMAGED_NAME.test(name))
-    return names.sort().map((name) => join(this.path, name))
+    return names.sort().map((name) => fileIn(this.path, name))
   }
 
   /**
@@ -213,7 +217,7 @@ export class CheckpointFolder {
 
   /** What a name stands for; undefined for what is gone, or no file. */
   async #entry(name: string): Promise<FolderEntry | undefined> {
-    const path = join(this.path, name)
+    const path = fileIn(this.path, name)
     const step = Number(NAME.exec(name)![1])
     const status = await statusOf(path)
     if (status === undefined || !status.isFile) return undefined

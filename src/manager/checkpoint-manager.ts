@@ -103,7 +103,7 @@ export class CheckpointManager implements AsyncDisposable {
 
   /** The folder, as it was given. */
   get folder(): string {
-    return this.#folder.path
+    return this.#folder.given
   }
 
   /** Whether a signal has come after which the run is to end; the next `save` saves, and lets it. */

@@ -10,7 +10,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import test, { type ExecutionContext } from 'ava'
 import { CheckpointError, type CheckpointErrorCode } from '../../src/errors.js'
@@ -42,7 +42,7 @@ test('names sort by step, from the first to the last that there can be', (t) => 
   const steps = [0, 1, 9, 10, 99, 1000, 999_999_999_999]
   const paths = steps.map((step) => folder.pathOf(step))
   t.deepEqual([...paths].sort(), paths)
-  t.is(paths[1], join('run', 'step-000000000001.ckpt'))
+  t.is(paths[1], resolve('run', 'step-000000000001.ckpt'))
   for (const step of [-1, 1.5, 1e12, Number.NaN]) {
     t.throws(() => folder.pathOf(step), { instanceOf: RangeError })
   }

@@ -78,7 +78,7 @@ test('bytes in and out know nothing of tensors: of the format they import checks
   for (const file of await filesIn('src/io')) {
     for (const name of await importsOf(file)) {
       t.true(
-        /^src\/io\/|^src\/(errors|printable)\.ts$|^src\/format\/checksum\.ts$|^node:|^koffi$/.test(
+        /^src\/io\/|^src\/(errors|path|printable)\.ts$|^src\/format\/checksum\.ts$|^node:|^koffi$/.test(
           name,
         ),
         `${file} imports ${name}`,

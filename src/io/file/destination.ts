@@ -1,6 +1,7 @@
 /** Where a commit goes: links are followed, what is there is looked at, folders that lack are made. */
 
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { fileIn } from '../../path.js'
 import { type Descriptor, errorCode, type FileSystem } from './file-system.js'
 
 // Symbolic links that point to one another, at most; Linux's own limit.
@@ -14,16 +15,20 @@ export function cannotSync(error: unknown): boolean {
   return CANNOT_SYNC.includes(errorCode(error) ?? '')
 }
 
-/** Follows symbolic links to the file that they name, which need not exist. */
+/**
+ * Follows symbolic links to the file that they name, which need not exist. `path` is absolute; `..` in it,
+ * and in a link, is the folder above the one that the name before it leads to, as the system has it.
+ */
 export async function resolveLinks(fs: FileSystem, path: string): Promise<string> {
   let current = path
   for (let links = 0; links <= MAX_LINKS; links++) {
-    const absolute = resolve(current)
-    const folder = await fs.realpath(dirname(absolute))
-    const real = join(folder, basename(absolute))
+    if (/[\\/]$/.test(current)) throw new Error('it names a folder')
+    const folder = await fs.realpath(dirname(current))
+    const real = join(folder, basename(current))
     const status = await lstatIfAny(fs, real)
     if (status?.kind !== 'link') return real
-    current = resolve(folder, await fs.readlink(real))
+    const target = await fs.readlink(real)
+    current = isAbsolute(target) ? target : fileIn(folder, target)
   }
   throw new Error('the symbolic links go round in a circle')
 }
@@ -47,9 +52,11 @@ export async function lstatIfAny(fs: FileSystem, path: string) {
 
 /** Makes sure of a folder and those above it; if `durable`, each name is synced in the one above. */
 export async function makeFolder(fs: FileSystem, path: string, durable: boolean): Promise<void> {
+  const parent = dirname(path)
   // Through links: a link to a folder is as good as one.
   const real = await fs.realpath(path).catch((error) => {
-    if (errorCode(error) === 'ENOENT') return undefined
+    // There is nothing above the folder of a process whose folder was removed.
+    if (errorCode(error) === 'ENOENT' && parent !== path) return undefined
     throw error
   })
   if (real !== undefined) {
@@ -58,7 +65,6 @@ export async function makeFolder(fs: FileSystem, path: string, durable: boolean)
     if (durable) await syncNames(fs, dirname(real), ['EACCES'])
     return
   }
-  const parent = dirname(path)
   await makeFolder(fs, parent, durable)
   try {
     await fs.mkdir(path)

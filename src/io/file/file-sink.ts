@@ -22,8 +22,9 @@
  * failure past it the new file is there, and it is uncertain whether a power cut undoes it.
  */
 
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { CheckpointError } from '../../errors.js'
+import { absolutePath } from '../../path.js'
 import type { Durability, Sink } from '../sink.js'
 import {
   cannotSync,
@@ -73,16 +74,22 @@ export class FileSink implements Sink {
   readonly #fs: FileSystem
   readonly #durable: boolean
   readonly #syncEvery: number
+  /** The path, by the folder that the process was in when it was given. */
+  readonly #absolute: string
   #file: Descriptor | undefined
   #writeOut: WriteOut | undefined
   #folder: Descriptor | undefined
   #temporary = ''
   #destination = ''
+  /** Of the file that is written, and of the one that it is to replace. */
+  #identity = ''
+  #replaced: string | undefined
   #length = 0
   #committed = false
 
   constructor(path: string, options: FileSinkOptions = {}) {
     this.path = path
+    this.#absolute = absolutePath(path)
     this.#fs = options.fileSystem ?? nodeFileSystem
     this.#durable = options.durable ?? true
     this.#syncEvery = options.syncEvery ?? SYNC_EVERY
@@ -91,10 +98,11 @@ export class FileSink implements Sink {
   async begin(length: number): Promise<void> {
     this.#length = length
     await this.#step('prepare the folder of', async () => {
-      await makeFolder(this.#fs, dirname(resolve(this.path)), this.#durable)
-      this.#destination = await resolveLinks(this.#fs, this.path)
+      await makeFolder(this.#fs, dirname(this.#absolute), this.#durable)
+      this.#destination = await resolveLinks(this.#fs, this.#absolute)
     })
     const replaced = await this.#step('examine', () => existing(this.#fs, this.#destination))
+    this.#replaced = replaced?.identity
     await this.#step('create a temporary file beside', async () => {
       // Opened before the commit, so that a lack of descriptors or of rights shows in time.
       const folder = dirname(this.#destination)
@@ -102,9 +110,10 @@ export class FileSink implements Sink {
       // First: on a full disk it may be what makes room.
       await sweepTemporaryFiles(this.#fs, folder)
       await this.#create(replaced === undefined ? 0o666 : 0o600)
+      const file = this.#file as Descriptor
+      const fresh = await this.#fs.fstat(file)
+      this.#identity = fresh.identity
       if (replaced !== undefined) {
-        const file = this.#file as Descriptor
-        const fresh = await this.#fs.fstat(file)
         let mode = replaced.mode
         if (fresh.uid !== replaced.uid || fresh.gid !== replaced.gid) {
           try {
@@ -154,8 +163,7 @@ export class FileSink implements Sink {
       try {
         await this.#fs.rename(this.#temporary, this.#destination)
       } catch (cause) {
-        await this.#checkNotRenamed(cause)
-        throw cause
+        throw await this.#failedRename(cause)
       }
     })
     this.#committed = true
@@ -175,20 +183,40 @@ export class FileSink implements Sink {
   }
 
   /**
-   * A rename that failed may have taken place: over a network the answer can be lost. Then nobody may
-   * be told that the old file is untouched.
+   * The error to throw for a rename that failed. It may have taken place: over a network the answer can
+   * be lost. Then nobody may be told that the old file is untouched. Which file is where tells.
    */
-  async #checkNotRenamed(cause: unknown): Promise<void> {
-    // Where it cannot be looked at, nothing speaks against the error.
-    const there = await lstatIfAny(this.#fs, this.#temporary).catch(() => true)
-    if (there !== undefined) return
+  async #failedRename(cause: unknown): Promise<unknown> {
+    const identityAt = async (path: string) => (await lstatIfAny(this.#fs, path))?.identity
+    let there: string | undefined
+    let own: string | undefined
+    try {
+      there = await identityAt(this.#destination)
+      own = await identityAt(this.#temporary)
+    } catch {
+      // Where it cannot be looked at, nothing speaks against the error.
+      return cause
+    }
+    if (there !== this.#identity) {
+      if (own === this.#identity) return cause
+      if (there === undefined || there === this.#replaced) {
+        // Without a comma: what follows one is the call and the path that Node appends.
+        const reason = 'the temporary file or its folder was removed or moved during the save'
+        return Object.assign(new Error(`${errorReason(cause)}; ${reason}`, { cause }), {
+          code: errorCode(cause),
+        })
+      }
+    }
     this.#committed = true
-    throw new CheckpointError(
-      'CKPT_NOT_DURABLE',
-      'the new checkpoint is in place, though the system reported an error for that: a power cut ' +
-        `may bring back what was there before (${errorReason(cause)})`,
-      { cause },
-    ).withPath(this.path)
+    const where =
+      there === this.#identity
+        ? 'the new checkpoint is in place, though the system reported an error for that: a power cut ' +
+          'may bring back what was there before'
+        : 'the temporary file is gone, and another file has taken the place of the old one: it is ' +
+          'uncertain whether the new checkpoint was there in between'
+    return new CheckpointError('CKPT_NOT_DURABLE', `${where} (${errorReason(cause)})`, {
+      cause,
+    }).withPath(this.path)
   }
 
   async #create(mode: number): Promise<void> {

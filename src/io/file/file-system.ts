@@ -19,6 +19,8 @@ export interface FileStatus {
   readonly gid: number
   /** When it was last written to, in milliseconds since 1970. */
   readonly modified: number
+  /** Which file it is, by any name: device and number. Another file may have it once this one is gone. */
+  readonly identity: string
 }
 
 /** A file descriptor. */
@@ -54,10 +56,11 @@ export interface FileSystem {
 }
 
 const write = promisify(fs.write)
+const fstat = promisify(fs.fstat)
 
 /** The file system of this machine. */
 export const nodeFileSystem: FileSystem = {
-  lstat: async (path) => status(await fs.promises.lstat(path)),
+  lstat: async (path) => status(await fs.promises.lstat(path, { bigint: true })),
   readlink: (path) => fs.promises.readlink(path),
   realpath: (path) => fs.promises.realpath(path),
   readdir: (path) => fs.promises.readdir(path),
@@ -68,7 +71,7 @@ export const nodeFileSystem: FileSystem = {
   openFolder: promisify((path: string, done: OpenCallback) =>
     fs.open(path, fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0), done),
   ),
-  fstat: async (fd) => status(await promisify(fs.fstat)(fd)),
+  fstat: async (fd) => status(await fstat(fd, { bigint: true })),
   fchmod: promisify(fs.fchmod),
   fchown: promisify(fs.fchown),
   write: async (fd, bytes, position) =>
@@ -82,7 +85,7 @@ export const nodeFileSystem: FileSystem = {
 
 type OpenCallback = (error: NodeJS.ErrnoException | null, fd: number) => void
 
-function status(stats: fs.Stats): FileStatus {
+function status(stats: fs.BigIntStats): FileStatus {
   const kind = stats.isFile()
     ? 'file'
     : stats.isDirectory()
@@ -92,11 +95,13 @@ function status(stats: fs.Stats): FileStatus {
         : 'other'
   return {
     kind,
-    size: stats.size,
-    mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
-    modified: stats.mtimeMs,
+    size: Number(stats.size),
+    mode: Number(stats.mode) & 0o7777,
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    modified: Number(stats.mtimeMs),
+    // Numbers of files reach 64 bits.
+    identity: `${stats.dev}:${stats.ino}`,
   }
 }
 

@@ -445,6 +445,7 @@ export class ModelProcess implements FileSystem {
       size: node.type === 'file' ? node.length : 0,
       ...node.attributes,
       modified: this.#model.modified(inode),
+      identity: `model:${inode}`,
     }
   }
 
