@@ -1,6 +1,7 @@
 /**
- * What is made from schema/checkpoint.fbs: in generated/, flatc's classes for the tables and enums, and
- * the description that drives the verifier; and flatc's code for the bindings in other languages.
+ * What is made from schema/checkpoint.fbs and the tables.json beside it: in generated/, flatc's classes
+ * for the tables and enums, the description that drives the verifier, and tables; flatc's code and the
+ * tables for the bindings in other languages; and the dtypes in the document of the format.
  * Making is apart from writing, so that a mistake in the schema leaves the folders as they were, and
  * a test can compare without writing.
  */
@@ -10,10 +11,17 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative, sep } from 'node:path'
 import type { SchemaDescription } from '../src/format/description.js'
 import { bindingFolders, generateBindings } from './bindings.js'
-import { describeSchema } from './describe-schema.js'
 import { flatc, flatcVersion } from './flatc.js'
 import { type Reflection, reflect } from './reflection.js'
 import { checkConformity, readReleased, SCHEMA } from './released.js'
+import { cppTables } from './tables/cpp.js'
+import { DOCUMENT, withDTypes } from './tables/document.js'
+import { goTables } from './tables/go.js'
+import { javaTables } from './tables/java.js'
+import { pythonTables } from './tables/python.js'
+import { rustTables } from './tables/rust.js'
+import { readTables, TABLES, type TableFile, type Tables } from './tables/tables.js'
+import { typescriptTables } from './tables/typescript.js'
 
 /** The folder of what the library itself uses. */
 const GENERATED = 'generated'
@@ -21,10 +29,31 @@ const GENERATED = 'generated'
 /** The folders in a project's folder that hold generated files, and nothing else. */
 export const generatedFolders: readonly string[] = [GENERATED, ...bindingFolders]
 
+/**
+ * The folders in which files of tables stand among others, where a language wants them in its package.
+ * They are told by the note at their head.
+ */
+export const mixedFolders: readonly string[] = [
+  'bindings/cpp/include/lightwatch/checkpoint',
+  'bindings/go',
+  'bindings/java/src/main/java/lightwatch/checkpoint',
+  'bindings/rust/src',
+]
+
+const LANGUAGES: readonly ((tables: Tables) => TableFile[])[] = [
+  typescriptTables,
+  pythonTables,
+  cppTables,
+  rustTables,
+  goTables,
+  javaTables,
+]
+
 // The generated classes are only sure to go with the runtime of their own version.
 const MANIFEST = new URL('../package.json', import.meta.url)
 
-const NOTE = `// Generated from ${SCHEMA}; do not edit: npm run gen`
+const DO_NOT_EDIT = 'do not edit: npm run gen'
+const NOTE = `// Generated from ${SCHEMA}; ${DO_NOT_EDIT}`
 
 /**
  * Makes the generated files of the project in `folder`: their text by their path in the project, with
@@ -35,14 +64,21 @@ export async function generate(folder: string): Promise<Map<string, string>> {
   await checkVersion()
   const schema = await readFile(join(folder, SCHEMA), 'utf8')
   const reflection = await reflect(schema, SCHEMA)
-  const description = descriptionModule(describeSchema(reflection))
+  const tables = readTables(reflection, await readFile(join(folder, TABLES), 'utf8'))
+  const description = descriptionModule(tables.description)
+  const document = await readFile(join(folder, DOCUMENT), 'utf8')
   const classes = await generateClasses(schema, reflection)
   const bindings = await generateBindings(schema, reflection)
   await checkConformity(schema, await readReleased(folder))
   const ours = [...classes, ['description.ts', description] as const].map(
     ([path, text]) => [`${GENERATED}/${path}`, text] as const,
   )
-  return new Map([...ours, ...bindings])
+  return new Map([
+    ...ours,
+    ...bindings,
+    ...LANGUAGES.flatMap((files) => files(tables)).map(withNote),
+    [DOCUMENT, withDTypes(document, tables.dtypes)],
+  ])
 }
 
 /**
@@ -76,7 +112,25 @@ export async function readGenerated(folder: string): Promise<Map<string, string>
       files.set(relative(folder, path).split(sep).join('/'), await readFile(path, 'utf8'))
     }
   }
+  for (const mixed of mixedFolders) {
+    if (!existsSync(join(folder, mixed))) continue
+    for (const entry of await readdir(join(folder, mixed), { withFileTypes: true })) {
+      if (!entry.isFile()) continue
+      const text = await readFile(join(folder, mixed, entry.name), 'utf8')
+      if (text.slice(0, text.indexOf('\n')).endsWith(DO_NOT_EDIT)) {
+        files.set(`${mixed}/${entry.name}`, text)
+      }
+    }
+  }
+  if (existsSync(join(folder, DOCUMENT))) {
+    files.set(DOCUMENT, await readFile(join(folder, DOCUMENT), 'utf8'))
+  }
   return files
+}
+
+function withNote([path, text]: TableFile): TableFile {
+  const comment = path.endsWith('.py') ? '#' : '//'
+  return [path, `${comment} Generated from ${SCHEMA} and ${TABLES}; ${DO_NOT_EDIT}\n\n${text}`]
 }
 
 async function checkVersion(): Promise<void> {

@@ -65,6 +65,8 @@ export interface ReflectedEnum {
     readonly name: string
     readonly value: number
     readonly union_type?: ReflectedType
+    /** The lines of its doc comment. */
+    readonly documentation?: readonly string[]
   }[]
   readonly is_union: boolean
 }
@@ -85,14 +87,22 @@ const REFLECTION_SCHEMA = new URL('./reflection.fbs', import.meta.url)
  * FlatcError where flatc does not understand the schema.
  */
 export async function binarySchema(schema: string, name = 'schema.fbs'): Promise<Uint8Array> {
+  return compile(schema, name, [])
+}
+
+async function compile(
+  schema: string,
+  name: string,
+  options: readonly string[],
+): Promise<Uint8Array> {
   // With the attributes that flatc itself gives a meaning to.
-  const args = ['--binary', '--schema', '--bfbs-builtins', name]
+  const args = ['--binary', '--schema', '--bfbs-builtins', ...options, name]
   return outputOf(await flatc(args, { [name]: schema }), `${basename(name, '.fbs')}.bfbs`)
 }
 
 /** What flatc understood of `schema`. See `binarySchema`. */
 export async function reflect(schema: string, name = 'schema.fbs'): Promise<Reflection> {
-  const binary = await binarySchema(schema, name)
+  const binary = await compile(schema, name, ['--bfbs-comments'])
   const reflectionSchema = await readFile(REFLECTION_SCHEMA, 'utf8')
   return JSON.parse(await jsonFromBinary(reflectionSchema, binary, ['--defaults-json']))
 }

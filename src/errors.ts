@@ -4,56 +4,10 @@
  * with its signal's reason, as in the web platform.
  */
 
+import type { CheckpointErrorCode } from '../generated/errors.js'
 import { quote } from './printable.js'
 
-/**
- * Stable codes. A code says what a program can do about it; `rule` and the other fields say what
- * exactly was found.
- */
-export type CheckpointErrorCode =
-  /** The bytes do not begin like a checkpoint: wrong identifier, or too short to have one. */
-  | 'CKPT_NOT_A_CHECKPOINT'
-  /** The file's format version is newer than this library's. */
-  | 'CKPT_VERSION'
-  /** The file is shorter or longer than it says it is: torn, truncated, or appended to. */
-  | 'CKPT_FILE_LENGTH'
-  /** The metadata's checksum does not fit. */
-  | 'CKPT_METADATA_CHECKSUM'
-  /** The metadata is not a sound FlatBuffer of our schema. */
-  | 'CKPT_FLATBUFFER'
-  /** The metadata is sound, but says something that the format does not allow; see `rule`. */
-  | 'CKPT_FORMAT'
-  /** A tensor's bytes do not fit its checksum. */
-  | 'CKPT_TENSOR_CHECKSUM'
-  /** A checkpoint's state has no tensor of that name. */
-  | 'CKPT_NO_SUCH_TENSOR'
-  /** What is in the file and what it is to be restored into do not fit: a StateMismatchError. */
-  | 'CKPT_STATE_MISMATCH'
-  /** A restore failed after everything had been checked; see `cause` and `restored`. */
-  | 'CKPT_RESTORE_INCOMPLETE'
-  /** A tensor needs a longer array than this JavaScript engine offers. */
-  | 'CKPT_TENSOR_TOO_LARGE'
-  /** The bytes of this source can only be read asynchronously: use `read()`, not `data`. */
-  | 'CKPT_ASYNC_SOURCE'
-  /** The checkpoint was closed. */
-  | 'CKPT_CLOSED'
-  /** A file could not be opened or read; see `cause`. */
-  | 'CKPT_READ'
-  /** The file was changed while it was being read. */
-  | 'CKPT_FILE_CHANGED'
-  /**
-   * A tensor was changed, or its memory transferred or resized, while it was being saved (not committed), or
-   * its memory was while it was being restored or read into.
-   */
-  | 'CKPT_TENSOR_CHANGED'
-  /** A save failed before its commit: what was at the path before is still there. See `cause`. */
-  | 'CKPT_NOT_COMMITTED'
-  /** The new file is in place, but the folder could not be synced: a power cut may undo it. */
-  | 'CKPT_NOT_DURABLE'
-  /** A save while another is under way, where that was to be an error. */
-  | 'CKPT_BUSY'
-  /** The machine is big-endian. */
-  | 'CKPT_BIG_ENDIAN'
+export type { CheckpointErrorCode }
 
 /** What an error carries beside its message. Absent where it does not apply. */
 export interface CheckpointErrorFields {

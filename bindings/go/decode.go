@@ -7,8 +7,12 @@ import (
 	"github.com/lightwatch/lightwatch-checkpoint/bindings/go/internal/format"
 )
 
-// Most dimensions of a tensor: NumPy's limit, and PyTorch's.
-const maxRank = 64
+// The slots of what the generated accessors do not tell apart, or would follow.
+var (
+	dataSlot = flatbuffers.VOffsetT(fieldSlot("Tensor", "data"))
+	listSlot = flatbuffers.VOffsetT(fieldSlot("Value", "list"))
+	mapSlot  = flatbuffers.VOffsetT(fieldSlot("Value", "map"))
+)
 
 // Attribute is a node of a tree of attributes: nil, bool, Integer, Int64, Uint64, Float64, string,
 // []Attribute or Map.
@@ -62,21 +66,21 @@ func (d *decoder) fail(rule, message string, arguments ...any) {
 
 func (d *decoder) text(bytes []byte, what string) string {
 	if !utf8.Valid(bytes) {
-		d.fail("text.utf8", "%s is not valid UTF-8", what)
+		d.fail(ruleTextUtf8, "%s is not valid UTF-8", what)
 	}
 	return string(bytes)
 }
 
 func (d *decoder) safe(value int64, what string) int64 {
-	if value > maxSafe || value < -maxSafe {
-		d.fail("integer.safe", "%s is %d, beyond 2^53 - 1", what, value)
+	if value > maxSafeInteger || value < -maxSafeInteger {
+		d.fail(ruleIntegerSafe, "%s is %d, beyond 2^53 - 1", what, value)
 	}
 	return value
 }
 
 func (d *decoder) unsigned(value uint64, what string) int64 {
-	if value > maxSafe {
-		d.fail("integer.safe", "%s is %d, beyond 2^53 - 1", what, value)
+	if value > maxSafeInteger {
+		d.fail(ruleIntegerSafe, "%s is %d, beyond 2^53 - 1", what, value)
 		return 0
 	}
 	return int64(value)
@@ -95,11 +99,11 @@ func decode(metadata []byte) (*Checkpoint, error) {
 		name := d.text(metric.Name(), "the name of a metric")
 		value := metric.Value()
 		if value == nil {
-			d.fail("metric.value", "the metric %s has no value", quote(name))
+			d.fail(ruleMetricValue, "the metric %s has no value", quote(name))
 			break
 		}
 		if seen[name] {
-			d.fail("metric.unique", "the metric %s is there twice", quote(name))
+			d.fail(ruleMetricUnique, "the metric %s is there twice", quote(name))
 		}
 		seen[name] = true
 		c.Metrics = append(c.Metrics, Metric{name, *value})
@@ -147,11 +151,11 @@ func (d *decoder) state(state *format.State) *State {
 func (d *decoder) tensor(tensor *format.Tensor) *Tensor {
 	t := &Tensor{Name: d.text(tensor.Name(), "the name of a tensor"), DType: DType(tensor.Dtype())}
 	if _, known := dtypes[t.DType]; !known {
-		d.fail("tensor.dtype", "the tensor %s has the unknown dtype %d", quote(t.Name), uint8(t.DType))
+		d.fail(ruleTensorDtype, "the tensor %s has the unknown dtype %d", quote(t.Name), uint8(t.DType))
 	}
 	rank := tensor.ShapeLength()
 	if rank > maxRank {
-		d.fail("tensor.rank", "the tensor %s has %d dimensions", quote(t.Name), rank)
+		d.fail(ruleTensorRank, "the tensor %s has %d dimensions", quote(t.Name), rank)
 	}
 	if d.err != nil {
 		return t
@@ -165,7 +169,7 @@ func (d *decoder) tensor(tensor *format.Tensor) *Tensor {
 	t.crc = tensor.Crc32()
 	table := tensor.Table()
 	// Taken as unsigned, in 64 bits: an offset backwards is one far ahead, and refused as that.
-	if entry := table.Offset(16); entry != 0 {
+	if entry := table.Offset(dataSlot); entry != 0 {
 		at := table.Pos + flatbuffers.UOffsetT(entry)
 		t.vector = int64(at) + int64(table.GetUint32(at))
 		t.hasVector = true
@@ -181,7 +185,7 @@ func (d *decoder) entries(n int, get func(*format.Entry, int) bool) Map {
 		get(&entry, i)
 		key := d.text(entry.Key(), "a key")
 		if seen[key] {
-			d.fail("attribute.unique", "the key %s is there twice", quote(key))
+			d.fail(ruleAttributeUnique, "the key %s is there twice", quote(key))
 		}
 		seen[key] = true
 		if d.err == nil {
@@ -195,7 +199,7 @@ func (d *decoder) value(value *format.Value) Attribute {
 	kind := value.Kind()
 	boolean, integer, uinteger, number := value.Boolean(), value.Integer(), value.Uinteger(), value.Number()
 	text, table := value.Text(), value.Table()
-	list, entries := table.Offset(16) != 0, table.Offset(18) != 0
+	list, entries := table.Offset(listSlot) != 0, table.Offset(mapSlot) != 0
 	present, expected := 0, 1
 	for _, there := range []bool{boolean != nil, integer != nil, uinteger != nil, number != nil, text != nil, list, entries} {
 		if there {
@@ -233,6 +237,6 @@ func (d *decoder) value(value *format.Value) Attribute {
 			return d.entries(value.MapLength(), value.Map)
 		}
 	}
-	d.fail("value.kind", "an attribute of kind %d does not hold what its kind says", uint8(kind))
+	d.fail(ruleValueKind, "an attribute of kind %d does not hold what its kind says", uint8(kind))
 	return nil
 }

@@ -9,23 +9,6 @@ import (
 // Code says what a program can do about an Error. Codes are stable.
 type Code string
 
-// The codes that this package returns.
-const (
-	CodeNotACheckpoint   Code = "CKPT_NOT_A_CHECKPOINT"
-	CodeVersion          Code = "CKPT_VERSION"
-	CodeFileLength       Code = "CKPT_FILE_LENGTH"
-	CodeMetadataChecksum Code = "CKPT_METADATA_CHECKSUM"
-	CodeFlatBuffer       Code = "CKPT_FLATBUFFER"
-	CodeFormat           Code = "CKPT_FORMAT"
-	CodeTensorChecksum   Code = "CKPT_TENSOR_CHECKSUM"
-	CodeTensorTooLarge   Code = "CKPT_TENSOR_TOO_LARGE"
-	CodeClosed           Code = "CKPT_CLOSED"
-	CodeRead             Code = "CKPT_READ"
-	CodeFileChanged      Code = "CKPT_FILE_CHANGED"
-	CodeStateMismatch    Code = "CKPT_STATE_MISMATCH"
-	CodeBigEndian        Code = "CKPT_BIG_ENDIAN"
-)
-
 // Error is the one family of errors of this package; find it with errors.As.
 type Error struct {
 	Code Code

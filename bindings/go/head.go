@@ -5,19 +5,6 @@ import (
 	"hash/crc32"
 )
 
-// FormatVersion is the newest version of the format that this package reads.
-const FormatVersion = 1
-
-const (
-	identifier = "LWCK"
-	// The root table and its vtable lie within this many bytes from the start of a file.
-	headLength = 4096
-	// Root offset, identifier, and the root table's offset to its vtable.
-	minLength = 12
-	// Files shorter than this are one plain FlatBuffer: FLATBUFFERS_MAX_BUFFER_SIZE.
-	flatBufferLimit = 1<<31 - 1
-)
-
 type head struct {
 	version        uint32
 	metadataLength int64
@@ -31,7 +18,7 @@ func readHead(start []byte, fileLength int64) (head, error) {
 	if len(start) < 8 || string(start[4:8]) != identifier {
 		return h, failure(CodeNotACheckpoint, "", "this is no checkpoint: the bytes 4 to 7 are not %s", identifier)
 	}
-	if fileLength < minLength {
+	if fileLength < minBufferLength {
 		return h, failure(CodeFileLength, "", "the file was cut short: it ends after %d bytes", fileLength)
 	}
 	length := int64(len(start))
@@ -39,9 +26,9 @@ func readHead(start []byte, fileLength int64) (head, error) {
 	// A head that does not hold together is a file cut short where the file is short, else a bad one.
 	bad := func(what string) error {
 		if fileLength < headLength {
-			return failure(CodeFileLength, "head", "the file was cut short or is damaged: %s does not lie within its %d bytes", what, fileLength)
+			return failure(CodeFileLength, ruleHead, "the file was cut short or is damaged: %s does not lie within its %d bytes", what, fileLength)
 		}
-		return failure(CodeFormat, "head", "%s does not lie within the first %d bytes of the file", what, headLength)
+		return failure(CodeFormat, ruleHead, "%s does not lie within the first %d bytes of the file", what, headLength)
 	}
 	le := binary.LittleEndian
 	root := int64(le.Uint32(start))
@@ -63,7 +50,7 @@ func readHead(start []byte, fileLength int64) (head, error) {
 		}
 		at := root + entry
 		if entry < 4 || at%size != 0 {
-			return 0, failure(CodeFormat, "head", "the root table has no %s", name)
+			return 0, failure(CodeFormat, ruleHead, "the root table has no %s", name)
 		}
 		if !within(at, size) {
 			return 0, bad(name)
@@ -80,7 +67,7 @@ func readHead(start []byte, fileLength int64) (head, error) {
 		return h, failure(CodeVersion, "", "the file has format version %d, and this package reads up to version %d", h.version, FormatVersion)
 	}
 	if h.version == 0 {
-		return h, failure(CodeFormat, "version", "the file has format version 0, which never was")
+		return h, failure(CodeFormat, ruleVersion, "the file has format version 0, which never was")
 	}
 	if at, err = position("file_length", 8); err != nil {
 		return h, err
@@ -97,15 +84,15 @@ func readHead(start []byte, fileLength int64) (head, error) {
 	if longest > flatBufferLimit-1 {
 		longest = flatBufferLimit - 1
 	}
-	if h.metadataLength < minLength || h.metadataLength > longest {
-		return h, failure(CodeFormat, "metadata_length", "the metadata is said to be %d bytes long, in a file of %d", h.metadataLength, fileLength)
+	if h.metadataLength < minBufferLength || h.metadataLength > longest {
+		return h, failure(CodeFormat, ruleMetadataLength, "the metadata is said to be %d bytes long, in a file of %d", h.metadataLength, fileLength)
 	}
 	if h.crcOffset, err = position("metadata_crc32", 4); err != nil {
 		return h, err
 	}
 	h.metadataCRC = le.Uint32(start[h.crcOffset:])
 	if h.crcOffset+4 > h.metadataLength {
-		return h, failure(CodeFormat, "metadata_length", "the checksum of the metadata lies behind it")
+		return h, failure(CodeFormat, ruleMetadataLength, "the checksum of the metadata lies behind it")
 	}
 	return h, nil
 }

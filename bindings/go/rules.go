@@ -1,15 +1,9 @@
 package checkpoint
 
 import (
+	"fmt"
 	"strings"
 	"sync"
-)
-
-const (
-	segmentAlignment = 64
-	lengthBytes      = 4
-	// Longest name in bytes of UTF-8.
-	maxNameBytes = 65535
 )
 
 // segment holds the bytes of one tensor, or of several over the same memory.
@@ -36,7 +30,7 @@ func nameFault(name string) string {
 	case strings.ContainsRune(name, 0):
 		return "contains U+0000"
 	case len(name) > maxNameBytes:
-		return "is longer than 65535 bytes"
+		return fmt.Sprintf("is longer than %d bytes", maxNameBytes)
 	}
 	return ""
 }
@@ -54,48 +48,48 @@ func (c *Checkpoint) checkRules() error {
 		for _, t := range state.Tensors {
 			name := quote(t.Name)
 			if fault := nameFault(t.Name); fault != "" {
-				return failure(CodeFormat, "tensor.name", "a tensor's name, %s, %s", name, fault)
+				return failure(CodeFormat, ruleTensorName, "a tensor's name, %s, %s", name, fault)
 			}
 			if state.byName[t.Name] != nil {
-				return failure(CodeFormat, "tensor.unique", "the tensor %s is there twice", name)
+				return failure(CodeFormat, ruleTensorUnique, "the tensor %s is there twice", name)
 			}
 			state.byName[t.Name] = t
 			expected, ok := tensorByteLength(t.DType, t.Shape)
 			if !ok || expected != t.ByteLength {
-				return failure(CodeFormat, "tensor.byte_length", "%s has %d bytes, which is not what %s %v takes", name, t.ByteLength, t.DType, t.Shape)
+				return failure(CodeFormat, ruleTensorByteLength, "%s has %d bytes, which is not what %s %v takes", name, t.ByteLength, t.DType, t.Shape)
 			}
 			s := segments[t.offset]
 			if s == nil {
 				if start := segmentStart(end); t.offset != start {
-					return failure(CodeFormat, "tensor.offset", "%s is at byte %d, and has to be at %d", name, t.offset, start)
+					return failure(CodeFormat, ruleTensorOffset, "%s is at byte %d, and has to be at %d", name, t.offset, start)
 				}
 				s = &segment{gapStart: end, offset: t.offset, length: t.ByteLength, crc: t.crc, tensor: t.Name}
 				segments[t.offset] = s
 				c.segments = append(c.segments, s)
 				if end = t.offset + t.ByteLength; end > c.FileLength {
-					return failure(CodeFormat, "tensor.range", "%s reaches to byte %d, beyond the end of the file at %d", name, end, c.FileLength)
+					return failure(CodeFormat, ruleTensorRange, "%s reaches to byte %d, beyond the end of the file at %d", name, end, c.FileLength)
 				}
 			} else if s.length != t.ByteLength || s.crc != t.crc {
-				return failure(CodeFormat, "tensor.alias", "%s shares its place with a tensor of another length or checksum", name)
+				return failure(CodeFormat, ruleTensorAlias, "%s shares its place with a tensor of another length or checksum", name)
 			}
 			if t.hasVector != plain || plain && t.vector != t.offset-lengthBytes {
-				return failure(CodeFormat, "tensor.data", "the data of %s is not what its offset and the file's length say", name)
+				return failure(CodeFormat, ruleTensorData, "the data of %s is not what its offset and the file's length say", name)
 			}
 			t.segment, t.checkpoint = s, c
 		}
 	}
 	if end != c.FileLength {
-		return failure(CodeFormat, "file_length", "the file has %d bytes that belong to nothing", c.FileLength-end)
+		return failure(CodeFormat, ruleFileLength, "the file has %d bytes that belong to nothing", c.FileLength-end)
 	}
 	return nil
 }
 
 func (c *Checkpoint) checkNames() error {
 	if c.Model.Name != "model" {
-		return failure(CodeFormat, "state.name", "the model's state is called %s", quote(c.Model.Name))
+		return failure(CodeFormat, ruleStateName, "the model's state is called %s", quote(c.Model.Name))
 	}
 	if c.Optimizer != nil && c.Optimizer.Name != "optimizer" {
-		return failure(CodeFormat, "state.name", "the optimizer's state is called %s", quote(c.Optimizer.Name))
+		return failure(CodeFormat, ruleStateName, "the optimizer's state is called %s", quote(c.Optimizer.Name))
 	}
 	taken := map[string]bool{"model": true, "optimizer": true}
 	for _, extra := range c.Extras {
@@ -104,13 +98,13 @@ func (c *Checkpoint) checkNames() error {
 			fault = "is taken"
 		}
 		if fault != "" {
-			return failure(CodeFormat, "state.name", "an extra's name, %s, %s", quote(extra.Name), fault)
+			return failure(CodeFormat, ruleStateName, "an extra's name, %s, %s", quote(extra.Name), fault)
 		}
 		taken[extra.Name] = true
 	}
 	for _, metric := range c.Metrics {
 		if fault := nameFault(metric.Name); fault != "" {
-			return failure(CodeFormat, "metric.name", "a metric's name, %s, %s", quote(metric.Name), fault)
+			return failure(CodeFormat, ruleMetricName, "a metric's name, %s, %s", quote(metric.Name), fault)
 		}
 	}
 	return nil

@@ -120,7 +120,7 @@ func (c *Checkpoint) checkGap(s *segment) error {
 	}
 	for i := range gap {
 		if gap[i] != expected[i] {
-			return failure(CodeFormat, "gap", "the bytes before %s are not what they have to be, at byte %d", quote(s.tensor), s.gapStart+int64(i))
+			return failure(CodeFormat, ruleGap, "the bytes before %s are not what they have to be, at byte %d", quote(s.tensor), s.gapStart+int64(i))
 		}
 	}
 	return nil
@@ -132,10 +132,10 @@ type Element interface {
 }
 
 // Slice returns the elements without a copy, under the terms of Bytes. Element types are those of
-// the dtypes; float16 and bfloat16 are viewed as uint16, narrower floats (packed) and bool as uint8.
+// the dtypes; float16 and bfloat16 are viewed as uint16, what is narrower (packed) and bool as uint8.
 func Slice[T Element](t *Tensor) ([]T, error) {
 	var zero T
-	if want := viewName(t.DType); want != elementName(zero) {
+	if want := dtypes[t.DType].element; want != elementName(zero) {
 		return nil, failure(CodeStateMismatch, "", "%s is %s, which is viewed as %s, not %s", quote(t.Name), t.DType, want, elementName(zero))
 	}
 	bytes, err := t.Bytes()
@@ -147,16 +147,6 @@ func Slice[T Element](t *Tensor) ([]T, error) {
 		return nil, failure(CodeRead, "", "the memory of %s is not aligned", quote(t.Name))
 	}
 	return unsafe.Slice((*T)(pointer), uintptr(len(bytes))/unsafe.Sizeof(zero)), nil
-}
-
-func viewName(d DType) string {
-	switch {
-	case d == 3 || d == 4:
-		return "uint16"
-	case d >= 5 && d <= 12 || d == 24:
-		return "uint8"
-	}
-	return d.String()
 }
 
 func elementName(zero any) string {

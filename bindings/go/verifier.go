@@ -2,17 +2,6 @@ package checkpoint
 
 import "encoding/binary"
 
-const (
-	// Tables inside tables, at most; the C++ and Rust verifiers' default.
-	maxDepth = 64
-	// Shared tables are legal, and let a small buffer stand for an enormous tree. Every range that is
-	// visited is added up, shared or not, and may come to this much.
-	budgetPerByte = 4
-	budgetBase    = 65536
-	// Some runtimes read a vtable's numbers as signed 16 bits.
-	maxVtableNumber = 0x7fff
-)
-
 // verification of metadata as a FlatBuffer, so that no generated accessor can read outside of it.
 type verification struct {
 	bytes  []byte
@@ -24,12 +13,14 @@ type verification struct {
 // verifyFlatBuffer returns CKPT_FLATBUFFER with the rule that is broken.
 func verifyFlatBuffer(metadata []byte) error {
 	n := int64(len(metadata))
+	// Shared tables are legal, and let a small buffer stand for an enormous tree. Every range that is
+	// visited is added up, shared or not.
 	v := &verification{bytes: metadata, length: n, budget: budgetPerByte*n + budgetBase}
-	if n < minLength || n >= flatBufferLimit {
-		return unsound("length", 0, "it is %d bytes long", n)
+	if n < minBufferLength || n >= flatBufferLimit {
+		return unsound(ruleFlatBufferLength, 0, "it is %d bytes long", n)
 	}
 	if string(metadata[4:8]) != identifier {
-		return unsound("identifier", 4, "its identifier is not %s", identifier)
+		return unsound(ruleFlatBufferIdentifier, 4, "its identifier is not %s", identifier)
 	}
 	root, err := v.offset(0, "the root")
 	if err != nil {
@@ -39,7 +30,7 @@ func verifyFlatBuffer(metadata []byte) error {
 }
 
 func unsound(rule string, at int64, format string, arguments ...any) error {
-	e := failure(CodeFlatBuffer, "flatbuffer."+rule, format, arguments...)
+	e := failure(CodeFlatBuffer, rule, format, arguments...)
 	return failure(e.Code, e.Rule, "the metadata is no sound FlatBuffer: %s (at byte %d)", e.Message, at)
 }
 
@@ -49,17 +40,17 @@ func (v *verification) u32(at int64) int64 { return int64(binary.LittleEndian.Ui
 // span: length bytes at at lie in the buffer. A length equal to the buffer's fails, as in C++.
 func (v *verification) span(at, length int64, what string) error {
 	if !(at >= 0 && length < v.length && at <= v.length-length) {
-		return unsound("range", at, "%s of %d bytes reaches outside of the buffer", what, length)
+		return unsound(ruleFlatBufferRange, at, "%s of %d bytes reaches outside of the buffer", what, length)
 	}
 	if v.budget -= length; v.budget < 0 {
-		return unsound("budget", at, "it stands for far more than its %d bytes", v.length)
+		return unsound(ruleFlatBufferBudget, at, "it stands for far more than its %d bytes", v.length)
 	}
 	return nil
 }
 
 func (v *verification) inline(at, size, align int64, what string) error {
 	if at%align != 0 {
-		return unsound("alignment", at, "%s is not aligned to %d bytes", what, align)
+		return unsound(ruleFlatBufferAlignment, at, "%s is not aligned to %d bytes", what, align)
 	}
 	return v.span(at, size, what)
 }
@@ -71,10 +62,10 @@ func (v *verification) offset(at int64, what string) (int64, error) {
 	}
 	offset := v.u32(at)
 	if offset == 0 {
-		return 0, unsound("offset", at, "%s has a null offset", what)
+		return 0, unsound(ruleFlatBufferOffset, at, "%s has a null offset", what)
 	}
 	if offset > 0x7fffffff || at+offset >= v.length {
-		return 0, unsound("offset", at, "the offset of %s leads outside of the buffer", what)
+		return 0, unsound(ruleFlatBufferOffset, at, "the offset of %s leads outside of the buffer", what)
 	}
 	return at + offset, nil
 }
@@ -84,7 +75,7 @@ func (v *verification) table(at int64, name string) error {
 		return err
 	}
 	if v.depth++; v.depth > maxDepth {
-		return unsound("depth", at, "it has tables nested more than %d deep", maxDepth)
+		return unsound(ruleFlatBufferDepth, at, "it has tables nested more than %d deep", maxDepth)
 	}
 	vtable := at - int64(int32(v.u32(at)))
 	if err := v.inline(vtable, 4, 2, "a vtable"); err != nil {
@@ -92,13 +83,13 @@ func (v *verification) table(at int64, name string) error {
 	}
 	vtableLength, tableLength := v.u16(vtable), v.u16(vtable+2)
 	if vtableLength < 4 || vtableLength > maxVtableNumber || vtableLength%2 != 0 {
-		return unsound("vtable", vtable, "the vtable of %s has a length of %d", name, vtableLength)
+		return unsound(ruleFlatBufferVtable, vtable, "the vtable of %s has a length of %d", name, vtableLength)
 	}
 	if err := v.span(vtable, vtableLength, "a vtable"); err != nil {
 		return err
 	}
 	if tableLength < 4 {
-		return unsound("table", vtable+2, "%s has a length of %d", name, tableLength)
+		return unsound(ruleFlatBufferTable, vtable+2, "%s has a length of %d", name, tableLength)
 	}
 	if err := v.span(at, tableLength, name); err != nil {
 		return err
@@ -112,7 +103,7 @@ func (v *verification) table(at int64, name string) error {
 		}
 		if entry == 0 {
 			if f.required {
-				return unsound("required", at, "%s lacks its required field %s", name, f.name)
+				return unsound(ruleFlatBufferRequired, at, "%s lacks its required field %s", name, f.name)
 			}
 			continue
 		}
@@ -126,23 +117,23 @@ func (v *verification) table(at int64, name string) error {
 
 func (v *verification) field(f *field, table, entry, tableLength int64, name string) error {
 	size := int64(4)
-	if f.base == scalarBase {
+	if f.kind == numberField || f.kind == boolField {
 		size = f.size
 	}
 	if entry < 4 || entry > maxVtableNumber || entry+size > tableLength {
-		return unsound("field", table, "%s.%s lies outside of its table", name, f.name)
+		return unsound(ruleFlatBufferField, table, "%s.%s lies outside of its table", name, f.name)
 	}
 	at := table + entry
-	switch f.base {
-	case scalarBase:
+	switch f.kind {
+	case numberField, boolField:
 		if err := v.inline(at, size, size, f.name); err != nil {
 			return err
 		}
-		if f.boolean && v.bytes[at] > 1 {
-			return unsound("bool", at, "%s.%s is neither 0 nor 1", name, f.name)
+		if f.kind == boolField && v.bytes[at] > 1 {
+			return unsound(ruleFlatBufferBool, at, "%s.%s is neither 0 nor 1", name, f.name)
 		}
 		return nil
-	case segmentBase:
+	case segmentField:
 		// Its elements lie beyond the metadata; the format's own rules say where.
 		return v.inline(at, 4, 4, f.name)
 	}
@@ -150,13 +141,13 @@ func (v *verification) field(f *field, table, entry, tableLength int64, name str
 	if err != nil {
 		return err
 	}
-	switch f.base {
-	case stringBase:
+	switch f.kind {
+	case stringField:
 		return v.text(target, f.name)
-	case tableBase:
+	case tableField:
 		return v.table(target, f.table)
-	case scalarVectorBase:
-		_, err = v.scalars(target, f.size, f.name)
+	case numbersField:
+		_, err = v.numbers(target, f.size, f.name)
 		return err
 	}
 	length, err := v.vectorLength(target, 4, f.name)
@@ -176,7 +167,7 @@ func (v *verification) field(f *field, table, entry, tableLength int64, name str
 }
 
 func (v *verification) text(at int64, what string) error {
-	end, err := v.scalars(at, 1, what)
+	end, err := v.numbers(at, 1, what)
 	if err != nil {
 		return err
 	}
@@ -184,19 +175,19 @@ func (v *verification) text(at int64, what string) error {
 		return err
 	}
 	if v.bytes[end] != 0 {
-		return unsound("string", end, "%s does not end with a zero byte", what)
+		return unsound(ruleFlatBufferString, end, "%s does not end with a zero byte", what)
 	}
 	return nil
 }
 
-// scalars verifies a vector of scalars, and returns where it ends.
-func (v *verification) scalars(at, size int64, what string) (int64, error) {
+// numbers verifies a vector of numbers, and returns where it ends.
+func (v *verification) numbers(at, size int64, what string) (int64, error) {
 	length, err := v.vectorLength(at, size, what)
 	if err != nil {
 		return 0, err
 	}
 	if length > 0 && (at+4)%size != 0 {
-		return 0, unsound("alignment", at+4, "the elements of %s are not aligned to %d bytes", what, size)
+		return 0, unsound(ruleFlatBufferAlignment, at+4, "the elements of %s are not aligned to %d bytes", what, size)
 	}
 	return at + 4 + length*size, nil
 }
@@ -207,7 +198,7 @@ func (v *verification) vectorLength(at, size int64, what string) (int64, error) 
 	}
 	length := v.u32(at)
 	if length*size >= flatBufferLimit {
-		return 0, unsound("length", at, "%s has %d elements", what, length)
+		return 0, unsound(ruleFlatBufferLength, at, "%s has %d elements", what, length)
 	}
 	return length, v.span(at, 4+length*size, what)
 }

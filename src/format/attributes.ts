@@ -4,6 +4,7 @@
  * infinities, -0 and bigints as they are.
  */
 
+import { MAX_NESTING } from '../../generated/limits.js'
 import { textFault } from './text.js'
 
 /** A value in a tree of attributes. A number is a double; a bigint is an int64 or a uint64. */
@@ -18,11 +19,7 @@ export type Attribute =
 
 export type Attributes = { readonly [key: string]: Attribute }
 
-/**
- * How deep lists and maps may be nested. FlatBuffers' verifiers stop at a depth of 64 tables; a map
- * in a map is two of them, and the outermost stands in an entry of a state of the root.
- */
-export const MAX_NESTING = 24
+export { MAX_NESTING }
 
 export const INT64_MIN = -(2n ** 63n)
 export const INT64_MAX = 2n ** 63n - 1n

@@ -4,13 +4,11 @@
  * its type in silence.
  */
 
+import { MAX_CONFIG_DEPTH } from '../../generated/limits.js'
 import { CheckpointError } from '../errors.js'
 import { printable } from '../printable.js'
 import { describe, isPlainObject } from './attributes.js'
 import { textFault } from './text.js'
-
-// Deeper than any config; a bound so that an object which contains itself is told apart from one.
-const MAX_DEPTH = 200
 
 /**
  * The text that a file keeps of `config`: a string as it is (it has to be JSON text), anything else
@@ -56,8 +54,10 @@ function jsonText(value: unknown, path: string, depth: number): string {
     }
     case 'object':
       if (value === null) return 'null'
-      if (depth > MAX_DEPTH) {
-        throw new TypeError(`${path} is nested more than ${MAX_DEPTH} levels deep (or in itself)`)
+      if (depth > MAX_CONFIG_DEPTH) {
+        throw new TypeError(
+          `${path} is nested more than ${MAX_CONFIG_DEPTH} levels deep (or in itself)`,
+        )
       }
       if (Array.isArray(value)) {
         return `[${Array.from(value, (item, i) => jsonText(item, `${path}[${i}]`, depth + 1)).join()}]`

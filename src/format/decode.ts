@@ -6,6 +6,7 @@
  */
 
 import * as flatbuffers from 'flatbuffers'
+import type { Rule } from '../../generated/errors.js'
 import { Checkpoint } from '../../generated/lightwatch/format/checkpoint.js'
 import type { Entry } from '../../generated/lightwatch/format/entry.js'
 import type { State } from '../../generated/lightwatch/format/state.js'
@@ -158,7 +159,7 @@ function text(bytes: string | Uint8Array | null, what: string): string {
   return decodeText(bytes as Uint8Array, what)
 }
 
-function unique(object: object, key: string, rule: string, what: string): void {
+function unique(object: object, key: string, rule: Rule, what: string): void {
   if (Object.hasOwn(object, key)) {
     throw broken(rule, `${what} ${quote(key)} is there twice`, { actual: key })
   }
@@ -171,7 +172,7 @@ function safe(value: bigint, what: string): number {
 }
 
 function broken(
-  rule: string,
+  rule: Rule,
   message: string,
   fields: ConstructorParameters<typeof CheckpointError>[2] = {},
 ): CheckpointError {

@@ -2,56 +2,12 @@
  * The dtypes: how wide an element is, and which typed array holds it.
  *
  * A dtype without a typed array of its own is held as its raw bits (float16 and bfloat16 as
- * Uint16Array, the narrower floats as Uint8Array, packed), and a complex number as two floats.
+ * Uint16Array, what is narrower as Uint8Array, packed below eight bits), and a complex number as two floats.
  */
 
-import { DType as Code } from '../../generated/lightwatch/format/dtype.js'
+import { DTYPES } from '../../generated/dtypes.js'
 
-type TypedArrayConstructor =
-  | Float64ArrayConstructor
-  | Float32ArrayConstructor
-  | Int8ArrayConstructor
-  | Int16ArrayConstructor
-  | Int32ArrayConstructor
-  | BigInt64ArrayConstructor
-  | Uint8ArrayConstructor
-  | Uint16ArrayConstructor
-  | Uint32ArrayConstructor
-  | BigUint64ArrayConstructor
-
-interface DTypeInfo {
-  /** The number in the file. */
-  readonly code: Code
-  /** Bits an element. */
-  readonly bits: number
-  readonly array: TypedArrayConstructor
-}
-
-const DTYPES = {
-  float64: { code: Code.float64, bits: 64, array: Float64Array },
-  float32: { code: Code.float32, bits: 32, array: Float32Array },
-  float16: { code: Code.float16, bits: 16, array: Uint16Array },
-  bfloat16: { code: Code.bfloat16, bits: 16, array: Uint16Array },
-  float8_e4m3fn: { code: Code.float8_e4m3fn, bits: 8, array: Uint8Array },
-  float8_e5m2: { code: Code.float8_e5m2, bits: 8, array: Uint8Array },
-  float8_e4m3fnuz: { code: Code.float8_e4m3fnuz, bits: 8, array: Uint8Array },
-  float8_e5m2fnuz: { code: Code.float8_e5m2fnuz, bits: 8, array: Uint8Array },
-  float8_e8m0fnu: { code: Code.float8_e8m0fnu, bits: 8, array: Uint8Array },
-  float6_e2m3fn: { code: Code.float6_e2m3fn, bits: 6, array: Uint8Array },
-  float6_e3m2fn: { code: Code.float6_e3m2fn, bits: 6, array: Uint8Array },
-  float4_e2m1fn: { code: Code.float4_e2m1fn, bits: 4, array: Uint8Array },
-  int8: { code: Code.int8, bits: 8, array: Int8Array },
-  int16: { code: Code.int16, bits: 16, array: Int16Array },
-  int32: { code: Code.int32, bits: 32, array: Int32Array },
-  int64: { code: Code.int64, bits: 64, array: BigInt64Array },
-  uint8: { code: Code.uint8, bits: 8, array: Uint8Array },
-  uint16: { code: Code.uint16, bits: 16, array: Uint16Array },
-  uint32: { code: Code.uint32, bits: 32, array: Uint32Array },
-  uint64: { code: Code.uint64, bits: 64, array: BigUint64Array },
-  bool: { code: Code.bool, bits: 8, array: Uint8Array },
-  complex64: { code: Code.complex64, bits: 64, array: Float32Array },
-  complex128: { code: Code.complex128, bits: 128, array: Float64Array },
-} as const satisfies { readonly [name: string]: DTypeInfo }
+type TypedArrayConstructor = (typeof DTYPES)[DType]['array']
 
 /** The name of a dtype, as PyTorch and ml_dtypes have it. */
 export type DType = keyof typeof DTYPES
@@ -66,7 +22,7 @@ export function isDType(name: unknown): name is DType {
 }
 
 /** The number that stands for a dtype in a file. */
-export function dtypeCode(dtype: DType): Code {
+export function dtypeCode(dtype: DType): number {
   return DTYPES[dtype].code
 }
 

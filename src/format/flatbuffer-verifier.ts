@@ -12,6 +12,15 @@
  * The schema comes as data, derived from flatc's reflection. UTF-8 is left to whoever decodes text.
  */
 
+import type { Rule } from '../../generated/errors.js'
+import {
+  BUDGET_BASE,
+  BUDGET_PER_BYTE,
+  FLATBUFFER_LIMIT,
+  MAX_DEPTH,
+  MAX_VTABLE_NUMBER,
+  MIN_BUFFER_LENGTH,
+} from '../../generated/limits.js'
 import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
 import type {
   ElementType,
@@ -20,28 +29,13 @@ import type {
   UnionMember,
 } from './description.js'
 
-/** Tables inside tables, at most; the C++ and Rust verifiers' default. */
-export const MAX_DEPTH = 64
-
-/** Longest buffer that offsets reach across, in bytes; FLATBUFFERS_MAX_BUFFER_SIZE. */
-export const MAX_BUFFER_LENGTH = 2 ** 31 - 1
-
-// Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
-// at each level of depth). Every range that is visited is added up, shared or not, and may come to
-// this many times the buffer's length. A buffer of ours comes to 3.05 at most (a list of empty maps):
-// a table is counted once as a whole, once by its fields, and once more for its vtable.
-const BUDGET_PER_BYTE = 4
-const BUDGET_BASE = 65_536
-
-// The smallest buffer: root offset, identifier, and a table's offset to its vtable.
-const MIN_BUFFER_LENGTH = 12
+export { MAX_DEPTH }
 
 // A vtable starts with its own length and that of the table, two bytes each.
 const VTABLE_HEADER = 4
 
-// The runtime reads a vtable's length and entries as *signed* 16 bits: beyond this it takes a field for
-// absent, or looks for it in front of its table.
-const MAX_VTABLE_NUMBER = 0x7fff
+/** The rest of those names that begin with `Prefix`. */
+type After<Prefix extends string, Name> = Name extends `${Prefix}${infer Rest}` ? Rest : never
 
 /**
  * Verifies the buffer `bytes` (all of it, starting at its root offset) against a schema. Throws
@@ -64,14 +58,18 @@ class Verification {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#length = bytes.byteLength
     this.#schema = schema
+    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
+    // at each level of depth). Every range that is visited is added up, shared or not. A buffer of ours
+    // comes to 3.05 times its length at most (a list of empty maps): a table is counted once as a whole,
+    // once by its fields, and once more for its vtable.
     this.#budget = BUDGET_PER_BYTE * bytes.byteLength + BUDGET_BASE
   }
 
   root(): void {
     const { identifier, root } = this.#schema
-    if (this.#length < MIN_BUFFER_LENGTH || this.#length >= MAX_BUFFER_LENGTH) {
+    if (this.#length < MIN_BUFFER_LENGTH || this.#length >= FLATBUFFER_LIMIT) {
       throw fault('length', `it is ${this.#length} bytes long`, 0, {
-        expected: `${MIN_BUFFER_LENGTH} to ${MAX_BUFFER_LENGTH - 1} bytes`,
+        expected: `${MIN_BUFFER_LENGTH} to ${FLATBUFFER_LIMIT - 1} bytes`,
         actual: this.#length,
       })
     }
@@ -250,7 +248,7 @@ class Verification {
     this.#inline(at, 4, 4, what, 'the length of ')
     const length = this.#view.getUint32(at, true)
     // Bounded before it is multiplied: neither the product nor a loop over it can run away.
-    if (length >= MAX_BUFFER_LENGTH / size) {
+    if (length >= FLATBUFFER_LIMIT / size) {
       throw fault('length', `${what} has ${length} elements`, at, { actual: length })
     }
     this.#range(at, 4 + length * size, what)
@@ -310,7 +308,7 @@ function isUnionVector(field: FieldDescription): boolean {
 }
 
 function fault(
-  rule: string,
+  rule: After<'flatbuffer.', Rule>,
   message: string,
   offset: number,
   fields: CheckpointErrorFields = {},

@@ -1,31 +1,26 @@
 /**
  * The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only
  * the first few kilobytes are needed, and nothing in them is believed without a check, so this comes
- * before everything else: a newer version may mean something else by all the rest.
+ * before everything else: a newer version may mean something else by all the rest. (Builders write the
+ * root last, which puts it first; it takes about a hundred bytes.)
  */
 
+import {
+  FLATBUFFER_LIMIT,
+  FORMAT_VERSION,
+  HEAD_LENGTH,
+  MIN_BUFFER_LENGTH,
+} from '../../generated/limits.js'
 import { CheckpointError } from '../errors.js'
 import { crc32 } from './checksum.js'
-import { FLATBUFFER_LIMIT } from './layout.js'
 import { fieldOf, schema } from './schema.js'
 
-/** The newest version of the format that this library reads, and the one that it writes. */
-export const FORMAT_VERSION = 1
-
-/**
- * The root table and its vtable lie within this many bytes from the start of a file, so that one
- * small read is enough to learn how long the metadata is. (Builders write the root last, which puts
- * it first; it takes about a hundred bytes.)
- */
-export const HEAD_LENGTH = 4096
+export { FORMAT_VERSION, HEAD_LENGTH }
 
 const VERSION = fieldOf('Checkpoint', 'version').slot
 const METADATA_LENGTH = fieldOf('Checkpoint', 'metadata_length').slot
 const METADATA_CRC32 = fieldOf('Checkpoint', 'metadata_crc32').slot
 const FILE_LENGTH = fieldOf('Checkpoint', 'file_length').slot
-
-// Root offset, identifier, and the root table's offset to its vtable.
-const MIN_LENGTH = 12
 
 export interface Head {
   readonly version: number
@@ -45,7 +40,7 @@ export interface Head {
  */
 export function readHead(start: Uint8Array, fileLength: number): Head {
   checkIdentifier(start, fileLength)
-  if (fileLength < MIN_LENGTH) {
+  if (fileLength < MIN_BUFFER_LENGTH) {
     throw new CheckpointError(
       'CKPT_FILE_LENGTH',
       `the file was cut short: it begins like a checkpoint, but ends after ${fileLength} bytes`,
@@ -120,7 +115,7 @@ export function readHead(start: Uint8Array, fileLength: number): Head {
   const metadataLength = view.getUint32(position(METADATA_LENGTH, 4, 'metadata_length'), true)
   // Longer metadata would be refused by the verifier, but only after it had all been read.
   const longest = Math.min(fileLength, FLATBUFFER_LIMIT - 1)
-  if (metadataLength < MIN_LENGTH || metadataLength > longest) {
+  if (metadataLength < MIN_BUFFER_LENGTH || metadataLength > longest) {
     throw new CheckpointError(
       'CKPT_FORMAT',
       `the metadata is said to be ${metadataLength} bytes long, in a file of ${fileLength}`,

@@ -5,17 +5,9 @@
  * All arithmetic is on doubles: bit operators would wrap at 2 GiB.
  */
 
-/** Every segment starts at a multiple of this, in bytes: a cache line, and any SIMD width in use. */
-export const SEGMENT_ALIGNMENT = 64
+import { FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT } from '../../generated/limits.js'
 
-/** Bytes before a segment that are kept for its length. */
-export const LENGTH_BYTES = 4
-
-/**
- * Files shorter than this are one plain FlatBuffer. It is the longest buffer (exclusive) that
- * FlatBuffers' verifiers take: FLATBUFFERS_MAX_BUFFER_SIZE, 2^31 - 1.
- */
-export const FLATBUFFER_LIMIT = 2 ** 31 - 1
+export { FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT }
 
 export interface Layout {
   /** Position of each segment, in bytes from the start of the file. */

@@ -4,6 +4,7 @@
  * where the last one does.
  */
 
+import type { Rule } from '../../generated/errors.js'
 import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
 import { quote } from '../printable.js'
 import { isPlainFlatBuffer, LENGTH_BYTES, segmentStart } from './layout.js'
@@ -138,6 +139,6 @@ function at(state: string, tensors: TensorTable, i: number): CheckpointErrorFiel
   return { state, tensor: tensors.name(i) }
 }
 
-function broken(rule: string, message: string, fields: CheckpointErrorFields): CheckpointError {
+function broken(rule: Rule, message: string, fields: CheckpointErrorFields): CheckpointError {
   return new CheckpointError('CKPT_FORMAT', message, { ...fields, rule })
 }

@@ -5,6 +5,8 @@
  */
 
 import type { ByteBuffer } from 'flatbuffers'
+import type { Rule } from '../../generated/errors.js'
+import { MAX_RANK } from '../../generated/limits.js'
 import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
 import { quote } from '../printable.js'
 import { type DType, dtypeOfCode, tensorByteLength } from './dtype.js'
@@ -13,8 +15,7 @@ import { NameIndex } from './name-index.js'
 import { fieldOf } from './schema.js'
 import { decodeText, nameFault } from './text.js'
 
-/** Most dimensions that a tensor may have: NumPy's limit, and PyTorch's. */
-export const MAX_RANK = 64
+export { MAX_RANK }
 
 // The upper half of the largest integer that a double holds exactly, 2^53 - 1.
 const MAX_SAFE_UPPER = 0x1fffff
@@ -265,6 +266,6 @@ function readEntries(view: DataView, vtable: number): Entries {
   }
 }
 
-function broken(rule: string, message: string, fields: CheckpointErrorFields): CheckpointError {
+function broken(rule: Rule, message: string, fields: CheckpointErrorFields): CheckpointError {
   return new CheckpointError('CKPT_FORMAT', message, { ...fields, rule })
 }

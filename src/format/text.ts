@@ -4,7 +4,10 @@
  * here.
  */
 
+import { MAX_NAME_BYTES } from '../../generated/limits.js'
 import { CheckpointError } from '../errors.js'
+
+export { MAX_NAME_BYTES }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -19,9 +22,6 @@ export function decodeText(bytes: Uint8Array, what: string): string {
     })
   }
 }
-
-// Longest name in UTF-8 bytes. Far beyond any state dict; a bound so that a name fits a message.
-export const MAX_NAME_BYTES = 65_535
 
 /**
  * Why a string cannot be the name of a tensor, a state or a metric, or undefined where it can.

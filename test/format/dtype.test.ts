@@ -43,7 +43,7 @@ const table: readonly [DType, code: number, bits: number, array: { readonly name
 
 for (const [dtype, code, bits, array] of table) {
   test(`${dtype} has the code ${code}, ${bits} bits, and is read as ${array.name}`, (t) => {
-    t.is(dtypeCode(dtype), code as Code)
+    t.is(dtypeCode(dtype), code)
     t.is(dtypeOfCode(code), dtype)
     // Eight elements fill whole bytes, whatever they are.
     t.is(tensorByteLength(dtype, [8]), bits)

@@ -11,11 +11,8 @@ import { CheckpointError } from '../../src/errors.js'
 import type { Attribute } from '../../src/format/attributes.js'
 import { decode } from '../../src/format/decode.js'
 import type { FieldDescription } from '../../src/format/description.js'
-import {
-  MAX_BUFFER_LENGTH,
-  MAX_DEPTH,
-  verifyFlatBuffer,
-} from '../../src/format/flatbuffer-verifier.js'
+import { MAX_DEPTH, verifyFlatBuffer } from '../../src/format/flatbuffer-verifier.js'
+import { FLATBUFFER_LIMIT } from '../../src/format/layout.js'
 import { checkRules } from '../../src/format/rules.js'
 import { schema } from '../../src/format/schema.js'
 import { anyContent, modelContent, seal } from '../support/format/contents.js'
@@ -608,12 +605,12 @@ test('a buffer shorter than any can be is refused as length', (t) => {
 })
 
 test('a buffer longer than offsets reach is refused as length', (t) => {
-  t.is(MAX_BUFFER_LENGTH, 2_147_483_647)
+  t.is(FLATBUFFER_LIMIT, 2_147_483_647)
   // Memory that is never touched, and so never there.
-  const long = new Uint8Array(MAX_BUFFER_LENGTH)
+  const long = new Uint8Array(FLATBUFFER_LIMIT)
   long.set(every)
   t.is(verdict(long), 'length')
-  t.is(verdict(long.subarray(0, MAX_BUFFER_LENGTH - 1)), undefined)
+  t.is(verdict(long.subarray(0, FLATBUFFER_LIMIT - 1)), undefined)
 })
 
 test('every truncation is refused', (t) => {

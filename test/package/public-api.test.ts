@@ -36,7 +36,7 @@ test('the dtypes are those of the schema', async (t) => {
 })
 
 test('the codes of errors are these and no others', async (t) => {
-  const source = await readFile(new URL('../../src/errors.ts', import.meta.url), 'utf8')
+  const source = await readFile(new URL('../../generated/errors.ts', import.meta.url), 'utf8')
   const declared = [...source.matchAll(/^ {2}\| '(CKPT_\w+)'/gm)].map(([, code]) => code)
   t.deepEqual(declared.sort(), [
     'CKPT_ASYNC_SOURCE',

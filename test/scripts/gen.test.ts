@@ -10,6 +10,12 @@ import { checkConformity, isReleased, readReleased } from '../../scripts/release
 const project = fileURLToPath(new URL('../..', import.meta.url))
 const schema = await readFile(join(project, 'schema/checkpoint.fbs'), 'utf8')
 
+/** What a project has beside its schema. */
+const beside: Record<string, string> = {}
+for (const path of ['schema/tables.json', 'docs/format.md']) {
+  beside[path] = await readFile(join(project, path), 'utf8')
+}
+
 /** The schema after an edit, which has to change something. */
 function edit(from: string, to: string): string {
   const edited = schema.replace(from, () => to)
@@ -17,12 +23,12 @@ function edit(from: string, to: string): string {
   return edited
 }
 
-/** A folder with these files, by path, that is gone after the test. */
+/** A folder with these files, by path, and those beside a schema; it is gone after the test. */
 async function folderOf(t: ExecutionContext, files: Record<string, string>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gen-test-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   await mkdir(join(folder, 'schema/released'), { recursive: true })
-  for (const [path, text] of Object.entries(files)) {
+  for (const [path, text] of Object.entries({ ...beside, ...files })) {
     await mkdir(dirname(join(folder, path)), { recursive: true })
     await writeFile(join(folder, path), text)
   }
@@ -38,6 +44,12 @@ function run(script: string, folder: string, env: NodeJS.ProcessEnv = {}) {
 }
 
 const sorted = (files: ReadonlyMap<string, string>) => Object.fromEntries([...files].sort())
+
+/** The files of generated code in a folder. */
+async function codeIn(folder: string): Promise<Record<string, string>> {
+  const { 'docs/format.md': _, ...code } = sorted(await readGenerated(folder))
+  return code
+}
 
 test('the generated code of every language is what `npm run gen` makes of the schema now', async (t) => {
   const made = await generate(project)
@@ -59,10 +71,14 @@ test('writes what is missing or different, and removes what is no longer made', 
     'generated/lightwatch/format/no-longer.ts': 'stale',
     'generated/format.ts': 'stale',
     'bindings/go/internal/format/NoLonger.go': 'stale',
+    'bindings/go/no_longer.go': '// Generated once; do not edit: npm run gen\n',
+    'bindings/go/by_hand.go': 'package checkpoint\n',
+    'docs/format.md': beside['docs/format.md']!.replace(/^\| `uint8` .*\n/m, ''),
   })
   const { status, stderr } = run('gen.ts', folder)
   t.is(status, 0, stderr)
   t.deepEqual(sorted(await readGenerated(folder)), sorted(await readGenerated(project)))
+  t.is(await readFile(join(folder, 'bindings/go/by_hand.go'), 'utf8'), 'package checkpoint\n')
 })
 
 test('a mistake in the schema is reported with its line, and nothing is written', async (t) => {
@@ -77,7 +93,7 @@ test('a mistake in the schema is reported with its line, and nothing is written'
   t.is(status, 1)
   t.true(stderr.includes(`lung, originally at: schema/checkpoint.fbs:${line}`), stderr)
   t.is(stdout, '')
-  t.deepEqual(sorted(await readGenerated(folder)), {
+  t.deepEqual(await codeIn(folder), {
     'generated/description.ts': 'as it was',
     'generated/stale.ts': 'as it was',
   })
@@ -98,6 +114,36 @@ test('a schema that the verifier could not follow is refused by table and field'
   await t.throwsAsync(generate(folder), { message: /lightwatch\.format\.Checkpoint\.config/ })
 })
 
+const NOT_TOLD: [what: string, files: () => Record<string, string>, message: RegExp][] = [
+  [
+    'a dtype of which nothing says how wide it is',
+    () => ({ 'schema/checkpoint.fbs': edit('float64 = 1', 'float96 = 99, float64 = 1') }),
+    /how wide a float96 is/,
+  ],
+  [
+    'the width of a dtype that the schema has not',
+    () => ({ 'schema/checkpoint.fbs': edit('float64 = 1,', '') }),
+    /the dtype float64, which the schema has not/,
+  ],
+  [
+    "a field that not every language's verifier knows",
+    () => ({ 'schema/checkpoint.fbs': edit('extras:[State];', 'extras:[State]; tags:[string];') }),
+    /Checkpoint\.tags/,
+  ],
+  [
+    'a document without a place for the dtypes',
+    () => ({ 'docs/format.md': 'dtypes are left to the reader' }),
+    /docs\/format\.md has no place/,
+  ],
+]
+
+for (const [what, files, message] of NOT_TOLD) {
+  test(`refuses ${what}`, async (t) => {
+    const folder = await folderOf(t, { 'schema/checkpoint.fbs': schema, ...files() })
+    await t.throwsAsync(generate(folder), { message })
+  })
+}
+
 test('the schema is an evolution of every released one', async (t) => {
   await t.notThrowsAsync(checkConformity(schema, await readReleased(project)))
 })
@@ -111,7 +157,7 @@ test('a schema that does not conform to a release generates nothing', async (t) 
   const { status, stderr } = run('gen.ts', folder)
   t.is(status, 1)
   t.regex(stderr, /does not conform to schema\/released\/0\.1\.0\.fbs/)
-  t.deepEqual(sorted(await readGenerated(folder)), {
+  t.deepEqual(await codeIn(folder), {
     'generated/description.ts': 'as it was',
   })
 })
@@ -131,7 +177,7 @@ const NOT_CONFORMING: [what: string, from: string, to: string, message: RegExp][
   ['a vector of other tables', 'extras:[State];', 'extras:[Tensor];', /Checkpoint\.extras/],
   ['a default changed', 'step:long;', 'step:long = 1;', /Checkpoint\.step/],
   ['a scalar no longer optional', 'loss:double = null;', 'loss:double;', /Checkpoint\.loss/],
-  ['a number of an enum changed', 'uint64 = 23', 'uint64 = 27', /uint64/],
+  ['a number of an enum changed', 'uint64 = 23', 'uint64 = 99', /uint64/],
   ['a value of an enum removed', 'uint64 = 23,', '', /DType\.uint64 is gone/],
   ['a number of an enum reused', 'uint64 = 23', 'uint65 = 23', /DType\.uint64 is gone/],
   [
@@ -185,7 +231,7 @@ for (const [what, from, to, message] of NOT_CONFORMING) {
 
 const CONFORMING: [what: string, from: string, to: string][] = [
   ['a field appended', 'extras:[State];', 'extras:[State]; note:string;'],
-  ['a value appended to an enum', 'complex128 = 26', 'complex128 = 26, int128 = 27'],
+  ['a value appended to an enum', 'complex128 = 26', 'complex128 = 26, int256 = 99'],
   ['a table added', 'root_type', 'table Note { text:string (required); } root_type'],
   ['an optional field deprecated', 'config:string;', 'config:string (deprecated);'],
   ['a comment changed', '/// Optimizer steps taken.', '/// Steps.'],
@@ -244,7 +290,7 @@ posixTest('a flatc that says all went well and makes nothing is found out', asyn
   const { status, stderr } = run('gen.ts', folder, { FLATC })
   t.is(status, 1)
   t.regex(stderr, /flatc was to write checkpoint\.bfbs/)
-  t.deepEqual(sorted(await readGenerated(folder)), {
+  t.deepEqual(await codeIn(folder), {
     'generated/description.ts': 'as it was',
   })
 })

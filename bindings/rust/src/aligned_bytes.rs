@@ -1,6 +1,7 @@
 //! Memory of our own for bytes that are viewed as numbers.
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
+use crate::tables::ErrorCode;
 
 // The widest element's alignment, f64's, and the type that gives it.
 type Word = u64;

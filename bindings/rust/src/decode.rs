@@ -9,20 +9,16 @@ use std::sync::Arc;
 use flatbuffers::{Follow, ForwardsUOffset, Table, VOffsetT, Vector};
 
 use crate::attribute::{Attribute, Attributes};
-use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::generated::lightwatch::format::{
     Checkpoint, Entry, Metric, State, Tensor, Value, ValueKind,
 };
-use crate::layout::MAX_SAFE_INTEGER;
 use crate::metadata::{Metadata, Progress, StateRecord, TensorRecord};
 use crate::name_map::NameMap;
 use crate::quote::quote;
+use crate::tables::{rule, DType, MAX_RANK, MAX_SAFE_INTEGER};
 use crate::text::decode_text;
 use crate::verifier::verify_flatbuffer;
-
-/// Most dimensions that a tensor may have: NumPy's limit, and PyTorch's.
-const MAX_RANK: usize = 64;
 
 /// Verifies metadata and decodes it. Refuses (CKPT_FORMAT) what has no meaning by itself: text that is
 /// not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
@@ -55,11 +51,11 @@ fn decode_progress(root: &Checkpoint<'_>) -> Result<Progress> {
         let name = required_text(metric._tab, Metric::VT_NAME, "the name of a metric")?;
         let Some(value) = metric.value() else {
             let message = format!("the metric {} has no value", quote(name));
-            return Err(Error::format("metric.value", message));
+            return Err(Error::format(rule::METRIC_VALUE, message));
         };
         if metrics.contains(name) {
             let message = format!("the metric {} is there twice", quote(name));
-            return Err(Error::format("metric.unique", message));
+            return Err(Error::format(rule::METRIC_UNIQUE, message));
         }
         metrics.push(name.into(), value);
     }
@@ -90,22 +86,22 @@ fn decode_state(state: &State<'_>) -> Result<StateRecord> {
 fn decode_tensor(tensor: &Tensor<'_>) -> Result<TensorRecord> {
     let name = required_text(tensor._tab, Tensor::VT_NAME, "the name of a tensor")?;
     let code = tensor.dtype();
-    let Some(dtype) = DType::of_code(code) else {
+    let Some(dtype) = DType::of_code(code.0) else {
         let message = format!(
             "the tensor {} has the unknown dtype {}",
             quote(name),
             code.0
         );
-        return Err(Error::format("tensor.dtype", message).with_tensor(name));
+        return Err(Error::format(rule::TENSOR_DTYPE, message).with_tensor(name));
     };
     let dimensions = tensor.shape();
-    if dimensions.len() > MAX_RANK {
+    if dimensions.len() as u64 > MAX_RANK {
         let message = format!(
             "the tensor {} has {} dimensions, more than {MAX_RANK}",
             quote(name),
             dimensions.len()
         );
-        return Err(Error::format("tensor.rank", message).with_tensor(name));
+        return Err(Error::format(rule::TENSOR_RANK, message).with_tensor(name));
     }
     let shape = dimensions
         .iter()
@@ -140,7 +136,7 @@ fn decode_entries(entries: Option<Vector<'_, ForwardsUOffset<Entry<'_>>>>) -> Re
         let key = required_text(entry._tab, Entry::VT_KEY, "a key")?;
         if map.contains(key) {
             let message = format!("the key {} is there twice", quote(key));
-            return Err(Error::format("attribute.unique", message));
+            return Err(Error::format(rule::ATTRIBUTE_UNIQUE, message));
         }
         map.push(key.into(), decode_value(&entry.value())?);
     }
@@ -201,7 +197,7 @@ fn decode_value(value: &Value<'_>) -> Result<Attribute> {
             "an attribute of kind {} does not hold what its kind says",
             kind.0
         );
-        Error::format("value.kind", message)
+        Error::format(rule::VALUE_KIND, message)
     })
 }
 
@@ -250,7 +246,7 @@ fn unsafe_integer(value: &str, what: &str, tensor: Option<&str>) -> Error {
         format!(" of the tensor {}", quote(name))
     });
     let error = Error::format(
-        "integer.safe",
+        rule::INTEGER_SAFE,
         format!("{what}{of} is {value}, beyond 2^53 - 1"),
     );
     match tensor {

@@ -1,6 +1,6 @@
 //! The types that a tensor's bytes can be viewed as.
 
-use crate::dtype::DType;
+use crate::tables::{DType, View};
 
 mod sealed {
     pub trait Sealed {}
@@ -17,20 +17,20 @@ mod sealed {
 /// | `i8`, `i16`, `i32`, `i64` | the integer of that name |
 /// | `u64`, `u32` | the integer of that name |
 /// | `u16` | uint16, and the bits of float16 and bfloat16 |
-/// | `u8` | uint8, bool, and the bits of the float8, float6 and float4 dtypes (the last two packed) |
+/// | `u8` | uint8, bool, and the bits of whatever else has at most eight an element (packed below eight) |
 pub trait Element: sealed::Sealed + Copy + 'static {
     /// Whether a tensor of this dtype can be viewed as this type.
     fn holds(dtype: DType) -> bool;
 }
 
 macro_rules! elements {
-    ($($type:ty: $($dtype:ident)|+;)*) => {
+    ($($type:ty: $view:ident;)*) => {
         $(
             impl sealed::Sealed for $type {}
 
             impl Element for $type {
                 fn holds(dtype: DType) -> bool {
-                    matches!(dtype, $(DType::$dtype)|+)
+                    dtype.view() == View::$view
                 }
             }
         )*
@@ -38,19 +38,32 @@ macro_rules! elements {
 }
 
 elements! {
-    f64: Float64 | Complex128;
-    f32: Float32 | Complex64;
-    [f64; 2]: Complex128;
-    [f32; 2]: Complex64;
-    i8: Int8;
-    i16: Int16;
-    i32: Int32;
-    i64: Int64;
-    u64: Uint64;
-    u32: Uint32;
-    u16: Uint16 | Float16 | BFloat16;
-    u8: Uint8 | Bool | Float8E4M3Fn | Float8E5M2 | Float8E4M3FnUz | Float8E5M2FnUz | Float8E8M0Fnu
-        | Float6E2M3Fn | Float6E3M2Fn | Float4E2M1Fn;
+    f64: F64;
+    f32: F32;
+    i8: I8;
+    i16: I16;
+    i32: I32;
+    i64: I64;
+    u64: U64;
+    u32: U32;
+    u16: U16;
+    u8: U8;
+}
+
+impl sealed::Sealed for [f64; 2] {}
+
+impl Element for [f64; 2] {
+    fn holds(dtype: DType) -> bool {
+        dtype == DType::Complex128
+    }
+}
+
+impl sealed::Sealed for [f32; 2] {}
+
+impl Element for [f32; 2] {
+    fn holds(dtype: DType) -> bool {
+        dtype == DType::Complex64
+    }
 }
 
 /// Bytes as elements, in place; `None` where they are not aligned, or not a whole number of elements.

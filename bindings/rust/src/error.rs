@@ -5,64 +5,10 @@ use std::io;
 use std::path::Path;
 
 use crate::quote::quote;
+use crate::tables::ErrorCode;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// What a program can do about an [`Error`]. Stable; the same codes as in the TypeScript library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorCode {
-    /// The bytes do not begin like a checkpoint: wrong identifier, or too short to have one.
-    NotACheckpoint,
-    /// The file's format version is newer than this crate's.
-    Version,
-    /// The file is shorter or longer than it says it is: torn, truncated, or appended to.
-    FileLength,
-    /// The metadata's checksum does not fit.
-    MetadataChecksum,
-    /// The metadata is not a sound FlatBuffer of the schema.
-    FlatBuffer,
-    /// The metadata is sound, but says something that the format does not allow; see
-    /// [`Error::rule`].
-    Format,
-    /// A tensor's bytes do not fit its checksum.
-    TensorChecksum,
-    /// A state has no tensor of that name.
-    NoSuchTensor,
-    /// A tensor does not have the type that it was asked for as, or not the length of the memory
-    /// that it was to be read into.
-    StateMismatch,
-    /// A tensor or the metadata takes more memory than there is to be had.
-    TensorTooLarge,
-    /// The file could not be opened or read, or is no regular file.
-    Read,
-    /// The file was changed while it was being read.
-    FileChanged,
-    /// The machine is big-endian.
-    BigEndian,
-}
-
-impl ErrorCode {
-    /// The code as text: `CKPT_FORMAT`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ErrorCode::NotACheckpoint => "CKPT_NOT_A_CHECKPOINT",
-            ErrorCode::Version => "CKPT_VERSION",
-            ErrorCode::FileLength => "CKPT_FILE_LENGTH",
-            ErrorCode::MetadataChecksum => "CKPT_METADATA_CHECKSUM",
-            ErrorCode::FlatBuffer => "CKPT_FLATBUFFER",
-            ErrorCode::Format => "CKPT_FORMAT",
-            ErrorCode::TensorChecksum => "CKPT_TENSOR_CHECKSUM",
-            ErrorCode::NoSuchTensor => "CKPT_NO_SUCH_TENSOR",
-            ErrorCode::StateMismatch => "CKPT_STATE_MISMATCH",
-            ErrorCode::TensorTooLarge => "CKPT_TENSOR_TOO_LARGE",
-            ErrorCode::Read => "CKPT_READ",
-            ErrorCode::FileChanged => "CKPT_FILE_CHANGED",
-            ErrorCode::BigEndian => "CKPT_BIG_ENDIAN",
-        }
-    }
-}
 
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,21 +2,14 @@
 //! the first few kilobytes are needed, and nothing in them is believed without a check, so this comes
 //! before everything else: a newer version may mean something else by all the rest.
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::generated::lightwatch::format::Checkpoint;
-use crate::layout::FLATBUFFER_LIMIT;
 use crate::quote::quote;
-use crate::schema::IDENTIFIER;
+use crate::tables::ErrorCode;
+use crate::tables::{self, rule, FLATBUFFER_LIMIT, FORMAT_VERSION, IDENTIFIER, MIN_BUFFER_LENGTH};
 
-/// The newest version of the format that this crate reads.
-pub const FORMAT_VERSION: u32 = 1;
-
-/// The root table and its vtable lie within this many bytes from the start of a file, so that one
-/// small read is enough to learn how long the metadata is.
-pub(crate) const HEAD_LENGTH: usize = 4096;
-
-// Root offset, identifier, and the root table's offset to its vtable.
-const MIN_LENGTH: u64 = 12;
+/// Bytes of the first read.
+pub(crate) const HEAD_LENGTH: usize = tables::HEAD_LENGTH as usize;
 
 #[derive(Debug)]
 pub(crate) struct Head {
@@ -32,7 +25,7 @@ pub(crate) struct Head {
 /// where it is shorter).
 pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
     check_identifier(start, file_length)?;
-    if file_length < MIN_LENGTH {
+    if file_length < MIN_BUFFER_LENGTH {
         return Err(Error::new(
             ErrorCode::FileLength,
             format!(
@@ -55,7 +48,7 @@ pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
     }
     if version == 0 {
         return Err(Error::format(
-            "version",
+            rule::VERSION,
             "the file has format version 0, which never was",
         ));
     }
@@ -79,9 +72,9 @@ pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
     let metadata_length = root.u32(Checkpoint::VT_METADATA_LENGTH, "metadata_length")?;
     let length = u64::from(metadata_length);
     // Longer metadata would be refused by the verifier, but only after it had all been read.
-    if length < MIN_LENGTH || length > file_length.min(FLATBUFFER_LIMIT - 1) {
+    if length < MIN_BUFFER_LENGTH || length > file_length.min(FLATBUFFER_LIMIT - 1) {
         return Err(Error::format(
-            "metadata_length",
+            rule::METADATA_LENGTH,
             format!("the metadata is said to be {length} bytes long, in a file of {file_length}"),
         ));
     }
@@ -89,7 +82,7 @@ pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
     let crc_offset = root.position(Checkpoint::VT_METADATA_CRC32, 4, "metadata_crc32")?;
     if crc_offset + 4 > metadata_length {
         return Err(Error::format(
-            "metadata_length",
+            rule::METADATA_LENGTH,
             "the checksum of the metadata lies behind it",
         )
         .with_offset(crc_offset as u64));
@@ -120,7 +113,7 @@ impl<'a> RootTable<'a> {
             vtable: 0,
             vtable_length: 0,
         };
-        // At least MIN_LENGTH bytes are there.
+        // At least MIN_BUFFER_LENGTH bytes are there.
         let at = u64::from(u32::from_le_bytes(root.bytes(0)));
         if at < 8 || at % 4 != 0 || at + 4 > head.len() as u64 {
             return Err(root.outside("the root table", 0));
@@ -149,7 +142,7 @@ impl<'a> RootTable<'a> {
         let at = self.at + entry;
         if entry < 4 || at % size != 0 {
             return Err(
-                Error::format("head", format!("the root table has no {name}"))
+                Error::format(rule::HEAD, format!("the root table has no {name}"))
                     .with_offset(self.at as u64),
             );
         }
@@ -182,10 +175,10 @@ impl<'a> RootTable<'a> {
                     self.file_length
                 ),
             )
-            .with_rule("head")
+            .with_rule(rule::HEAD)
         } else {
             Error::format(
-                "head",
+                rule::HEAD,
                 format!("{what} does not lie within the first {HEAD_LENGTH} bytes of the file"),
             )
         };

@@ -1,19 +1,7 @@
 //! Where everything lies in a file: the metadata first, then one segment per distinct tensor. The
 //! positions follow from the lengths alone, so a writer and a reader come to the same ones.
 
-/// Every segment starts at a multiple of this, in bytes: a cache line, and any SIMD width in use.
-pub(crate) const SEGMENT_ALIGNMENT: u64 = 64;
-
-/// Bytes before a segment that are kept for its length.
-pub(crate) const LENGTH_BYTES: u64 = 4;
-
-/// Files shorter than this are one plain FlatBuffer. It is the longest buffer (exclusive) that
-/// FlatBuffers' verifiers take: FLATBUFFERS_MAX_BUFFER_SIZE.
-pub(crate) const FLATBUFFER_LIMIT: u64 = (1 << 31) - 1;
-
-/// The largest integer that a double holds exactly with all below it: 2^53 - 1. The format's limit
-/// of lengths, positions, dimensions and counters.
-pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+use crate::tables::{FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT};
 
 /// Where a segment starts when what stands before it ends at `end`, at most 2^54.
 pub(crate) fn segment_start(end: u64) -> u64 {

@@ -21,6 +21,10 @@ mod schema;
 mod segment;
 mod source;
 mod state;
+// Written by npm run gen; never edited.
+#[allow(dead_code)]
+#[rustfmt::skip]
+mod tables;
 mod tensor;
 mod text;
 mod verifier;
@@ -42,10 +46,9 @@ mod generated;
 
 pub use attribute::{Attribute, Attributes};
 pub use checkpoint::{Checkpoint, Options};
-pub use dtype::DType;
 pub use element::Element;
-pub use error::{Error, ErrorCode, Result};
-pub use head::FORMAT_VERSION;
+pub use error::{Error, Result};
 pub use name_map::NameMap;
 pub use state::State;
+pub use tables::{DType, ErrorCode, FORMAT_VERSION};
 pub use tensor::Tensor;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::attribute::Attributes;
-use crate::dtype::DType;
 use crate::name_map::NameMap;
+use crate::tables::DType;
 
 /// The model's name, and the optimizer's, in the file.
 pub(crate) const MODEL: &str = "model";

@@ -4,10 +4,11 @@
 
 use crate::checksum::metadata_checksum;
 use crate::decode::decode;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::head::{read_head, HEAD_LENGTH};
 use crate::metadata::Metadata;
 use crate::rules::{check_rules, Segments};
+use crate::tables::ErrorCode;
 
 /// All of the metadata of a file of `file_length` bytes, and its segments, every rule of the format
 /// checked. `read` fills memory with the bytes at a position.

@@ -6,9 +6,11 @@ use std::collections::{HashMap, HashSet};
 
 use crate::dtype::tensor_byte_length;
 use crate::error::{Error, Result};
-use crate::layout::{is_plain_flatbuffer, segment_start, LENGTH_BYTES};
+use crate::layout::{is_plain_flatbuffer, segment_start};
 use crate::metadata::{Metadata, TensorRecord, MODEL, OPTIMIZER};
 use crate::quote::quote;
+use crate::tables::rule;
+use crate::tables::LENGTH_BYTES;
 use crate::text::name_fault;
 
 /// The bytes of one tensor, or of several over the same memory. Lengths and positions in bytes.
@@ -44,23 +46,23 @@ pub(crate) fn check_rules(metadata: &Metadata) -> Result<Segments> {
             let name = &tensor.name;
             if let Some(fault) = name_fault(name) {
                 let message = format!("a tensor's name, {}, {fault}", quote(name));
-                return Err(Error::format("tensor.name", message).with_tensor(name));
+                return Err(Error::format(rule::TENSOR_NAME, message).with_tensor(name));
             }
             if !names.insert(&**name) {
-                return Err(broken("tensor.unique", tensor, "is there twice"));
+                return Err(broken(rule::TENSOR_UNIQUE, tensor, "is there twice"));
             }
             check_length(tensor)?;
             if let Some(&known) = segments.by_offset.get(&tensor.offset) {
                 let known = &segments.records[known];
                 if known.byte_length != tensor.byte_length || known.crc32 != tensor.crc32 {
                     let what = "shares its place with a tensor of another length or checksum";
-                    return Err(broken("tensor.alias", tensor, what));
+                    return Err(broken(rule::TENSOR_ALIAS, tensor, what));
                 }
             } else {
                 let expected = segment_start(end);
                 if tensor.offset != expected {
                     let what = format!("is at byte {}, and has to be at {expected}", tensor.offset);
-                    return Err(broken("tensor.offset", tensor, &what));
+                    return Err(broken(rule::TENSOR_OFFSET, tensor, &what));
                 }
                 segments
                     .by_offset
@@ -76,7 +78,7 @@ pub(crate) fn check_rules(metadata: &Metadata) -> Result<Segments> {
                 end = tensor.offset + tensor.byte_length;
                 if end > file_length {
                     let what = format!("ends at byte {end}, in a file of {file_length}");
-                    return Err(broken("tensor.range", tensor, &what));
+                    return Err(broken(rule::TENSOR_RANGE, tensor, &what));
                 }
             }
             check_vector(tensor, plain)?;
@@ -86,7 +88,7 @@ pub(crate) fn check_rules(metadata: &Metadata) -> Result<Segments> {
     if end != file_length {
         let rest = file_length - end;
         let message = format!("the file has {rest} bytes that belong to nothing, from byte {end}");
-        return Err(Error::format("file_length", message));
+        return Err(Error::format(rule::FILE_LENGTH, message));
     }
     Ok(segments)
 }
@@ -97,7 +99,7 @@ fn check_names(metadata: &Metadata) -> Result<()> {
             return Ok(());
         }
         let message = format!("the {expected}'s state is called {}", quote(name));
-        Err(Error::format("state.name", message))
+        Err(Error::format(rule::STATE_NAME, message))
     };
     is_called(&metadata.model.name, MODEL)?;
     if let Some(optimizer) = &metadata.optimizer {
@@ -112,13 +114,13 @@ fn check_names(metadata: &Metadata) -> Result<()> {
             Some("is taken")
         } {
             let message = format!("an extra's name, {}, {fault}", quote(&extra.name));
-            return Err(Error::format("state.name", message));
+            return Err(Error::format(rule::STATE_NAME, message));
         }
     }
     for name in metadata.progress.metrics.names() {
         if let Some(fault) = name_fault(name) {
             let message = format!("a metric's name, {}, {fault}", quote(name));
-            return Err(Error::format("metric.name", message));
+            return Err(Error::format(rule::METRIC_NAME, message));
         }
     }
     Ok(())
@@ -135,7 +137,7 @@ fn check_length(tensor: &TensorRecord) -> Result<()> {
         return Ok(());
     }
     let what = format!("has {byte_length} bytes, which is not what {dtype} {shape:?} takes");
-    Err(broken("tensor.byte_length", tensor, &what))
+    Err(broken(rule::TENSOR_BYTE_LENGTH, tensor, &what))
 }
 
 fn check_vector(tensor: &TensorRecord, plain: bool) -> Result<()> {
@@ -151,7 +153,7 @@ fn check_vector(tensor: &TensorRecord, plain: bool) -> Result<()> {
         (Some(_), None) => "has no data, which a file of less than 2 GiB has to have".to_owned(),
         (None, _) => "has data, which a file of 2 GiB or more cannot have".to_owned(),
     };
-    Err(broken("tensor.data", tensor, &what))
+    Err(broken(rule::TENSOR_DATA, tensor, &what))
 }
 
 fn broken(rule: &'static str, tensor: &TensorRecord, what: &str) -> Error {

@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use crate::aligned_bytes::AlignedBytes;
 use crate::checksum::crc32;
-use crate::error::{Error, ErrorCode, Result};
-use crate::layout::{LENGTH_BYTES, SEGMENT_ALIGNMENT};
+use crate::error::{Error, Result};
 use crate::quote::quote;
 use crate::rules::SegmentRecord;
 use crate::source::Source;
+use crate::tables::{rule, ErrorCode};
+use crate::tables::{LENGTH_BYTES, SEGMENT_ALIGNMENT};
 
 // A segment starts at the next multiple of 64 that leaves four bytes: the gap is shorter than this.
 const MAX_GAP: usize = (SEGMENT_ALIGNMENT + LENGTH_BYTES) as usize;
@@ -153,7 +154,7 @@ impl Segment {
                 actual[i],
                 expected[i]
             );
-            return Err(Error::format("gap", message)
+            return Err(Error::format(rule::GAP, message)
                 .with_tensor(&self.record.tensor)
                 .with_offset(at));
         }

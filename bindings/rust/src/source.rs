@@ -7,7 +7,8 @@ use std::path::Path;
 use memmap2::{Mmap, MmapOptions};
 
 use crate::aligned_bytes::AlignedBytes;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
+use crate::tables::ErrorCode;
 
 /// Bytes that stay where they are, at any position at once, from any thread.
 pub(crate) enum Source {

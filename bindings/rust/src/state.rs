@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::attribute::Attributes;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::name_map::NameMap;
 use crate::quote::quote;
+use crate::tables::ErrorCode;
 use crate::tensor::Tensor;
 
 /// The state of one thing that has a state dict: a model, an optimizer, a scheduler, a sampler.

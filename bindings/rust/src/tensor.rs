@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::dtype::DType;
 use crate::element::{cast, Element};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::metadata::TensorRecord;
 use crate::quote::quote;
 use crate::segment::Segment;
+use crate::tables::DType;
+use crate::tables::ErrorCode;
 
 /// A tensor of a checkpoint. What it hands out borrows from it, and so from its checkpoint.
 pub struct Tensor {

@@ -2,14 +2,16 @@
 //! is not UTF-8 is refused.
 
 use crate::error::{Error, Result};
-
-/// Longest name in bytes. Far beyond any state dict; a bound so that a name fits a message.
-const MAX_NAME_BYTES: usize = 65_535;
+use crate::tables::{rule, MAX_NAME_BYTES};
 
 /// Decodes UTF-8; `what` names it in the message.
 pub(crate) fn decode_text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str> {
-    std::str::from_utf8(bytes)
-        .map_err(|error| Error::format("text.utf8", format!("{what} is not valid UTF-8: {error}")))
+    std::str::from_utf8(bytes).map_err(|error| {
+        Error::format(
+            rule::TEXT_UTF8,
+            format!("{what} is not valid UTF-8: {error}"),
+        )
+    })
 }
 
 /// Why a text cannot be the name of a tensor, a state or a metric, or `None` where it can.
@@ -21,7 +23,7 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
         // A reader that ends strings there would take two names for one.
         return Some("contains U+0000");
     }
-    if name.len() > MAX_NAME_BYTES {
+    if name.len() as u64 > MAX_NAME_BYTES {
         return Some("is longer than 65535 bytes");
     }
     None

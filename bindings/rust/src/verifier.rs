@@ -12,46 +12,38 @@
 
 use std::fmt::{self, Display};
 
-use crate::error::{Error, ErrorCode, Result};
-use crate::layout::FLATBUFFER_LIMIT;
-use crate::schema::{Field, Scalar, Table, Type, CHECKPOINT, IDENTIFIER};
-
-/// Tables inside tables, at most; the C++ and Rust verifiers' default.
-const MAX_DEPTH: u32 = 64;
-
-// Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
-// at each level of depth). Every range that is visited is added up, shared or not, and may come to
-// this many times the buffer's length.
-const BUDGET_PER_BYTE: i64 = 4;
-const BUDGET_BASE: i64 = 65_536;
-
-// The smallest buffer: root offset, identifier, and a table's offset to its vtable.
-const MIN_BUFFER_LENGTH: i64 = 12;
+use crate::error::{Error, Result};
+use crate::schema::{Field, Holds, Table};
+use crate::tables::ErrorCode;
+use crate::tables::{self, rule, CHECKPOINT, IDENTIFIER, MAX_DEPTH};
 
 // Longest buffer (exclusive) that offsets reach across.
-const MAX_BUFFER_LENGTH: i64 = FLATBUFFER_LIMIT as i64;
+const MAX_BUFFER_LENGTH: i64 = tables::FLATBUFFER_LIMIT as i64;
+
+const MIN_BUFFER_LENGTH: i64 = tables::MIN_BUFFER_LENGTH as i64;
 
 // A vtable starts with its own length and that of the table, two bytes each.
 const VTABLE_HEADER: i64 = 4;
 
-// Some runtimes read a vtable's numbers as signed.
-const MAX_VTABLE_NUMBER: i64 = 0x7fff;
+const MAX_VTABLE_NUMBER: i64 = tables::MAX_VTABLE_NUMBER as i64;
 
 /// Verifies the metadata `bytes` (all of it, starting at its root offset) against the schema.
 pub(crate) fn verify_flatbuffer(bytes: &[u8]) -> Result<()> {
     let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     if !(MIN_BUFFER_LENGTH..MAX_BUFFER_LENGTH).contains(&length) {
         return Err(fault(
-            "flatbuffer.length",
+            rule::FLATBUFFER_LENGTH,
             format_args!("it is {length} bytes long"),
             0,
         ));
     }
     if bytes[4..8] != *IDENTIFIER {
         let what = format_args!("its identifier is not LWCK");
-        return Err(fault("flatbuffer.identifier", what, 4));
+        return Err(fault(rule::FLATBUFFER_IDENTIFIER, what, 4));
     }
-    let budget = BUDGET_PER_BYTE * length + BUDGET_BASE;
+    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
+    // at each level of depth). Every range that is visited is added up, shared or not.
+    let budget = tables::BUDGET_PER_BYTE as i64 * length + tables::BUDGET_BASE as i64;
     let mut verifier = Verifier {
         bytes,
         length,
@@ -66,7 +58,7 @@ pub(crate) fn verify_flatbuffer(bytes: &[u8]) -> Result<()> {
 struct Verifier<'a> {
     bytes: &'a [u8],
     length: i64,
-    depth: u32,
+    depth: u64,
     budget: i64,
 }
 
@@ -75,7 +67,7 @@ impl Verifier<'_> {
     fn range(&mut self, at: i64, length: i64, what: &dyn Display) -> Result<()> {
         if !(at >= 0 && length < self.length && at <= self.length - length) {
             return Err(fault(
-                "flatbuffer.range",
+                rule::FLATBUFFER_RANGE,
                 format_args!("{what} of {length} bytes reaches outside of the buffer"),
                 at,
             ));
@@ -83,7 +75,7 @@ impl Verifier<'_> {
         self.budget -= length;
         if self.budget < 0 {
             return Err(fault(
-                "flatbuffer.budget",
+                rule::FLATBUFFER_BUDGET,
                 format_args!("it stands for far more than its {} bytes", self.length),
                 at,
             ));
@@ -95,7 +87,7 @@ impl Verifier<'_> {
     fn inline(&mut self, at: i64, size: i64, align: i64, what: &dyn Display) -> Result<()> {
         if at % align != 0 {
             return Err(fault(
-                "flatbuffer.alignment",
+                rule::FLATBUFFER_ALIGNMENT,
                 format_args!("{what} is not aligned to {align} bytes"),
                 at,
             ));
@@ -109,11 +101,11 @@ impl Verifier<'_> {
         let offset = i64::from(self.u32(at));
         if offset == 0 {
             let what = format_args!("{what} has a null offset");
-            return Err(fault("flatbuffer.offset", what, at));
+            return Err(fault(rule::FLATBUFFER_OFFSET, what, at));
         }
         if offset > i64::from(i32::MAX) || at + offset >= self.length {
             return Err(fault(
-                "flatbuffer.offset",
+                rule::FLATBUFFER_OFFSET,
                 format_args!("the offset {offset} of {what} leads outside of the buffer"),
                 at,
             ));
@@ -127,7 +119,7 @@ impl Verifier<'_> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(fault(
-                "flatbuffer.depth",
+                rule::FLATBUFFER_DEPTH,
                 format_args!("it has tables nested more than {MAX_DEPTH} deep"),
                 at,
             ));
@@ -143,7 +135,7 @@ impl Verifier<'_> {
         let table_length = self.u16(vtable + 2);
         if !(VTABLE_HEADER..=MAX_VTABLE_NUMBER).contains(&vtable_length) || vtable_length % 2 != 0 {
             return Err(fault(
-                "flatbuffer.vtable",
+                rule::FLATBUFFER_VTABLE,
                 format_args!("the vtable of {name} has a length of {vtable_length}"),
                 vtable,
             ));
@@ -151,7 +143,7 @@ impl Verifier<'_> {
         self.range(vtable, vtable_length, &format_args!("the vtable of {name}"))?;
         if table_length < 4 {
             return Err(fault(
-                "flatbuffer.table",
+                rule::FLATBUFFER_TABLE,
                 format_args!("{name} has a length of {table_length}"),
                 vtable + 2,
             ));
@@ -169,7 +161,7 @@ impl Verifier<'_> {
                 self.field(field, at, entry, table_length, name)?;
             } else if field.required {
                 return Err(fault(
-                    "flatbuffer.required",
+                    rule::FLATBUFFER_REQUIRED,
                     format_args!("{name} lacks its required field {}", field.name),
                     at,
                 ));
@@ -189,53 +181,52 @@ impl Verifier<'_> {
     ) -> Result<()> {
         let name = field.name;
         let size = match field.holds {
-            Type::Scalar(scalar) => scalar.size(),
+            Holds::Number(size) => size,
+            Holds::Bool => 1,
             _ => 4,
         };
         if !(4..=MAX_VTABLE_NUMBER).contains(&entry) || entry + size > table_length {
             return Err(fault(
-                "flatbuffer.field",
+                rule::FLATBUFFER_FIELD,
                 format_args!("{table_name}.{name} lies outside of its table, at its byte {entry}"),
                 table,
             ));
         }
         let at = table + entry;
         match field.holds {
-            Type::Scalar(scalar) => {
-                self.inline(at, size, size, &name)?;
-                if scalar == Scalar::Bool && self.byte(at) > 1 {
+            Holds::Number(size) => self.inline(at, size, size, &name),
+            Holds::Bool => {
+                self.inline(at, 1, 1, &name)?;
+                if self.byte(at) > 1 {
                     return Err(fault(
-                        "flatbuffer.bool",
+                        rule::FLATBUFFER_BOOL,
                         format_args!("{table_name}.{name} is {}, neither 0 nor 1", self.byte(at)),
                         at,
                     ));
                 }
                 Ok(())
             }
-            Type::Text => {
+            Holds::Text => {
                 let at = self.offset(at, &name)?;
                 self.text(at, &name)
             }
-            Type::Table(inner) => {
+            Holds::Table(inner) => {
                 let at = self.offset(at, &name)?;
                 self.table(at, inner)
             }
-            Type::ScalarVector(element) => {
+            Holds::Numbers(size) => {
                 let at = self.offset(at, &name)?;
-                let length = self.vector(at, element.size(), &name)?;
-                if length > 0 && (at + 4) % element.size() != 0 {
+                let length = self.vector(at, size, &name)?;
+                if length > 0 && (at + 4) % size != 0 {
                     return Err(fault(
-                        "flatbuffer.alignment",
-                        format_args!(
-                            "the elements of {name} are not aligned to {} bytes",
-                            element.size()
-                        ),
+                        rule::FLATBUFFER_ALIGNMENT,
+                        format_args!("the elements of {name} are not aligned to {size} bytes"),
                         at + 4,
                     ));
                 }
                 Ok(())
             }
-            Type::TableVector(element) => {
+            Holds::Tables(element) => {
                 let at = self.offset(at, &name)?;
                 let length = self.vector(at, 4, &name)?;
                 for i in 0..length {
@@ -245,7 +236,7 @@ impl Verifier<'_> {
                 Ok(())
             }
             // Its bytes lie beyond the metadata; the format's own rules say where.
-            Type::Segment => self.inline(at, 4, 4, &format_args!("the offset of {name}")),
+            Holds::Segment => self.inline(at, 4, 4, &format_args!("the offset of {name}")),
         }
     }
 
@@ -254,7 +245,7 @@ impl Verifier<'_> {
         self.range(end, 1, &format_args!("the end of {what}"))?;
         if self.byte(end) != 0 {
             return Err(fault(
-                "flatbuffer.string",
+                rule::FLATBUFFER_STRING,
                 format_args!("{what} does not end with a zero byte"),
                 end,
             ));
@@ -269,7 +260,7 @@ impl Verifier<'_> {
         // At most 2^35.
         if length * size >= MAX_BUFFER_LENGTH {
             return Err(fault(
-                "flatbuffer.length",
+                rule::FLATBUFFER_LENGTH,
                 format_args!("{what} has {length} elements"),
                 at,
             ));

@@ -2,7 +2,9 @@
 // @ts-nocheck
 
 /**
- * The type of a tensor's elements. The names are those of PyTorch and ml_dtypes.
+ * The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json says
+ * how wide each is. Elements narrower than a byte are packed from the least significant bit of each
+ * byte upwards, without gaps; a tensor's bits must fill whole bytes.
  */
 export enum DType {
   /**
@@ -11,10 +13,18 @@ export enum DType {
   unknown = 0,
 
   /**
-   * IEEE 754 binary64, binary32 and binary16.
+   * IEEE 754 binary64.
    */
   float64 = 1,
+
+  /**
+   * IEEE 754 binary32.
+   */
   float32 = 2,
+
+  /**
+   * IEEE 754 binary16.
+   */
   float16 = 3,
 
   /**
@@ -23,11 +33,23 @@ export enum DType {
   bfloat16 = 4,
 
   /**
-   * OCP 8-bit floats; `fn`: finite, `uz`: no negative zero.
+   * OCP 8-bit float, finite.
    */
   float8_e4m3fn = 5,
+
+  /**
+   * OCP 8-bit float.
+   */
   float8_e5m2 = 6,
+
+  /**
+   * 8-bit float, finite, without a negative zero.
+   */
   float8_e4m3fnuz = 7,
+
+  /**
+   * 8-bit float, finite, without a negative zero.
+   */
   float8_e5m2fnuz = 8,
 
   /**
@@ -36,23 +58,58 @@ export enum DType {
   float8_e8m0fnu = 9,
 
   /**
-   * OCP microscaling floats of 6 and 4 bits, packed from the least significant bit of each byte
-   * upwards without gaps; a tensor's bits must fill whole bytes.
+   * OCP microscaling float of 6 bits, packed.
    */
   float6_e2m3fn = 10,
+
+  /**
+   * OCP microscaling float of 6 bits, packed.
+   */
   float6_e3m2fn = 11,
+
+  /**
+   * OCP microscaling float of 4 bits, packed.
+   */
   float4_e2m1fn = 12,
 
   /**
-   * Two's complement integers.
+   * Two's complement integer.
    */
   int8 = 16,
+
+  /**
+   * Two's complement integer.
+   */
   int16 = 17,
+
+  /**
+   * Two's complement integer.
+   */
   int32 = 18,
+
+  /**
+   * Two's complement integer.
+   */
   int64 = 19,
+
+  /**
+   * Unsigned integer.
+   */
   uint8 = 20,
+
+  /**
+   * Unsigned integer.
+   */
   uint16 = 21,
+
+  /**
+   * Unsigned integer.
+   */
   uint32 = 22,
+
+  /**
+   * Unsigned integer.
+   */
   uint64 = 23,
 
   /**
@@ -61,8 +118,12 @@ export enum DType {
   bool = 24,
 
   /**
-   * Two float32, or two float64, an element: the real part, then the imaginary one.
+   * Two float32 an element: the real part, then the imaginary one.
    */
   complex64 = 25,
+
+  /**
+   * Two float64 an element: the real part, then the imaginary one.
+   */
   complex128 = 26
 }

@@ -6,43 +6,59 @@ package format
 
 import "strconv"
 
-/// The type of a tensor's elements. The names are those of PyTorch and ml_dtypes.
+/// The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json says
+/// how wide each is. Elements narrower than a byte are packed from the least significant bit of each
+/// byte upwards, without gaps; a tensor's bits must fill whole bytes.
 type DType byte
 
 const (
 	/// Never in a valid file.
 	DTypeunknown         DType = 0
-	/// IEEE 754 binary64, binary32 and binary16.
+	/// IEEE 754 binary64.
 	DTypefloat64         DType = 1
+	/// IEEE 754 binary32.
 	DTypefloat32         DType = 2
+	/// IEEE 754 binary16.
 	DTypefloat16         DType = 3
 	/// The upper half of a binary32.
 	DTypebfloat16        DType = 4
-	/// OCP 8-bit floats; `fn`: finite, `uz`: no negative zero.
+	/// OCP 8-bit float, finite.
 	DTypefloat8_e4m3fn   DType = 5
+	/// OCP 8-bit float.
 	DTypefloat8_e5m2     DType = 6
+	/// 8-bit float, finite, without a negative zero.
 	DTypefloat8_e4m3fnuz DType = 7
+	/// 8-bit float, finite, without a negative zero.
 	DTypefloat8_e5m2fnuz DType = 8
 	/// A power of two, eight bits of exponent: the scale of the OCP microscaling formats.
 	DTypefloat8_e8m0fnu  DType = 9
-	/// OCP microscaling floats of 6 and 4 bits, packed from the least significant bit of each byte
-	/// upwards without gaps; a tensor's bits must fill whole bytes.
+	/// OCP microscaling float of 6 bits, packed.
 	DTypefloat6_e2m3fn   DType = 10
+	/// OCP microscaling float of 6 bits, packed.
 	DTypefloat6_e3m2fn   DType = 11
+	/// OCP microscaling float of 4 bits, packed.
 	DTypefloat4_e2m1fn   DType = 12
-	/// Two's complement integers.
+	/// Two's complement integer.
 	DTypeint8            DType = 16
+	/// Two's complement integer.
 	DTypeint16           DType = 17
+	/// Two's complement integer.
 	DTypeint32           DType = 18
+	/// Two's complement integer.
 	DTypeint64           DType = 19
+	/// Unsigned integer.
 	DTypeuint8           DType = 20
+	/// Unsigned integer.
 	DTypeuint16          DType = 21
+	/// Unsigned integer.
 	DTypeuint32          DType = 22
+	/// Unsigned integer.
 	DTypeuint64          DType = 23
 	/// One byte an element: 0 is false, anything else is true (writers write 1).
 	DTypebool            DType = 24
-	/// Two float32, or two float64, an element: the real part, then the imaginary one.
+	/// Two float32 an element: the real part, then the imaginary one.
 	DTypecomplex64       DType = 25
+	/// Two float64 an element: the real part, then the imaginary one.
 	DTypecomplex128      DType = 26
 )
 

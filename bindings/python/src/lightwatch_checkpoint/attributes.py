@@ -8,12 +8,9 @@ from typing import Any, Dict
 
 import numpy as np
 
-from .dtype import MAX_SAFE_INTEGER
 from .error import printable
+from .generated.tables import MAX_NESTING, MAX_SAFE_INTEGER
 from .text import text_fault
-
-#: How deep lists and maps may be nested: FlatBuffers' verifiers stop at a depth of 64 tables.
-MAX_NESTING = 24
 
 _INT64_MIN = -(2**63)
 _INT64_MAX = 2**63 - 1

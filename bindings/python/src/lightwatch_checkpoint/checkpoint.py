@@ -10,7 +10,8 @@ from typing import Any, Dict, List, Union
 from .config import parse_config
 from .decode import decode
 from .error import CheckpointError
-from .head import HEAD_LENGTH, metadata_checksum, read_head
+from .generated.tables import HEAD_LENGTH
+from .head import metadata_checksum, read_head
 from .layout import is_plain_flatbuffer
 from .metadata import Metadata, Segment, StateRecord
 from .rules import check_rules

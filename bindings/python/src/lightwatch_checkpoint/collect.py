@@ -11,9 +11,10 @@ import numpy as np
 
 from .attributes import copy_attributes, describe
 from .config import config_text
-from .dtype import DTYPES, MAX_RANK, MAX_SAFE_INTEGER, DTypeInfo, dtype_of_array, tensor_byte_length
+from .dtype import DTYPES, DTypeInfo, dtype_of_array, tensor_byte_length
 from .encode import Content, StateContent, TensorContent
 from .error import quote
+from .generated.tables import MAX_RANK, MAX_SAFE_INTEGER
 from .metadata import MODEL, OPTIMIZER, Progress
 from .state import RawTensor
 from .tensor import Tensor

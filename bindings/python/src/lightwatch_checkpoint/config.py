@@ -10,10 +10,8 @@ from typing import Any
 
 from .attributes import describe
 from .error import broken, printable
+from .generated.tables import MAX_CONFIG_DEPTH
 from .text import text_fault
-
-# Deeper than any config; a bound so that an object which contains itself is told apart from one.
-_MAX_DEPTH = 200
 
 _encode_string = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -75,8 +73,8 @@ def _text(value: Any, path: str, depth: int) -> str:
             raise ValueError(f"{path} {fault}")
         return _encode_string(str(value))
     if isinstance(value, (list, tuple, Mapping)):
-        if depth > _MAX_DEPTH:
-            raise ValueError(f"{path} is nested more than {_MAX_DEPTH} levels deep (or in itself)")
+        if depth > MAX_CONFIG_DEPTH:
+            raise ValueError(f"{path} is nested more than {MAX_CONFIG_DEPTH} levels deep (or in itself)")
         if not isinstance(value, Mapping):
             items = (_text(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value))
             return f"[{','.join(items)}]"

@@ -9,12 +9,13 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 
 from .description import slot
-from .dtype import MAX_RANK, MAX_SAFE_INTEGER, dtype_of_code
+from .dtype import dtype_of_code
 from .error import CheckpointError, broken, quote
 from .generated.Checkpoint import Checkpoint
 from .generated.Entry import Entry
 from .generated.State import State
 from .generated.Tensor import Tensor
+from .generated.tables import MAX_RANK, MAX_SAFE_INTEGER
 from .generated.Value import Value
 from .generated.ValueKind import ValueKind
 from .metadata import Metadata, Progress, StateRecord, TensorRecord

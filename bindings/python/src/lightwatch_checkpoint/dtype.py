@@ -1,8 +1,7 @@
 """The dtypes: how wide an element is, and which NumPy array holds it.
 
 A dtype that NumPy has no type for is that of ``ml_dtypes`` where this is installed, else its raw
-bits as unsigned integers. Those of fewer than eight bits (float6, float4) are always the packed
-bytes, a flat array of uint8.
+bits as unsigned integers. Those of fewer than eight bits are always the packed bytes, a flat array of uint8.
 """
 
 from __future__ import annotations
@@ -11,19 +10,13 @@ from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .generated.DType import DType as Code
+from .generated import tables
+from .generated.tables import MAX_SAFE_INTEGER
 
 try:
     import ml_dtypes as _ml_dtypes
 except ImportError:
     _ml_dtypes = None
-
-# The largest integer that every language of the format holds exactly.
-MAX_SAFE_INTEGER = 2**53 - 1
-
-# Most dimensions that a tensor may have: NumPy's limit, and PyTorch's.
-MAX_RANK = 64
-
 
 class DTypeInfo(NamedTuple):
     """One dtype."""
@@ -44,7 +37,7 @@ class DTypeInfo(NamedTuple):
         return self.bits % 8 != 0
 
 
-def _info(name: str, bits: int, array: Optional[str]) -> DTypeInfo:
+def _info(name: str, code: int, bits: int, array: Optional[str]) -> DTypeInfo:
     # A complex number's raw bits are those of a pair.
     raw = np.dtype("V16") if bits == 128 else np.dtype(f"<u{max(bits, 8) // 8}")
     if array is not None:
@@ -53,45 +46,19 @@ def _info(name: str, bits: int, array: Optional[str]) -> DTypeInfo:
         dtype = np.dtype(getattr(_ml_dtypes, name))
     else:
         dtype = np.dtype("u1") if bits < 8 else raw
-    return DTypeInfo(name, getattr(Code, name), bits, raw, dtype)
+    return DTypeInfo(name, code, bits, raw, dtype)
 
 
-DTYPES = {
-    info.name: info
-    for info in (
-        _info("float64", 64, "<f8"),
-        _info("float32", 32, "<f4"),
-        _info("float16", 16, "<f2"),
-        _info("bfloat16", 16, None),
-        _info("float8_e4m3fn", 8, None),
-        _info("float8_e5m2", 8, None),
-        _info("float8_e4m3fnuz", 8, None),
-        _info("float8_e5m2fnuz", 8, None),
-        _info("float8_e8m0fnu", 8, None),
-        _info("float6_e2m3fn", 6, None),
-        _info("float6_e3m2fn", 6, None),
-        _info("float4_e2m1fn", 4, None),
-        _info("int8", 8, "i1"),
-        _info("int16", 16, "<i2"),
-        _info("int32", 32, "<i4"),
-        _info("int64", 64, "<i8"),
-        _info("uint8", 8, "u1"),
-        _info("uint16", 16, "<u2"),
-        _info("uint32", 32, "<u4"),
-        _info("uint64", 64, "<u8"),
-        _info("bool", 8, "?"),
-        _info("complex64", 64, "<c8"),
-        _info("complex128", 128, "<c16"),
-    )
-}
+DTYPES = {row[0]: _info(*row) for row in tables.DTYPES}
 
 _BY_CODE = {info.code: info for info in DTYPES.values()}
 
-# A uint16 array is uint16, though bfloat16 may be read as one where ml_dtypes is missing.
+# A uint16 array is uint16, though bfloat16 may be read as one where ml_dtypes is missing; an array of
+# bytes is uint8, and not what is packed in them.
 _BY_ARRAY = {
     info.array: info
     for info in DTYPES.values()
-    if info.array.kind != "u" or info.name.startswith("uint")
+    if not info.packed and (info.array.kind != "u" or info.name.startswith("uint"))
 }
 
 

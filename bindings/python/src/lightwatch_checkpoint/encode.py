@@ -14,12 +14,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import flatbuffers
 import numpy as np
 
-from .description import IDENTIFIER, slot
-from .dtype import MAX_SAFE_INTEGER, DTypeInfo
+from .description import slot
+from .dtype import DTypeInfo
 from .generated import Checkpoint, Entry, Metric, State, Tensor, Value
 from .generated.ValueKind import ValueKind
-from .head import FORMAT_VERSION, metadata_checksum
-from .layout import LENGTH_BYTES, is_plain_flatbuffer, plan_layout
+from .generated.tables import FORMAT_VERSION, IDENTIFIER, LENGTH_BYTES, MAX_SAFE_INTEGER
+from .head import metadata_checksum
+from .layout import is_plain_flatbuffer, plan_layout
 from .metadata import Progress
 
 _OFFSET = slot("Tensor", "offset")

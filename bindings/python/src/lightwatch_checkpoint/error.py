@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, Optional
 
+from .generated.tables import ErrorCode, Rule
+
 # Longest text that is quoted whole in a message, in characters.
 _QUOTE_LIMIT = 200
 
@@ -27,10 +29,10 @@ class CheckpointError(Exception):
 
     def __init__(
         self,
-        code: str,
+        code: ErrorCode,
         message: str,
         *,
-        rule: Optional[str] = None,
+        rule: Optional[Rule] = None,
         path: Optional[str] = None,
         state: Optional[str] = None,
         tensor: Optional[str] = None,
@@ -60,7 +62,7 @@ class CheckpointError(Exception):
         return self
 
 
-def broken(rule: str, message: str, **fields: Any) -> CheckpointError:
+def broken(rule: Rule, message: str, **fields: Any) -> CheckpointError:
     """The error for metadata that is sound, but says what the format does not allow."""
     return CheckpointError("CKPT_FORMAT", message, rule=rule, **fields)
 

@@ -9,23 +9,20 @@ import struct
 import zlib
 from typing import NamedTuple
 
-from .description import IDENTIFIER, slot
+from .description import slot
 from .error import CheckpointError, broken, printable
-from .layout import FLATBUFFER_LIMIT
-
-#: The newest version of the format that this library reads, and the one that it writes.
-FORMAT_VERSION = 1
-
-#: The root table and its vtable lie within this many bytes from the start of a file.
-HEAD_LENGTH = 4096
+from .generated.tables import (
+    FLATBUFFER_LIMIT,
+    FORMAT_VERSION,
+    HEAD_LENGTH,
+    IDENTIFIER,
+    MIN_BUFFER_LENGTH,
+)
 
 _VERSION = slot("Checkpoint", "version")
 _METADATA_LENGTH = slot("Checkpoint", "metadata_length")
 _METADATA_CRC32 = slot("Checkpoint", "metadata_crc32")
 _FILE_LENGTH = slot("Checkpoint", "file_length")
-
-# Root offset, identifier, and the root table's offset to its vtable.
-_MIN_LENGTH = 12
 
 _U16 = struct.Struct("<H").unpack_from
 _U32 = struct.Struct("<I").unpack_from
@@ -48,7 +45,7 @@ def read_head(start: bytes, file_length: int) -> Head:
     them, where it is shorter). Raises CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or
     CKPT_FORMAT."""
     _check_identifier(start, file_length)
-    if file_length < _MIN_LENGTH:
+    if file_length < MIN_BUFFER_LENGTH:
         raise CheckpointError(
             "CKPT_FILE_LENGTH",
             f"the file was cut short: it begins like a checkpoint, but ends after {file_length} bytes",
@@ -120,7 +117,7 @@ def read_head(start: bytes, file_length: int) -> Head:
 
     metadata_length = _U32(head, position(_METADATA_LENGTH, 4, "metadata_length"))[0]
     longest = min(file_length, FLATBUFFER_LIMIT - 1)
-    if metadata_length < _MIN_LENGTH or metadata_length > longest:
+    if metadata_length < MIN_BUFFER_LENGTH or metadata_length > longest:
         raise broken(
             "metadata_length",
             f"the metadata is said to be {metadata_length} bytes long, in a file of {file_length}",

@@ -7,15 +7,7 @@ from __future__ import annotations
 
 from typing import List, Sequence, Tuple
 
-#: Every segment starts at a multiple of this, in bytes.
-SEGMENT_ALIGNMENT = 64
-
-#: Bytes before a segment that are kept for its length.
-LENGTH_BYTES = 4
-
-#: Files shorter than this are one plain FlatBuffer: the longest buffer (exclusive) that
-#: FlatBuffers' verifiers take.
-FLATBUFFER_LIMIT = 2**31 - 1
+from .generated.tables import FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT
 
 
 def segment_start(end: int) -> int:

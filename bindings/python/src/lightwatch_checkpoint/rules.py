@@ -8,7 +8,8 @@ from typing import Dict, Optional
 
 from .dtype import tensor_byte_length
 from .error import CheckpointError, broken, quote
-from .layout import LENGTH_BYTES, is_plain_flatbuffer, segment_start
+from .generated.tables import LENGTH_BYTES, Rule
+from .layout import is_plain_flatbuffer, segment_start
 from .metadata import MODEL, OPTIMIZER, Metadata, Segment, TensorRecord
 from .text import name_fault
 
@@ -121,5 +122,5 @@ def _check_names(metadata: Metadata) -> None:
             raise broken("metric.name", f"a metric's name, {quote(name)}, {fault}", actual=name)
 
 
-def _broken(rule: str, message: str, state, record: TensorRecord, **fields) -> CheckpointError:
+def _broken(rule: Rule, message: str, state, record: TensorRecord, **fields) -> CheckpointError:
     return broken(rule, message, state=state.name, tensor=record.name, **fields)

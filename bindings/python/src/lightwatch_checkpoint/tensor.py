@@ -153,8 +153,8 @@ class Tensor:
         """The elements: like ``raw``, without a copy, read-only, of the shape of the tensor.
 
         A dtype that NumPy lacks is that of ml_dtypes where it is installed, else unsigned integers
-        of its raw bits; float6 and float4 are the packed bytes, flat. Booleans are copied where the
-        file holds one that is neither 0 nor 1, which NumPy takes badly.
+        of its raw bits; dtypes below eight bits are the packed bytes, flat. Booleans are copied
+        where the file holds one that is neither 0 nor 1, which NumPy takes badly.
         """
         array = self.elements()
         array.flags.writeable = False

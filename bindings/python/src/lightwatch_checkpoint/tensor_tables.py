@@ -13,7 +13,7 @@ from typing import List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from .description import TABLES
-from .dtype import MAX_RANK, MAX_SAFE_INTEGER
+from .generated.tables import MAX_RANK, MAX_SAFE_INTEGER
 
 #: From this many tables on the work in bulk is worth it.
 BULK = 16
@@ -65,14 +65,14 @@ class TensorTables:
             present = entry != 0
             if field.required and not present.all():
                 return None
-            size = field.size if field.base == "scalar" else 4
+            size = field.size if field.kind == "number" else 4
             at = (tables + entry)[present]
             entry = entry[present]
             outside = (entry < 4) | (entry > 0x7FFF) | (entry + size > table_lengths[present])
             if outside.any() or (at % size).any() or (at > length - size).any():
                 return None
             cost += size * len(at)
-            if field.base == "string":
+            if field.kind == "string":
                 vectors = self._vector(at, 1)
                 if vectors is None:
                     return None
@@ -81,7 +81,7 @@ class TensorTables:
                 if (ends >= length).any() or self._u8[ends].any():
                     return None
                 cost += 9 * len(at) + int(lengths.sum())
-            elif field.base == "scalars":
+            elif field.kind == "numbers":
                 vectors = self._vector(at, field.size)
                 if vectors is None:
                     return None

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from .error import broken
-
-# Longest name in UTF-8 bytes. Far beyond any state dict; a bound so that a name fits a message.
-MAX_NAME_BYTES = 65_535
+from .generated.tables import MAX_NAME_BYTES
 
 
 def decode_text(data: bytes, what: str) -> str:

@@ -31,8 +31,8 @@ _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 def state_dict(state: LoadedState) -> Dict[str, torch.Tensor]:
     """The tensors of a checkpoint's state for ``load_state_dict``: over the mapped file, without a
     copy. They may be written to, which stays in this process; they keep the map alive, and the file
-    must not be truncated while they live: ``clone()`` what is kept. float6 and float4 come as their
-    packed bytes."""
+    must not be truncated while they live: ``clone()`` what is kept. Dtypes below eight bits come as
+    their packed bytes."""
     return {name: _tensor(tensor) for name, tensor in state.tensors.items()}
 
 
@@ -131,6 +131,9 @@ def collect_torch(value: torch.Tensor, what: str) -> Collected:
     if dtype is None or value.layout is not torch.strided:
         raise TypeError(f"{what} is {name} ({value.layout}), which a file cannot hold")
     shape = tuple(value.shape)
+    if dtype.packed and name not in _PACKED:
+        # A byte an element here, and less in a file: not the same bytes.
+        raise TypeError(f"{what} is {name}, of which a file holds packed bytes: give a RawTensor")
     if name in _PACKED:
         if not shape:
             raise TypeError(f"{what} is a scalar of {name}, which a file cannot hold")

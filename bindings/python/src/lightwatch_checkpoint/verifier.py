@@ -12,29 +12,23 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from .description import IDENTIFIER, ROOT, TABLES, Field
+from .description import TABLES, Field
 from .error import CheckpointError
+from .generated.tables import (
+    BUDGET_BASE,
+    BUDGET_PER_BYTE,
+    FLATBUFFER_LIMIT,
+    IDENTIFIER,
+    MAX_DEPTH,
+    MAX_VTABLE_NUMBER,
+    MIN_BUFFER_LENGTH,
+    ROOT,
+    Rule,
+)
 from .tensor_tables import BULK, TensorTables
-
-#: Tables inside tables, at most; the C++ and Rust verifiers' default.
-MAX_DEPTH = 64
-
-#: Longest buffer that offsets reach across, in bytes.
-MAX_BUFFER_LENGTH = 2**31 - 1
-
-# Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every range
-# that is visited is added up, shared or not, and may come to this many times the buffer's length.
-_BUDGET_PER_BYTE = 4
-_BUDGET_BASE = 65_536
-
-# The smallest buffer: root offset, identifier, and a table's offset to its vtable.
-_MIN_BUFFER_LENGTH = 12
 
 # A vtable starts with its own length and that of the table, two bytes each.
 _VTABLE_HEADER = 4
-
-# Some runtimes read a vtable's numbers as signed 16 bits.
-_MAX_VTABLE_NUMBER = 0x7FFF
 
 _U16 = struct.Struct("<H").unpack_from
 _U32 = struct.Struct("<I").unpack_from
@@ -52,29 +46,31 @@ class _Verification:
         self._data = data
         self._length = len(data)
         self._depth = 0
-        self._budget = _BUDGET_PER_BYTE * len(data) + _BUDGET_BASE
+        # Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
+        # range that is visited is added up, shared or not.
+        self._budget = BUDGET_PER_BYTE * len(data) + BUDGET_BASE
 
     def root(self) -> None:
         length = self._length
-        if length < _MIN_BUFFER_LENGTH or length >= MAX_BUFFER_LENGTH:
-            raise _fault("length", f"it is {length} bytes long", 0, actual=length)
+        if length < MIN_BUFFER_LENGTH or length >= FLATBUFFER_LIMIT:
+            raise _fault("flatbuffer.length", f"it is {length} bytes long", 0, actual=length)
         if self._data[4:8] != IDENTIFIER:
-            raise _fault("identifier", f"its identifier is not {IDENTIFIER.decode()}", 4)
+            raise _fault("flatbuffer.identifier", f"its identifier is not {IDENTIFIER.decode()}", 4)
         self._table(self._offset(0, "the root"), ROOT)
 
     def _range(self, at: int, length: int, what: str) -> None:
         """``length`` bytes at ``at`` lie in the buffer. Lengths equal to the buffer's fail, as in
         C++."""
         if not (at >= 0 and length < self._length and at <= self._length - length):
-            raise _fault("range", f"{what} of {length} bytes reaches outside of the buffer", at)
+            raise _fault("flatbuffer.range", f"{what} of {length} bytes reaches outside of the buffer", at)
         self._budget -= length
         if self._budget < 0:
-            raise _fault("budget", f"it stands for far more than its {self._length} bytes", at)
+            raise _fault("flatbuffer.budget", f"it stands for far more than its {self._length} bytes", at)
 
     def _inline(self, at: int, size: int, align: int, what: str) -> None:
         """A number of ``size`` bytes at ``at`` lies in the buffer, aligned to ``align``."""
         if at % align:
-            raise _fault("alignment", f"{what} is not aligned to {align} bytes", at)
+            raise _fault("flatbuffer.alignment", f"{what} is not aligned to {align} bytes", at)
         self._range(at, size, what)
 
     def _offset(self, at: int, what: str) -> int:
@@ -82,10 +78,10 @@ class _Verification:
         self._inline(at, 4, 4, f"the offset of {what}")
         offset = _U32(self._data, at)[0]
         if offset == 0:
-            raise _fault("offset", f"{what} has a null offset", at)
+            raise _fault("flatbuffer.offset", f"{what} has a null offset", at)
         if offset > 0x7FFFFFFF or at + offset >= self._length:
             raise _fault(
-                "offset", f"the offset of {what} leads outside of the buffer", at, actual=offset
+                "flatbuffer.offset", f"the offset of {what} leads outside of the buffer", at, actual=offset
             )
         return at + offset
 
@@ -94,71 +90,71 @@ class _Verification:
         self._inline(at, 4, 4, name)
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _fault("depth", f"it has tables nested more than {MAX_DEPTH} deep", at)
+            raise _fault("flatbuffer.depth", f"it has tables nested more than {MAX_DEPTH} deep", at)
         vtable = at - _I32(data, at)[0]
         self._inline(vtable, _VTABLE_HEADER, 2, f"the vtable of {name}")
         vtable_length = _U16(data, vtable)[0]
         table_length = _U16(data, vtable + 2)[0]
         if (
             vtable_length < _VTABLE_HEADER
-            or vtable_length > _MAX_VTABLE_NUMBER
+            or vtable_length > MAX_VTABLE_NUMBER
             or vtable_length % 2
         ):
             raise _fault(
-                "vtable", f"the vtable of {name} has a length of {vtable_length}", vtable
+                "flatbuffer.vtable", f"the vtable of {name} has a length of {vtable_length}", vtable
             )
         self._range(vtable, vtable_length, f"the vtable of {name}")
         if table_length < 4:
-            raise _fault("table", f"{name} has a length of {table_length}", vtable + 2)
+            raise _fault("flatbuffer.table", f"{name} has a length of {table_length}", vtable + 2)
         self._range(at, table_length, name)
         for field in TABLES[name]:
             entry = _U16(data, vtable + field.slot)[0] if field.slot < vtable_length else 0
             if entry:
                 self._field(field, at, entry, table_length, name)
             elif field.required:
-                raise _fault("required", f"{name} lacks its required field {field.name}", at)
+                raise _fault("flatbuffer.required", f"{name} lacks its required field {field.name}", at)
         self._depth -= 1
 
     def _field(self, field: Field, table: int, entry: int, table_length: int, name: str) -> None:
-        base = field.base
-        size = field.size if base in ("scalar", "bool") else 4
-        if entry < 4 or entry > _MAX_VTABLE_NUMBER or entry + size > table_length:
+        kind = field.kind
+        size = field.size if kind in ("number", "bool") else 4
+        if entry < 4 or entry > MAX_VTABLE_NUMBER or entry + size > table_length:
             raise _fault(
-                "field", f"{name}.{field.name} lies outside of its table", table, actual=entry
+                "flatbuffer.field", f"{name}.{field.name} lies outside of its table", table, actual=entry
             )
         at = table + entry
         what = field.name
-        if base == "scalar":
+        if kind == "number":
             self._inline(at, size, size, what)
-        elif base == "bool":
+        elif kind == "bool":
             self._inline(at, size, size, what)
             if self._data[at] > 1:
-                raise _fault("bool", f"{name}.{what} is neither 0 nor 1", at)
-        elif base == "string":
+                raise _fault("flatbuffer.bool", f"{name}.{what} is neither 0 nor 1", at)
+        elif kind == "string":
             self._string(self._offset(at, what), what)
-        elif base == "table":
+        elif kind == "table":
             self._table(self._offset(at, what), field.table or "")
-        elif base == "tables":
+        elif kind == "tables":
             self._tables(self._offset(at, what), field.table or "", what)
-        elif base == "scalars":
-            self._scalars(self._offset(at, what), field.size, what)
+        elif kind == "numbers":
+            self._numbers(self._offset(at, what), field.size, what)
         else:
             # Its elements lie beyond the metadata; the format's own rules say where.
             self._inline(at, 4, 4, f"the offset of {what}")
 
     def _string(self, at: int, what: str) -> None:
-        end = self._scalars(at, 1, what)
+        end = self._numbers(at, 1, what)
         self._range(end, 1, f"the end of {what}")
         if self._data[end]:
-            raise _fault("string", f"{what} does not end with a zero byte", end)
+            raise _fault("flatbuffer.string", f"{what} does not end with a zero byte", end)
 
-    def _scalars(self, at: int, size: int, what: str) -> int:
-        """Verifies a vector of scalars, and returns where it ends."""
+    def _numbers(self, at: int, size: int, what: str) -> int:
+        """Verifies a vector of numbers, and returns where it ends."""
         length = self._vector_length(at, size, what)
         start = at + 4
         if length > 0 and start % size:
             raise _fault(
-                "alignment", f"the elements of {what} are not aligned to {size} bytes", start
+                "flatbuffer.alignment", f"the elements of {what} are not aligned to {size} bytes", start
             )
         return start + length * size
 
@@ -177,17 +173,17 @@ class _Verification:
         self._inline(at, 4, 4, f"the length of {what}")
         length = _U32(self._data, at)[0]
         # Bounded before anything loops over it.
-        if length >= MAX_BUFFER_LENGTH / size:
-            raise _fault("length", f"{what} has {length} elements", at, actual=length)
+        if length >= FLATBUFFER_LIMIT / size:
+            raise _fault("flatbuffer.length", f"{what} has {length} elements", at, actual=length)
         self._range(at, 4 + length * size, what)
         return length
 
 
-def _fault(rule: str, message: str, offset: int, **fields: Any) -> CheckpointError:
+def _fault(rule: Rule, message: str, offset: int, **fields: Any) -> CheckpointError:
     return CheckpointError(
         "CKPT_FLATBUFFER",
         f"the metadata is no sound FlatBuffer: {message} (at byte {offset})",
-        rule=f"flatbuffer.{rule}",
+        rule=rule,
         offset=offset,
         **fields,
     )

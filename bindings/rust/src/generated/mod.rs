@@ -61,7 +61,9 @@ pub const ENUM_VALUES_DTYPE: [DType; 24] = [
   DType::complex128,
 ];
 
-/// The type of a tensor's elements. The names are those of PyTorch and ml_dtypes.
+/// The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json says
+/// how wide each is. Elements narrower than a byte are packed from the least significant bit of each
+/// byte upwards, without gaps; a tensor's bits must fill whole bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub struct DType(pub u8);
@@ -69,37 +71,51 @@ pub struct DType(pub u8);
 impl DType {
   /// Never in a valid file.
   pub const unknown: Self = Self(0);
-  /// IEEE 754 binary64, binary32 and binary16.
+  /// IEEE 754 binary64.
   pub const float64: Self = Self(1);
+  /// IEEE 754 binary32.
   pub const float32: Self = Self(2);
+  /// IEEE 754 binary16.
   pub const float16: Self = Self(3);
   /// The upper half of a binary32.
   pub const bfloat16: Self = Self(4);
-  /// OCP 8-bit floats; `fn`: finite, `uz`: no negative zero.
+  /// OCP 8-bit float, finite.
   pub const float8_e4m3fn: Self = Self(5);
+  /// OCP 8-bit float.
   pub const float8_e5m2: Self = Self(6);
+  /// 8-bit float, finite, without a negative zero.
   pub const float8_e4m3fnuz: Self = Self(7);
+  /// 8-bit float, finite, without a negative zero.
   pub const float8_e5m2fnuz: Self = Self(8);
   /// A power of two, eight bits of exponent: the scale of the OCP microscaling formats.
   pub const float8_e8m0fnu: Self = Self(9);
-  /// OCP microscaling floats of 6 and 4 bits, packed from the least significant bit of each byte
-  /// upwards without gaps; a tensor's bits must fill whole bytes.
+  /// OCP microscaling float of 6 bits, packed.
   pub const float6_e2m3fn: Self = Self(10);
+  /// OCP microscaling float of 6 bits, packed.
   pub const float6_e3m2fn: Self = Self(11);
+  /// OCP microscaling float of 4 bits, packed.
   pub const float4_e2m1fn: Self = Self(12);
-  /// Two's complement integers.
+  /// Two's complement integer.
   pub const int8: Self = Self(16);
+  /// Two's complement integer.
   pub const int16: Self = Self(17);
+  /// Two's complement integer.
   pub const int32: Self = Self(18);
+  /// Two's complement integer.
   pub const int64: Self = Self(19);
+  /// Unsigned integer.
   pub const uint8: Self = Self(20);
+  /// Unsigned integer.
   pub const uint16: Self = Self(21);
+  /// Unsigned integer.
   pub const uint32: Self = Self(22);
+  /// Unsigned integer.
   pub const uint64: Self = Self(23);
   /// One byte an element: 0 is false, anything else is true (writers write 1).
   pub const bool: Self = Self(24);
-  /// Two float32, or two float64, an element: the real part, then the imaginary one.
+  /// Two float32 an element: the real part, then the imaginary one.
   pub const complex64: Self = Self(25);
+  /// Two float64 an element: the real part, then the imaginary one.
   pub const complex128: Self = Self(26);
 
   pub const ENUM_MIN: u8 = 0;

@@ -166,7 +166,7 @@ class Contents {
     const auto differs = std::mismatch(gap, gap + length, expected.begin());
     if (differs.first == gap + length) return;
     ErrorDetails details = about(asker);
-    details.rule = "gap";
+    details.rule = rule::gap;
     details.offset = segment.gap_start + static_cast<std::uint64_t>(differs.first - gap);
     throw CheckpointError(ErrorCode::format,
                           "the bytes before " + quote(asker.tensor.name) + " (" +

@@ -22,9 +22,6 @@
 namespace lightwatch {
 namespace detail {
 
-/// Most dimensions that a tensor may have: NumPy's limit, and PyTorch's.
-constexpr std::uint32_t max_rank = 64;
-
 class Decoder {
  public:
   /// Of metadata that the verifier has passed, aligned to eight bytes. What is decoded points into
@@ -70,9 +67,9 @@ class Decoder {
       const format::Metric &metric = *vector->Get(i);
       const std::string_view name = text(*metric.name(), "the name of a metric");
       const auto value = metric.value();
-      if (!value) broken("metric.value", "the metric " + quote(name) + " has no value");
+      if (!value) broken(rule::metric_value, "the metric " + quote(name) + " has no value");
       if (i == index.first_duplicate()) {
-        broken("metric.unique", "the metric " + quote(name) + " is there twice");
+        broken(rule::metric_unique, "the metric " + quote(name) + " is there twice");
       }
       entries.emplace_back(name, *value);
     }
@@ -105,12 +102,12 @@ class Decoder {
     const auto code = static_cast<std::uint8_t>(table.dtype());
     record.dtype = static_cast<DType>(code);
     if (dtype_name(record.dtype) == nullptr) {
-      fail("tensor.dtype", "the tensor " + quote(record.name) + " has the unknown dtype " +
+      fail(rule::tensor_dtype, "the tensor " + quote(record.name) + " has the unknown dtype " +
                                std::to_string(code));
     }
     const auto &shape = *table.shape();
     if (shape.size() > max_rank) {
-      fail("tensor.rank", "the tensor " + quote(record.name) + " has " +
+      fail(rule::tensor_rank, "the tensor " + quote(record.name) + " has " +
                               std::to_string(shape.size()) + " dimensions, more than " +
                               std::to_string(max_rank));
     }
@@ -119,7 +116,7 @@ class Decoder {
     record.dimensions = static_cast<const std::uint64_t *>(static_cast<const void *>(shape.Data()));
     const auto check = [&](std::uint64_t number, const char *what) {
       if (is_safe(number)) return;
-      fail("integer.safe", std::string(what) + " of the tensor " + quote(record.name) + " is " +
+      fail(rule::integer_safe, std::string(what) + " of the tensor " + quote(record.name) + " is " +
                                std::to_string(number) + ", beyond 2^53 - 1");
     };
     for (const std::uint64_t length : record.shape()) check(length, "a dimension");
@@ -155,7 +152,7 @@ class Decoder {
       const format::Entry &entry = *vector.Get(i);
       const std::string_view key = text(*entry.key(), "a key");
       if (i == index.first_duplicate()) {
-        broken("attribute.unique", "the key " + quote(key) + " is there twice");
+        broken(rule::attribute_unique, "the key " + quote(key) + " is there twice");
       }
       entries.emplace_back(key, value(*entry.value()));
     }
@@ -215,7 +212,7 @@ class Decoder {
           break;
       }
     }
-    broken("value.kind", "an attribute of kind " + std::to_string(code) +
+    broken(rule::value_kind, "an attribute of kind " + std::to_string(code) +
                              " does not hold what its kind says");
   }
 
@@ -225,14 +222,14 @@ class Decoder {
 
   static std::string_view text(const flatbuffers::String &string, const char *what) {
     const std::string_view bytes = view(string);
-    if (!is_utf8(bytes)) broken("text.utf8", std::string(what) + " is not valid UTF-8");
+    if (!is_utf8(bytes)) broken(rule::text_utf8, std::string(what) + " is not valid UTF-8");
     return bytes;
   }
 
   template <class Integer>
   static Integer safe(Integer number, const char *what) {
     if (!is_safe(number)) {
-      broken("integer.safe",
+      broken(rule::integer_safe,
              std::string(what) + " is " + std::to_string(number) + ", beyond 2^53 - 1");
     }
     return number;

@@ -3,105 +3,32 @@
 #ifndef LIGHTWATCH_CHECKPOINT_DTYPE_HPP
 #define LIGHTWATCH_CHECKPOINT_DTYPE_HPP
 
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 
 #include "lightwatch/checkpoint/safe_integer.hpp"
 #include "lightwatch/checkpoint/span.hpp"
+#include "lightwatch/checkpoint/tables.hpp"
 
 namespace lightwatch {
 
-/// The type of a tensor's elements; the numbers are those of the file.
-enum class DType : std::uint8_t {
-  float64 = 1,
-  float32 = 2,
-  float16 = 3,
-  /// The upper half of a float32.
-  bfloat16 = 4,
-  float8_e4m3fn = 5,
-  float8_e5m2 = 6,
-  float8_e4m3fnuz = 7,
-  float8_e5m2fnuz = 8,
-  /// A power of two: the scale of the OCP microscaling formats.
-  float8_e8m0fnu = 9,
-  /// Six and four bits, packed from the least significant bit of each byte upwards without gaps.
-  float6_e2m3fn = 10,
-  float6_e3m2fn = 11,
-  float4_e2m1fn = 12,
-  int8 = 16,
-  int16 = 17,
-  int32 = 18,
-  int64 = 19,
-  uint8 = 20,
-  uint16 = 21,
-  uint32 = 22,
-  uint64 = 23,
-  /// "bool" in the file: a byte an element, 0 is false and anything else true.
-  boolean = 24,
-  /// Two float32, or two float64: the real part, then the imaginary one.
-  complex64 = 25,
-  complex128 = 26
-};
+namespace detail {
+
+/// What is known of a dtype; without a name for what is none.
+constexpr const DTypeRow &dtype_row(DType dtype) noexcept {
+  const auto code = static_cast<std::size_t>(dtype);
+  return dtype_rows[code < std::size(dtype_rows) ? code : 0];
+}
+
+}  // namespace detail
 
 /// The name of a dtype, as PyTorch and ml_dtypes have it; null for what is none.
-constexpr const char *dtype_name(DType dtype) noexcept {
-  switch (dtype) {
-    case DType::float64: return "float64";
-    case DType::float32: return "float32";
-    case DType::float16: return "float16";
-    case DType::bfloat16: return "bfloat16";
-    case DType::float8_e4m3fn: return "float8_e4m3fn";
-    case DType::float8_e5m2: return "float8_e5m2";
-    case DType::float8_e4m3fnuz: return "float8_e4m3fnuz";
-    case DType::float8_e5m2fnuz: return "float8_e5m2fnuz";
-    case DType::float8_e8m0fnu: return "float8_e8m0fnu";
-    case DType::float6_e2m3fn: return "float6_e2m3fn";
-    case DType::float6_e3m2fn: return "float6_e3m2fn";
-    case DType::float4_e2m1fn: return "float4_e2m1fn";
-    case DType::int8: return "int8";
-    case DType::int16: return "int16";
-    case DType::int32: return "int32";
-    case DType::int64: return "int64";
-    case DType::uint8: return "uint8";
-    case DType::uint16: return "uint16";
-    case DType::uint32: return "uint32";
-    case DType::uint64: return "uint64";
-    case DType::boolean: return "bool";
-    case DType::complex64: return "complex64";
-    case DType::complex128: return "complex128";
-  }
-  return nullptr;
-}
+constexpr const char *dtype_name(DType dtype) noexcept { return detail::dtype_row(dtype).name; }
 
 /// Bits that an element takes; 0 for what is no dtype.
-constexpr unsigned dtype_bits(DType dtype) noexcept {
-  switch (dtype) {
-    case DType::complex128: return 128;
-    case DType::float64:
-    case DType::int64:
-    case DType::uint64:
-    case DType::complex64: return 64;
-    case DType::float32:
-    case DType::int32:
-    case DType::uint32: return 32;
-    case DType::float16:
-    case DType::bfloat16:
-    case DType::int16:
-    case DType::uint16: return 16;
-    case DType::float8_e4m3fn:
-    case DType::float8_e5m2:
-    case DType::float8_e4m3fnuz:
-    case DType::float8_e5m2fnuz:
-    case DType::float8_e8m0fnu:
-    case DType::int8:
-    case DType::uint8:
-    case DType::boolean: return 8;
-    case DType::float6_e2m3fn:
-    case DType::float6_e3m2fn: return 6;
-    case DType::float4_e2m1fn: return 4;
-  }
-  return 0;
-}
+constexpr unsigned dtype_bits(DType dtype) noexcept { return detail::dtype_row(dtype).bits; }
 
 namespace detail {
 

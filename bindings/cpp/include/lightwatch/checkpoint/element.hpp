@@ -16,8 +16,8 @@ namespace lightwatch {
 /// - `double`, `float`, `std::complex<float>`, `std::complex<double>`: the dtype of that name;
 /// - integers: the dtype of their width and sign; `std::uint16_t` also the raw bits of float16 and
 ///   bfloat16,
-///   `std::uint8_t` those of float8, the packed bits of float6 and float4, and the bytes of bool (a byte
-///   other than 0 and 1 is none of C++'s bool);
+///   `std::uint8_t` those of whatever is narrower (packed, below eight bits), and the bytes of bool (a
+///   byte other than 0 and 1 is none of C++'s bool);
 /// - `std::byte`: every dtype, as bytes.
 ///
 /// A type of your own for a narrow float is added by a specialization:
@@ -30,24 +30,43 @@ namespace lightwatch {
 template <class T, class Enable = void>
 struct Element;
 
+namespace detail {
+
+/// Whether a dtype is viewed as numbers of this kind that are as wide as T.
+template <class T>
+constexpr bool is_viewed(DType dtype, ViewKind kind) noexcept {
+  const DTypeRow &row = dtype_row(dtype);
+  return row.view == kind && row.view_size == sizeof(T);
+}
+
+}  // namespace detail
+
 template <>
 struct Element<double> {
-  static constexpr bool holds(DType dtype) noexcept { return dtype == DType::float64; }
+  static constexpr bool holds(DType dtype) noexcept {
+    return detail::is_viewed<double>(dtype, detail::ViewKind::float_number);
+  }
 };
 
 template <>
 struct Element<float> {
-  static constexpr bool holds(DType dtype) noexcept { return dtype == DType::float32; }
+  static constexpr bool holds(DType dtype) noexcept {
+    return detail::is_viewed<float>(dtype, detail::ViewKind::float_number);
+  }
 };
 
 template <>
 struct Element<std::complex<float>> {
-  static constexpr bool holds(DType dtype) noexcept { return dtype == DType::complex64; }
+  static constexpr bool holds(DType dtype) noexcept {
+    return detail::is_viewed<std::complex<float>>(dtype, detail::ViewKind::complex_number);
+  }
 };
 
 template <>
 struct Element<std::complex<double>> {
-  static constexpr bool holds(DType dtype) noexcept { return dtype == DType::complex128; }
+  static constexpr bool holds(DType dtype) noexcept {
+    return detail::is_viewed<std::complex<double>>(dtype, detail::ViewKind::complex_number);
+  }
 };
 
 template <>
@@ -68,33 +87,9 @@ constexpr bool is_number =
 template <class T>
 struct Element<T, std::enable_if_t<detail::is_number<T> && !std::is_const_v<T>>> {
   static constexpr bool holds(DType dtype) noexcept {
-    constexpr bool is_signed = std::is_signed_v<T>;
-    switch (dtype) {
-      case DType::int8: return is_signed && sizeof(T) == 1;
-      case DType::int16: return is_signed && sizeof(T) == 2;
-      case DType::int32: return is_signed && sizeof(T) == 4;
-      case DType::int64: return is_signed && sizeof(T) == 8;
-      case DType::uint32: return !is_signed && sizeof(T) == 4;
-      case DType::uint64: return !is_signed && sizeof(T) == 8;
-      case DType::uint16:
-      case DType::float16:
-      case DType::bfloat16: return !is_signed && sizeof(T) == 2;
-      case DType::uint8:
-      case DType::boolean:
-      case DType::float8_e4m3fn:
-      case DType::float8_e5m2:
-      case DType::float8_e4m3fnuz:
-      case DType::float8_e5m2fnuz:
-      case DType::float8_e8m0fnu:
-      case DType::float6_e2m3fn:
-      case DType::float6_e3m2fn:
-      case DType::float4_e2m1fn: return !is_signed && sizeof(T) == 1;
-      case DType::float64:
-      case DType::float32:
-      case DType::complex64:
-      case DType::complex128: return false;
-    }
-    return false;
+    constexpr auto kind =
+        std::is_signed_v<T> ? detail::ViewKind::int_number : detail::ViewKind::uint_number;
+    return detail::is_viewed<T>(dtype, kind);
   }
 };
 

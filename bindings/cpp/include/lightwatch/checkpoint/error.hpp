@@ -13,59 +13,9 @@
 #include <utility>
 
 #include "lightwatch/checkpoint/quote.hpp"
+#include "lightwatch/checkpoint/tables.hpp"
 
 namespace lightwatch {
-
-/// What a program can do about a CheckpointError. The codes are those of the TypeScript library.
-enum class ErrorCode {
-  /// The bytes do not begin like a checkpoint: wrong identifier, or too short to have one.
-  not_a_checkpoint,
-  /// The file's format version is newer than this library's.
-  version,
-  /// The file is shorter or longer than it says it is: torn, truncated, or appended to.
-  file_length,
-  /// The metadata's checksum does not fit.
-  metadata_checksum,
-  /// The metadata is not a sound FlatBuffer of the schema.
-  flatbuffer,
-  /// The metadata is sound, but says something that the format does not allow; see `rule()`.
-  format,
-  /// A tensor's bytes do not fit its checksum.
-  tensor_checksum,
-  /// A state has no tensor of that name.
-  no_such_tensor,
-  /// A tensor was asked for as a type that does not hold its dtype, or is to be read into memory of
-  /// another length.
-  state_mismatch,
-  /// The file takes more address space than there is.
-  tensor_too_large,
-  /// The file could not be opened or read, or is no regular file; see `system_error()`.
-  read,
-  /// The file was changed while it was being read.
-  file_changed,
-  /// The machine is big-endian.
-  big_endian
-};
-
-/// The code as text, as all implementations have it: "CKPT_FORMAT".
-constexpr const char *to_string(ErrorCode code) noexcept {
-  switch (code) {
-    case ErrorCode::not_a_checkpoint: return "CKPT_NOT_A_CHECKPOINT";
-    case ErrorCode::version: return "CKPT_VERSION";
-    case ErrorCode::file_length: return "CKPT_FILE_LENGTH";
-    case ErrorCode::metadata_checksum: return "CKPT_METADATA_CHECKSUM";
-    case ErrorCode::flatbuffer: return "CKPT_FLATBUFFER";
-    case ErrorCode::format: return "CKPT_FORMAT";
-    case ErrorCode::tensor_checksum: return "CKPT_TENSOR_CHECKSUM";
-    case ErrorCode::no_such_tensor: return "CKPT_NO_SUCH_TENSOR";
-    case ErrorCode::state_mismatch: return "CKPT_STATE_MISMATCH";
-    case ErrorCode::tensor_too_large: return "CKPT_TENSOR_TOO_LARGE";
-    case ErrorCode::read: return "CKPT_READ";
-    case ErrorCode::file_changed: return "CKPT_FILE_CHANGED";
-    case ErrorCode::big_endian: return "CKPT_BIG_ENDIAN";
-  }
-  return "CKPT_UNKNOWN";
-}
 
 /// What an error carries beside its code and message; empty where it does not apply. Names are as
 /// they are in the file, not made safe to print.

@@ -15,20 +15,13 @@
 #include "lightwatch/checkpoint/error.hpp"
 #include "lightwatch/checkpoint/layout.hpp"
 #include "lightwatch/checkpoint/little_endian.hpp"
-#include "lightwatch/checkpoint/schema.hpp"
+#include "lightwatch/checkpoint/checkpoint_generated.h"
 #include "lightwatch/checkpoint/span.hpp"
-#include "lightwatch/checkpoint/verifier.hpp"
+#include "lightwatch/checkpoint/tables.hpp"
 
 namespace lightwatch {
 
-/// The newest version of the format that this library reads.
-inline constexpr std::uint32_t format_version = 1;
-
 namespace detail {
-
-/// The root table and its vtable lie within this many bytes from the start of a file, so that one
-/// small read is enough to learn how long the metadata is.
-constexpr std::size_t head_length = 4096;
 
 struct Head {
   std::uint32_t version;
@@ -79,7 +72,7 @@ class HeadReader {
     // Longer metadata would be refused by the verifier, but only after it had all been read.
     const std::uint64_t longest = std::min(file_length_, flatbuffer_limit - 1);
     if (head.metadata_length < min_buffer_length || head.metadata_length > longest) {
-      refuse(ErrorCode::format, "metadata_length",
+      refuse(ErrorCode::format, rule::metadata_length,
              "the metadata is said to be " + std::to_string(head.metadata_length) +
                  " bytes long, in a file of " + std::to_string(file_length_));
     }
@@ -88,7 +81,7 @@ class HeadReader {
     head.metadata_crc32 = number<std::uint32_t>(crc_at);
     head.crc_offset = static_cast<std::uint32_t>(crc_at);
     if (crc_at + 4 > std::int64_t{head.metadata_length}) {
-      refuse(ErrorCode::format, "metadata_length", "the checksum of the metadata lies behind it");
+      refuse(ErrorCode::format, rule::metadata_length, "the checksum of the metadata lies behind it");
     }
     return head;
   }
@@ -132,7 +125,7 @@ class HeadReader {
         slot + 2 <= vtable_length_ ? number<std::uint16_t>(vtable_ + slot) : 0;
     const std::int64_t at = root_ + entry;
     if (entry < 4 || at % size != 0) {
-      refuse(ErrorCode::format, "head", std::string("the root table has no ") + name);
+      refuse(ErrorCode::format, rule::head, std::string("the root table has no ") + name);
     }
     if (!within(at, size)) bad(name);
     return at;
@@ -146,7 +139,7 @@ class HeadReader {
                  ": a newer one is needed");
     }
     if (version == 0) {
-      refuse(ErrorCode::format, "version", "the file has format version 0, which never was");
+      refuse(ErrorCode::format, rule::version, "the file has format version 0, which never was");
     }
   }
 
@@ -163,11 +156,11 @@ class HeadReader {
   /// one.
   [[noreturn]] void bad(const char *what) const {
     if (file_length_ < head_length) {
-      refuse(ErrorCode::file_length, "head",
+      refuse(ErrorCode::file_length, rule::head,
              std::string("the file was cut short or is damaged: ") + what +
                  " does not lie within its " + std::to_string(file_length_) + " bytes");
     }
-    refuse(ErrorCode::format, "head",
+    refuse(ErrorCode::format, rule::head,
            std::string(what) + " does not lie within the first " + std::to_string(head_length) +
                " bytes of the file");
   }

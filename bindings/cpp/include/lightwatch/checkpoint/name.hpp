@@ -3,15 +3,12 @@
 #ifndef LIGHTWATCH_CHECKPOINT_NAME_HPP
 #define LIGHTWATCH_CHECKPOINT_NAME_HPP
 
-#include <cstddef>
 #include <string_view>
+
+#include "lightwatch/checkpoint/tables.hpp"
 
 namespace lightwatch {
 namespace detail {
-
-/// Longest name in bytes of UTF-8. Far beyond any state dict; a bound so that a name fits a
-/// message.
-constexpr std::size_t max_name_bytes = 65'535;
 
 /// Why a text that is UTF-8 cannot be a name, or null where it can. Any script is one; U+0000 is
 /// refused since a reader that ends strings there would take two names for one.

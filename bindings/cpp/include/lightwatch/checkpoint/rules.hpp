@@ -33,7 +33,7 @@ class Rules {
     check_state_names();
     for (const auto &metric : metadata_.metrics) {
       if (const char *fault = name_fault(metric.first)) {
-        broken("metric.name", "a metric's name, " + quote(metric.first) + ", " + fault);
+        broken(rule::metric_name, "a metric's name, " + quote(metric.first) + ", " + fault);
       }
     }
     end_ = metadata_.metadata_length;
@@ -50,7 +50,7 @@ class Rules {
     state_ = nullptr;
     tensor_ = nullptr;
     if (end_ != metadata_.file_length) {
-      broken("file_length", "the file has " + std::to_string(metadata_.file_length - end_) +
+      broken(rule::file_length, "the file has " + std::to_string(metadata_.file_length - end_) +
                                 " bytes that belong to nothing");
     }
     return std::move(segments_);
@@ -70,24 +70,24 @@ class Rules {
           name == model_name || name == optimizer_name || i - first == index.first_duplicate();
       const char *fault = taken ? "is taken" : name_fault(name);
       if (fault != nullptr) {
-        broken("state.name", "an extra's name, " + quote(name) + ", " + fault);
+        broken(rule::state_name, "an extra's name, " + quote(name) + ", " + fault);
       }
     }
   }
 
   void require_name(const StateRecord &state, std::string_view expected) const {
     if (state.name == expected) return;
-    broken("state.name",
+    broken(rule::state_name,
            "the " + std::string(expected) + "'s state is called " + quote(state.name));
   }
 
   void check_tensor(TensorRecord &tensor, bool duplicate) {
     if (const char *fault = name_fault(tensor.name)) {
-      broken("tensor.name", "a tensor's name, " + quote(tensor.name) + ", " + fault);
+      broken(rule::tensor_name, "a tensor's name, " + quote(tensor.name) + ", " + fault);
     }
-    if (duplicate) broken("tensor.unique", "the tensor " + quote(tensor.name) + " is there twice");
+    if (duplicate) broken(rule::tensor_unique, "the tensor " + quote(tensor.name) + " is there twice");
     if (tensor_byte_length(tensor.dtype, tensor.shape()) != tensor.byte_length) {
-      broken("tensor.byte_length", quote(tensor.name) + " has " +
+      broken(rule::tensor_byte_length, quote(tensor.name) + " has " +
                                        std::to_string(tensor.byte_length) +
                                        " bytes, which is not what its dtype and shape take");
     }
@@ -100,7 +100,7 @@ class Rules {
     }
     const bool plain = is_plain_flatbuffer(metadata_.file_length);
     if (tensor.vector_offset != (plain ? tensor.offset - length_bytes : 0)) {
-      broken("tensor.data",
+      broken(rule::tensor_data,
              plain ? "the data of " + quote(tensor.name) + " is not what its offset says"
                    : quote(tensor.name) + " has data, which a file of 2 GiB or more cannot have");
     }
@@ -112,7 +112,7 @@ class Rules {
     // Both are less than 2^53.
     end_ = tensor.offset + tensor.byte_length;
     if (end_ > metadata_.file_length) {
-      broken("tensor.range", quote(tensor.name) + " reaches to byte " + std::to_string(end_) +
+      broken(rule::tensor_range, quote(tensor.name) + " reaches to byte " + std::to_string(end_) +
                                  ", beyond the end of the file at " +
                                  std::to_string(metadata_.file_length));
     }
@@ -123,11 +123,11 @@ class Rules {
         segments_.begin(), segments_.end(), tensor.offset,
         [](const Segment &segment, std::uint64_t offset) { return segment.offset < offset; });
     if (known == segments_.end() || known->offset != tensor.offset) {
-      broken("tensor.offset", quote(tensor.name) + " is at byte " + std::to_string(tensor.offset) +
+      broken(rule::tensor_offset, quote(tensor.name) + " is at byte " + std::to_string(tensor.offset) +
                                   ", and has to be at " + std::to_string(expected));
     }
     if (known->byte_length != tensor.byte_length || known->crc32 != tensor.crc32) {
-      broken("tensor.alias",
+      broken(rule::tensor_alias,
              quote(tensor.name) +
                  " shares its place with a tensor of another length or checksum");
     }

@@ -5,11 +5,10 @@
 
 #include <cstdint>
 
+#include "lightwatch/checkpoint/tables.hpp"
+
 namespace lightwatch {
 namespace detail {
-
-/// 2^53 - 1, the largest number that a position, a length, an epoch or an Integer may be.
-constexpr std::uint64_t max_safe_integer = (std::uint64_t{1} << 53) - 1;
 
 constexpr bool is_safe(std::uint64_t number) noexcept { return number <= max_safe_integer; }
 

@@ -18,44 +18,31 @@
 #include "lightwatch/checkpoint/error.hpp"
 #include "lightwatch/checkpoint/layout.hpp"
 #include "lightwatch/checkpoint/little_endian.hpp"
-#include "lightwatch/checkpoint/schema.hpp"
+#include "lightwatch/checkpoint/tables.hpp"
 
 namespace lightwatch {
 namespace detail {
 
-/// Tables inside tables, at most: the default of FlatBuffers' verifiers.
-constexpr unsigned max_depth = 64;
-
-// Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
-// range that is visited is added up, shared or not, and may come to this many times the buffer's
-// length.
-constexpr std::uint64_t budget_per_byte = 4;
-constexpr std::uint64_t budget_base = 65'536;
-
-/// The smallest buffer: root offset, identifier, and a table's offset to its vtable.
-constexpr std::size_t min_buffer_length = 12;
-
 /// A vtable starts with its own length and that of the table, two bytes each.
 constexpr std::uint32_t vtable_header = 4;
 
-/// Some runtimes read a vtable's length and entries as signed 16 bits.
-constexpr std::uint32_t max_vtable_number = 0x7fff;
-
 class Verifier {
  public:
-  /// Of `length` bytes, all of the buffer, which has to stay as it is.
+  /// Of `length` bytes, all of the buffer, which has to stay as it is. Shared tables and strings are
+  /// legal, and let a small buffer stand for an enormous tree: every range that is visited is added
+  /// up, shared or not, and there is a budget for it.
   Verifier(const std::uint8_t *bytes, std::size_t length)
       : bytes_(bytes), length_(length), budget_(budget_per_byte * length + budget_base) {}
 
   /// Throws CKPT_FLATBUFFER with the rule that is broken and where.
   void verify() {
     if (length_ < min_buffer_length || length_ >= flatbuffer_limit) {
-      fail("length", "it is " + std::to_string(length_) + " bytes long", 0);
+      fail(rule::flatbuffer_length, "it is " + std::to_string(length_) + " bytes long", 0);
     }
     if (std::memcmp(bytes_ + 4, file_identifier, 4) != 0) {
-      fail("identifier", std::string("its identifier is not ") + file_identifier, 4);
+      fail(rule::flatbuffer_identifier, std::string("its identifier is not ") + file_identifier, 4);
     }
-    table(offset(0, "the root"), TableType::checkpoint);
+    table(offset(0, "the root"), root_table);
   }
 
  private:
@@ -72,12 +59,12 @@ class Verifier {
   /// FlatBuffers.
   void range(Position at, std::uint64_t length, const char *what) {
     if (at < 0 || length >= length_ || static_cast<std::uint64_t>(at) > length_ - length) {
-      fail("range",
+      fail(rule::flatbuffer_range,
            std::string(what) + " of " + std::to_string(length) + " bytes reaches outside of the buffer",
            at);
     }
     if (length > budget_) {
-      fail("budget", "it stands for far more than its " + std::to_string(length_) + " bytes", at);
+      fail(rule::flatbuffer_budget, "it stands for far more than its " + std::to_string(length_) + " bytes", at);
     }
     budget_ -= length;
   }
@@ -85,7 +72,7 @@ class Verifier {
   /// A number of `size` bytes at `at` lies in the buffer, aligned to `align`.
   void inlined(Position at, std::uint64_t size, Position align, const char *what) {
     if (at % align != 0) {
-      fail("alignment",
+      fail(rule::flatbuffer_alignment,
            std::string(what) + " is not aligned to " + std::to_string(align) + " bytes", at);
     }
     range(at, size, what);
@@ -95,18 +82,18 @@ class Verifier {
   Position offset(Position at, const char *what) {
     inlined(at, 4, 4, what);
     const auto offset = read<std::uint32_t>(at);
-    if (offset == 0) fail("offset", std::string(what) + " has a null offset", at);
+    if (offset == 0) fail(rule::flatbuffer_offset, std::string(what) + " has a null offset", at);
     if (offset > 0x7fffffff || static_cast<std::uint64_t>(at) + offset >= length_) {
-      fail("offset", std::string("the offset of ") + what + " leads outside of the buffer", at);
+      fail(rule::flatbuffer_offset, std::string("the offset of ") + what + " leads outside of the buffer", at);
     }
     return at + offset;
   }
 
   void table(Position at, TableType type) {
-    const TableDescription &description = description_of(type);
+    const TableDescription &description = table_descriptions[static_cast<std::size_t>(type)];
     inlined(at, 4, 4, description.name);
     if (++depth_ > max_depth) {
-      fail("depth", "it has tables nested more than " + std::to_string(max_depth) + " deep", at);
+      fail(rule::flatbuffer_depth, "it has tables nested more than " + std::to_string(max_depth) + " deep", at);
     }
     const Position vtable = at - read<std::int32_t>(at);
     inlined(vtable, vtable_header, 2, "a vtable");
@@ -114,14 +101,14 @@ class Verifier {
     const std::uint32_t table_length = read<std::uint16_t>(vtable + 2);
     if (vtable_length < vtable_header || vtable_length > max_vtable_number ||
         vtable_length % 2 != 0) {
-      fail("vtable",
+      fail(rule::flatbuffer_vtable,
            std::string("the vtable of ") + description.name + " has a length of " +
                std::to_string(vtable_length),
            vtable);
     }
     range(vtable, vtable_length, "a vtable");
     if (table_length < 4) {
-      fail("table",
+      fail(rule::flatbuffer_table,
            std::string(description.name) + " has a length of " + std::to_string(table_length),
            vtable + 2);
     }
@@ -132,7 +119,7 @@ class Verifier {
       if (entry != 0) {
         field(described, at, entry, table_length, description.name);
       } else if (described.required) {
-        fail("required",
+        fail(rule::flatbuffer_required,
              std::string(description.name) + " lacks its required field " + described.name, at);
       }
     }
@@ -145,7 +132,7 @@ class Verifier {
         described.type == FieldType::number || described.type == FieldType::boolean;
     const std::uint32_t size = is_number ? described.size : 4;
     if (entry < 4 || entry > max_vtable_number || entry + size > table_length) {
-      fail("field",
+      fail(rule::flatbuffer_field,
            std::string(table_name) + "." + described.name + " lies outside of its table", table_at);
     }
     const Position at = table_at + entry;
@@ -154,7 +141,7 @@ class Verifier {
       case FieldType::number: return inlined(at, size, size, name);
       case FieldType::boolean:
         inlined(at, size, size, name);
-        if (bytes_[at] > 1) fail("bool", std::string(name) + " is neither 0 nor 1", at);
+        if (bytes_[at] > 1) fail(rule::flatbuffer_bool, std::string(name) + " is neither 0 nor 1", at);
         return;
       case FieldType::string: return string(offset(at, name), name);
       case FieldType::table: return table(offset(at, name), described.table);
@@ -168,13 +155,13 @@ class Verifier {
   void string(Position at, const char *what) {
     const Position end = at + 4 + vector_length(at, 1, what);
     range(end, 1, what);
-    if (bytes_[end] != 0) fail("string", std::string(what) + " does not end with a zero byte", end);
+    if (bytes_[end] != 0) fail(rule::flatbuffer_string, std::string(what) + " does not end with a zero byte", end);
   }
 
   void numbers(Position at, std::uint32_t size, const char *what) {
     const std::uint32_t length = vector_length(at, size, what);
     if (length > 0 && (at + 4) % size != 0) {
-      fail("alignment",
+      fail(rule::flatbuffer_alignment,
            std::string("the elements of ") + what + " are not aligned to " + std::to_string(size) +
                " bytes",
            at + 4);
@@ -192,7 +179,7 @@ class Verifier {
     inlined(at, 4, 4, what);
     const auto length = read<std::uint32_t>(at);
     if (length * size >= flatbuffer_limit) {
-      fail("length", std::string(what) + " has " + std::to_string(length) + " elements", at);
+      fail(rule::flatbuffer_length, std::string(what) + " has " + std::to_string(length) + " elements", at);
     }
     range(at, 4 + length * size, what);
     return length;
@@ -200,7 +187,7 @@ class Verifier {
 
   [[noreturn]] static void fail(const char *rule, const std::string &message, Position at) {
     ErrorDetails details;
-    details.rule = std::string("flatbuffer.") + rule;
+    details.rule = rule;
     if (at >= 0) details.offset = static_cast<std::uint64_t>(at);
     throw CheckpointError(ErrorCode::flatbuffer,
                           "the metadata is no sound FlatBuffer: " + message + " (at byte " +

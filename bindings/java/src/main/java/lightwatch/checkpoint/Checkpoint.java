@@ -112,7 +112,7 @@ public final class Checkpoint implements AutoCloseable {
   /** All of the metadata, in memory of our own, where nobody changes it after it was checked. */
   private static Metadata readMetadata(FileSource file) {
     long fileLength = file.size();
-    var start = new byte[(int) Math.min(Head.LENGTH, fileLength)];
+    var start = new byte[(int) Math.min(Limits.HEAD_LENGTH, fileLength)];
     file.read(start, 0, start.length, 0);
     Head head = Head.read(start, fileLength);
     var bytes = new byte[head.metadataLength()];

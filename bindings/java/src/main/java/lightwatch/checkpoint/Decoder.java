@@ -21,9 +21,6 @@ import lightwatch.format.ValueKind;
  * the values mean for each other is left to the rules.
  */
 final class Decoder {
-  /** Most dimensions that a tensor may have: NumPy's limit, and PyTorch's. */
-  static final int MAX_RANK = 64;
-
   private final ByteBuffer bytes;
   private final Text text = new Text();
 
@@ -49,15 +46,15 @@ final class Decoder {
     long step = safe(root.step(), "step");
     OptionalDouble loss = root.hasLoss() ? OptionalDouble.of(root.loss()) : OptionalDouble.empty();
     Optional<String> config = optionalText(root.configAsByteBuffer(), "the config");
-    StateRecord model = state(root.model(), position.table(Schema.MODEL));
+    StateRecord model = state(root.model(), position.table(Table.CHECKPOINT_MODEL));
     lightwatch.format.State optimizer = root.optimizer();
     Optional<StateRecord> optimizerRecord =
         optimizer == null
             ? Optional.empty()
-            : Optional.of(state(optimizer, position.table(Schema.OPTIMIZER)));
+            : Optional.of(state(optimizer, position.table(Table.CHECKPOINT_OPTIMIZER)));
     var extras = new ArrayList<StateRecord>();
     for (int i = 0; i < root.extrasLength(); i++) {
-      extras.add(state(root.extras(i), position.element(Schema.EXTRAS, i)));
+      extras.add(state(root.extras(i), position.element(Table.CHECKPOINT_EXTRAS, i)));
     }
     return new Metadata(
         (int) root.version(),
@@ -79,9 +76,9 @@ final class Decoder {
       Metric metric = root.metrics(i);
       String name = text.decode(metric.nameAsByteBuffer(), "the name of a metric");
       if (!metric.hasValue()) {
-        throw broken("metric.value", "the metric " + Printable.quote(name) + " has no value");
+        throw broken(Rule.METRIC_VALUE, "the metric " + Printable.quote(name) + " has no value");
       }
-      if (metrics.containsKey(name)) throw twice("metric.unique", "the metric", name);
+      if (metrics.containsKey(name)) throw twice(Rule.METRIC_UNIQUE, "the metric", name);
       metrics.put(name, metric.value());
     }
     return Collections.unmodifiableMap(metrics);
@@ -98,7 +95,7 @@ final class Decoder {
     var tensor = new lightwatch.format.Tensor();
     for (int i = 0; i < state.tensorsLength(); i++) {
       tensors.add(
-          tensor(state.tensors(tensor, i), position.element(Schema.TENSORS, i), name));
+          tensor(state.tensors(tensor, i), position.element(Table.STATE_TENSORS, i), name));
     }
     Optional<String> kind = optionalText(state.kindAsByteBuffer(), "the kind of a state");
     return new StateRecord(name, kind, Collections.unmodifiableMap(attributes), tensors);
@@ -113,11 +110,11 @@ final class Decoder {
               .orElseThrow(
                   () ->
                       broken(
-                          "tensor.dtype",
+                          Rule.TENSOR_DTYPE,
                           Printable.quote(name) + " has the unknown dtype " + tensor.dtype()));
       int rank = tensor.shapeLength();
-      if (rank > MAX_RANK) {
-        throw broken("tensor.rank", Printable.quote(name) + " has " + rank + " dimensions");
+      if (rank > Limits.MAX_RANK) {
+        throw broken(Rule.TENSOR_RANK, Printable.quote(name) + " has " + rank + " dimensions");
       }
       var shape = new long[rank];
       for (int i = 0; i < rank; i++) {
@@ -130,7 +127,7 @@ final class Decoder {
           safeUnsigned(tensor.offset(), "the offset of " + Printable.quote(name)),
           safeUnsigned(tensor.byteLength(), "the length of " + Printable.quote(name)),
           (int) tensor.crc32(),
-          position.target(Schema.DATA));
+          position.target(Table.TENSOR_DATA));
     } catch (CheckpointException fault) {
       throw fault.of(state, name);
     }
@@ -138,7 +135,7 @@ final class Decoder {
 
   private void addEntry(Map<String, Attribute> map, Entry entry) {
     String key = text.decode(entry.keyAsByteBuffer(), "a key");
-    if (map.containsKey(key)) throw twice("attribute.unique", "the key", key);
+    if (map.containsKey(key)) throw twice(Rule.ATTRIBUTE_UNIQUE, "the key", key);
     map.put(key, attribute(entry.value()));
   }
 
@@ -170,7 +167,7 @@ final class Decoder {
             + count(map);
     if (!fits || present != (kind == ValueKind.Null ? 0 : 1)) {
       throw broken(
-          "value.kind", "an attribute of kind " + kind + " does not hold what its kind says");
+          Rule.VALUE_KIND, "an attribute of kind " + kind + " does not hold what its kind says");
     }
     return switch (kind) {
       case ValueKind.Boolean -> new Attribute.Bool(value.boolean_());
@@ -215,15 +212,15 @@ final class Decoder {
 
   /** An int64 of at most 2^53 - 1 either way. */
   private static long safe(long value, String what) {
-    if (value >= -Dtype.MAX_SAFE_INTEGER && value <= Dtype.MAX_SAFE_INTEGER) return value;
-    throw broken("integer.safe", what + " is " + value + ", beyond 2^53 - 1");
+    if (value >= -Limits.MAX_SAFE_INTEGER && value <= Limits.MAX_SAFE_INTEGER) return value;
+    throw broken(Rule.INTEGER_SAFE, what + " is " + value + ", beyond 2^53 - 1");
   }
 
   /** A uint64 of at most 2^53 - 1. */
   private static long safeUnsigned(long value, String what) {
-    if (value >= 0 && value <= Dtype.MAX_SAFE_INTEGER) return value;
+    if (value >= 0 && value <= Limits.MAX_SAFE_INTEGER) return value;
     throw broken(
-        "integer.safe", what + " is " + Long.toUnsignedString(value) + ", beyond 2^53 - 1");
+        Rule.INTEGER_SAFE, what + " is " + Long.toUnsignedString(value) + ", beyond 2^53 - 1");
   }
 
   private static CheckpointException twice(String rule, String what, String name) {

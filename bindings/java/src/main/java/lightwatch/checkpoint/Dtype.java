@@ -1,52 +1,65 @@
+// Generated from schema/checkpoint.fbs and schema/tables.json; do not edit: npm run gen
+
 package lightwatch.checkpoint;
 
 import java.util.Arrays;
 import java.util.Optional;
-import lightwatch.format.DType;
 
 /**
  * The type of a tensor's elements.
  *
  * <p>Elements that Java has no type for are read as their bits: {@code float16} and {@code
- * bfloat16} as shorts, narrower floats as bytes; unsigned integers in the signed type of their
- * width ({@link Integer#toUnsignedLong} and the like take them apart); complex numbers as two
- * floats or doubles, the real part first.
+ * bfloat16} as shorts, narrower ones as bytes, packed below eight bits; unsigned integers in the
+ * signed type of their width ({@link Integer#toUnsignedLong} and the like take them apart); complex
+ * numbers as two floats or doubles, the real part first.
  */
 public enum Dtype {
-  FLOAT64(DType.float64, 64),
-  FLOAT32(DType.float32, 32),
-  FLOAT16(DType.float16, 16),
-  /** The upper half of a float32. */
-  BFLOAT16(DType.bfloat16, 16),
-  FLOAT8_E4M3FN(DType.float8_e4m3fn, 8),
-  FLOAT8_E5M2(DType.float8_e5m2, 8),
-  FLOAT8_E4M3FNUZ(DType.float8_e4m3fnuz, 8),
-  FLOAT8_E5M2FNUZ(DType.float8_e5m2fnuz, 8),
-  /** A power of two: eight bits of exponent. */
-  FLOAT8_E8M0FNU(DType.float8_e8m0fnu, 8),
-  /** Packed from the least significant bit of each byte upwards, without gaps. */
-  FLOAT6_E2M3FN(DType.float6_e2m3fn, 6),
-  /** Packed like {@link #FLOAT6_E2M3FN}. */
-  FLOAT6_E3M2FN(DType.float6_e3m2fn, 6),
-  /** Packed like {@link #FLOAT6_E2M3FN}: the first element is in the lower half of a byte. */
-  FLOAT4_E2M1FN(DType.float4_e2m1fn, 4),
-  INT8(DType.int8, 8),
-  INT16(DType.int16, 16),
-  INT32(DType.int32, 32),
-  INT64(DType.int64, 64),
-  UINT8(DType.uint8, 8),
-  UINT16(DType.uint16, 16),
-  UINT32(DType.uint32, 32),
-  UINT64(DType.uint64, 64),
-  /** One byte an element: 0 is false, anything else true. */
-  BOOL(DType.bool, 8),
-  /** Two float32 an element. */
-  COMPLEX64(DType.complex64, 64),
-  /** Two float64 an element. */
-  COMPLEX128(DType.complex128, 128);
-
-  /** Largest integer that every language's readers hold exactly: 2^53 - 1. */
-  static final long MAX_SAFE_INTEGER = (1L << 53) - 1;
+  /** IEEE 754 binary64. */
+  FLOAT64(1, 64, "float64"),
+  /** IEEE 754 binary32. */
+  FLOAT32(2, 32, "float32"),
+  /** IEEE 754 binary16. */
+  FLOAT16(3, 16, "float16"),
+  /** The upper half of a binary32. */
+  BFLOAT16(4, 16, "bfloat16"),
+  /** OCP 8-bit float, finite. */
+  FLOAT8_E4M3FN(5, 8, "float8_e4m3fn"),
+  /** OCP 8-bit float. */
+  FLOAT8_E5M2(6, 8, "float8_e5m2"),
+  /** 8-bit float, finite, without a negative zero. */
+  FLOAT8_E4M3FNUZ(7, 8, "float8_e4m3fnuz"),
+  /** 8-bit float, finite, without a negative zero. */
+  FLOAT8_E5M2FNUZ(8, 8, "float8_e5m2fnuz"),
+  /** A power of two, eight bits of exponent: the scale of the OCP microscaling formats. */
+  FLOAT8_E8M0FNU(9, 8, "float8_e8m0fnu"),
+  /** OCP microscaling float of 6 bits, packed. */
+  FLOAT6_E2M3FN(10, 6, "float6_e2m3fn"),
+  /** OCP microscaling float of 6 bits, packed. */
+  FLOAT6_E3M2FN(11, 6, "float6_e3m2fn"),
+  /** OCP microscaling float of 4 bits, packed. */
+  FLOAT4_E2M1FN(12, 4, "float4_e2m1fn"),
+  /** Two's complement integer. */
+  INT8(16, 8, "int8"),
+  /** Two's complement integer. */
+  INT16(17, 16, "int16"),
+  /** Two's complement integer. */
+  INT32(18, 32, "int32"),
+  /** Two's complement integer. */
+  INT64(19, 64, "int64"),
+  /** Unsigned integer. */
+  UINT8(20, 8, "uint8"),
+  /** Unsigned integer. */
+  UINT16(21, 16, "uint16"),
+  /** Unsigned integer. */
+  UINT32(22, 32, "uint32"),
+  /** Unsigned integer. */
+  UINT64(23, 64, "uint64"),
+  /** One byte an element: 0 is false, anything else is true (writers write 1). */
+  BOOL(24, 8, "bool"),
+  /** Two float32 an element: the real part, then the imaginary one. */
+  COMPLEX64(25, 64, "complex64"),
+  /** Two float64 an element: the real part, then the imaginary one. */
+  COMPLEX128(26, 128, "complex128");
 
   // By their number in a file, a byte.
   private static final Dtype[] BY_CODE = new Dtype[256];
@@ -59,13 +72,13 @@ public enum Dtype {
   private final int bits;
   private final String text;
 
-  Dtype(int code, int bits) {
+  Dtype(int code, int bits, String text) {
     this.code = code;
     this.bits = bits;
-    this.text = DType.name(code);
+    this.text = text;
   }
 
-  /** The width of an element in bits: 4, 6, or a multiple of 8. */
+  /** The width of an element in bits. */
   public int bits() {
     return bits;
   }
@@ -88,31 +101,5 @@ public enum Dtype {
   /** The dtype of a number in a file, from 0 to 255. */
   static Optional<Dtype> ofCode(int code) {
     return Optional.ofNullable(BY_CODE[code]);
-  }
-
-  /**
-   * Bytes that a tensor of this shape takes, or -1 if there is no such number: where the product of
-   * the dimensions, leaving out those that are 0, is beyond 2^53 - 1 at any step (a huge dimension
-   * cannot hide behind an empty one), or where bits do not fill whole bytes.
-   */
-  long byteLength(long[] shape) {
-    long count = 1;
-    boolean empty = false;
-    for (long length : shape) {
-      if (length < 0 || length > MAX_SAFE_INTEGER) return -1;
-      if (length == 0) {
-        empty = true;
-      } else {
-        if (count > MAX_SAFE_INTEGER / length) return -1;
-        count *= length;
-      }
-    }
-    if (empty) count = 0;
-    // Whole bytes an element first: the number of bits could be unsafe where that of bytes is not.
-    int unit = bits % 8 == 0 ? bits / 8 : bits;
-    if (count > MAX_SAFE_INTEGER / unit) return -1;
-    long total = count * unit;
-    if (bits % 8 == 0) return total;
-    return total % 8 == 0 ? total / 8 : -1;
   }
 }

@@ -1,3 +1,5 @@
+// Generated from schema/checkpoint.fbs and schema/tables.json; do not edit: npm run gen
+
 package lightwatch.checkpoint;
 
 /**
@@ -11,21 +13,23 @@ public enum ErrorCode {
   CKPT_VERSION,
   /** The file is shorter or longer than it says it is: torn, truncated, or appended to. */
   CKPT_FILE_LENGTH,
-  /** The metadata's checksum does not fit. */
+  /** The metadata's checksum does not match. */
   CKPT_METADATA_CHECKSUM,
-  /** The metadata is not a sound FlatBuffer of the format's schema. */
+  /** The metadata is not a valid FlatBuffer of our schema. */
   CKPT_FLATBUFFER,
-  /** The metadata is sound, but says something that the format does not allow; see the rule. */
+  /** The metadata is a valid FlatBuffer, but says something that the format does not allow; see the rule. */
   CKPT_FORMAT,
-  /** A tensor's bytes do not fit its checksum. */
+  /** A tensor's bytes do not match its checksum. */
   CKPT_TENSOR_CHECKSUM,
   /** A checkpoint's state has no tensor of that name. */
   CKPT_NO_SUCH_TENSOR,
-  /** A tensor has more bytes than one buffer holds: read it in slices. */
+  /** What is in the file and what it is to be read or restored into do not match. */
+  CKPT_STATE_MISMATCH,
+  /** A tensor or the metadata takes more memory, or a longer array, than there can be. */
   CKPT_TENSOR_TOO_LARGE,
   /** The checkpoint was closed. */
   CKPT_CLOSED,
-  /** The file could not be opened or read; see the cause. */
+  /** A file could not be opened or read; see the cause. */
   CKPT_READ,
   /** The file was changed while it was being read. */
   CKPT_FILE_CHANGED,

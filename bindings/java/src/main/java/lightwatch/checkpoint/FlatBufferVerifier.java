@@ -6,7 +6,6 @@ import lightwatch.checkpoint.Schema.Field;
 import lightwatch.checkpoint.Schema.Scalar;
 import lightwatch.checkpoint.Schema.SegmentType;
 import lightwatch.checkpoint.Schema.StringType;
-import lightwatch.checkpoint.Schema.TableName;
 import lightwatch.checkpoint.Schema.TableType;
 import lightwatch.checkpoint.Schema.VectorType;
 
@@ -19,20 +18,8 @@ import lightwatch.checkpoint.Schema.VectorType;
  * through that would be misread. Positions and lengths are longs: no sum of two of them wraps.
  */
 final class FlatBufferVerifier {
-  /** Tables inside tables, at most. */
-  static final int MAX_DEPTH = 64;
-
-  // Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
-  // range that is visited is added up, shared or not, and may come to this many times the length.
-  private static final int BUDGET_PER_BYTE = 4;
-  private static final int BUDGET_BASE = 65_536;
-
   // A vtable starts with its own length and that of the table, two bytes each.
   private static final int VTABLE_HEADER = 4;
-
-  // The runtime reads a vtable's numbers as signed: beyond this it takes a field for absent, or
-  // looks for it in front of its table.
-  private static final int MAX_VTABLE_NUMBER = Short.MAX_VALUE;
 
   private final ByteBuffer bytes;
   private final long length;
@@ -42,7 +29,9 @@ final class FlatBufferVerifier {
   private FlatBufferVerifier(byte[] metadata) {
     this.bytes = ByteBuffer.wrap(metadata).order(ByteOrder.LITTLE_ENDIAN);
     this.length = metadata.length;
-    this.budget = BUDGET_PER_BYTE * length + BUDGET_BASE;
+    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
+    // range that is visited is added up, shared or not.
+    this.budget = Limits.BUDGET_PER_BYTE * length + Limits.BUDGET_BASE;
   }
 
   /**
@@ -51,24 +40,24 @@ final class FlatBufferVerifier {
    */
   static void verify(byte[] metadata) {
     var verifier = new FlatBufferVerifier(metadata);
-    verifier.table(verifier.offset(0, "the root"), TableName.CHECKPOINT);
+    verifier.table(verifier.offset(0, "the root"), Table.ROOT);
   }
 
   /** {@code size} bytes at {@code at} lie in the buffer. As many as it has fail, as in C++. */
   private void range(long at, long size, String what) {
     if (!(at >= 0 && size < length && at <= length - size)) {
-      throw fault("range", what + " of " + size + " bytes reaches outside of the buffer", at);
+      throw fault(Rule.FLATBUFFER_RANGE, what + " of " + size + " bytes reaches outside of the buffer", at);
     }
     budget -= size;
     if (budget < 0) {
-      throw fault("budget", "it stands for far more than its " + length + " bytes", at);
+      throw fault(Rule.FLATBUFFER_BUDGET, "it stands for far more than its " + length + " bytes", at);
     }
   }
 
   /** A number of {@code size} bytes at {@code at} lies in the buffer, aligned. */
   private void inline(long at, int size, int align, String what) {
     if (at % align != 0) {
-      throw fault("alignment", what + " is not aligned to " + align + " bytes", at);
+      throw fault(Rule.FLATBUFFER_ALIGNMENT, what + " is not aligned to " + align + " bytes", at);
     }
     range(at, size, what);
   }
@@ -77,32 +66,32 @@ final class FlatBufferVerifier {
   private long offset(long at, String what) {
     inline(at, 4, 4, what);
     long offset = Integer.toUnsignedLong(bytes.getInt((int) at));
-    if (offset == 0) throw fault("offset", what + " has a null offset", at);
+    if (offset == 0) throw fault(Rule.FLATBUFFER_OFFSET, what + " has a null offset", at);
     if (offset > Integer.MAX_VALUE || at + offset >= length) {
-      throw fault("offset", "the offset of " + what + " leads outside of the buffer", at);
+      throw fault(Rule.FLATBUFFER_OFFSET, "the offset of " + what + " leads outside of the buffer", at);
     }
     return at + offset;
   }
 
-  private void table(long at, TableName name) {
-    String what = name.toString();
+  private void table(long at, Table table) {
+    String what = table.toString();
     inline(at, 4, 4, what);
-    if (++depth > MAX_DEPTH) {
-      throw fault("depth", "it has tables nested more than " + MAX_DEPTH + " deep", at);
+    if (++depth > Limits.MAX_DEPTH) {
+      throw fault(Rule.FLATBUFFER_DEPTH, "it has tables nested more than " + Limits.MAX_DEPTH + " deep", at);
     }
     long vtable = at - bytes.getInt((int) at);
     inline(vtable, VTABLE_HEADER, 2, what);
     int vtableLength = Short.toUnsignedInt(bytes.getShort((int) vtable));
     int tableLength = Short.toUnsignedInt(bytes.getShort((int) vtable + 2));
     if (vtableLength < VTABLE_HEADER
-        || vtableLength > MAX_VTABLE_NUMBER
+        || vtableLength > Limits.MAX_VTABLE_NUMBER
         || vtableLength % 2 != 0) {
-      throw fault("vtable", "the vtable of " + what + " has a length of " + vtableLength, vtable);
+      throw fault(Rule.FLATBUFFER_VTABLE, "the vtable of " + what + " has a length of " + vtableLength, vtable);
     }
     range(vtable, vtableLength, what);
-    if (tableLength < 4) throw fault("table", what + " has a length of " + tableLength, vtable + 2);
+    if (tableLength < 4) throw fault(Rule.FLATBUFFER_TABLE, what + " has a length of " + tableLength, vtable + 2);
     range(at, tableLength, what);
-    for (Field field : Schema.fieldsOf(name)) {
+    for (Field field : table.fields()) {
       int entry =
           field.slot() < vtableLength
               ? Short.toUnsignedInt(bytes.getShort((int) vtable + field.slot()))
@@ -110,7 +99,7 @@ final class FlatBufferVerifier {
       if (entry != 0) {
         field(field, at, entry, tableLength);
       } else if (field.required()) {
-        throw fault("required", what + " lacks its required field " + field.name(), at);
+        throw fault(Rule.FLATBUFFER_REQUIRED, what + " lacks its required field " + field.name(), at);
       }
     }
     depth--;
@@ -119,15 +108,15 @@ final class FlatBufferVerifier {
   private void field(Field field, long table, int entry, int tableLength) {
     String name = field.name();
     int size = field.type().size();
-    if (entry < 4 || entry > MAX_VTABLE_NUMBER || entry + size > tableLength) {
-      throw fault("field", "the field " + name + " lies outside of its table", table);
+    if (entry < 4 || entry > Limits.MAX_VTABLE_NUMBER || entry + size > tableLength) {
+      throw fault(Rule.FLATBUFFER_FIELD, "the field " + name + " lies outside of its table", table);
     }
     long at = table + entry;
     // A chain and no switch over types, which Java 17 has only as a preview.
     if (field.type() instanceof Scalar scalar) {
       inline(at, size, size, name);
       if (scalar.bool() && Byte.toUnsignedInt(bytes.get((int) at)) > 1) {
-        throw fault("bool", "the field " + name + " is neither 0 nor 1", at);
+        throw fault(Rule.FLATBUFFER_BOOL, "the field " + name + " is neither 0 nor 1", at);
       }
     } else if (field.type() instanceof StringType) {
       string(offset(at, name), name);
@@ -145,7 +134,7 @@ final class FlatBufferVerifier {
     long end = at + 4 + elements(at, 1, what);
     range(end, 1, what);
     if (bytes.get((int) end) != 0) {
-      throw fault("string", what + " does not end with a zero byte", end);
+      throw fault(Rule.FLATBUFFER_STRING, what + " does not end with a zero byte", end);
     }
   }
 
@@ -157,7 +146,7 @@ final class FlatBufferVerifier {
       for (long i = 0; i < count; i++) table(offset(start + 4 * i, what), element.table());
     } else if (count > 0 && start % size != 0) {
       String elements = "the elements of " + what;
-      throw fault("alignment", elements + " are not aligned to " + size + " bytes", start);
+      throw fault(Rule.FLATBUFFER_ALIGNMENT, elements + " are not aligned to " + size + " bytes", start);
     }
   }
 
@@ -165,8 +154,8 @@ final class FlatBufferVerifier {
   private long elements(long at, int size, String what) {
     inline(at, 4, 4, what);
     long count = Integer.toUnsignedLong(bytes.getInt((int) at));
-    if (count * size >= Integer.MAX_VALUE) {
-      throw fault("length", what + " has " + count + " elements", at);
+    if (count * size >= Limits.FLATBUFFER_LIMIT) {
+      throw fault(Rule.FLATBUFFER_LENGTH, what + " has " + count + " elements", at);
     }
     range(at, 4 + count * size, what);
     return count;
@@ -175,7 +164,7 @@ final class FlatBufferVerifier {
   private static CheckpointException fault(String rule, String message, long at) {
     return new CheckpointException(
         ErrorCode.CKPT_FLATBUFFER,
-        "flatbuffer." + rule,
+        rule,
         "the metadata is no sound FlatBuffer: " + message + " (at byte " + at + ")");
   }
 }

@@ -13,23 +13,14 @@ import java.util.zip.CRC32;
  * @param crcOffset position of that checksum, in bytes
  */
 record Head(int metadataLength, int metadataCrc32, int crcOffset) {
-  /** The newest version of the format that this library reads. */
-  static final int FORMAT_VERSION = 1;
-
-  /** The root table and its vtable lie within as many bytes from the start of a file. */
-  static final int LENGTH = 4096;
-
-  // Root offset, identifier, and the root table's offset to its vtable.
-  private static final int MIN_LENGTH = 12;
-
   /**
-   * Reads the head of a file of {@code fileLength} bytes from its first LENGTH bytes, or all of
+   * Reads the head of a file of {@code fileLength} bytes from its first bytes, or all of
    * them if it is shorter. Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or
    * CKPT_FORMAT.
    */
   static Head read(byte[] start, long fileLength) {
     checkIdentifier(start, fileLength);
-    if (fileLength < MIN_LENGTH) {
+    if (fileLength < Limits.MIN_BUFFER_LENGTH) {
       throw new CheckpointException(
           ErrorCode.CKPT_FILE_LENGTH,
           "the file was cut short: it begins like a checkpoint, but ends after "
@@ -62,7 +53,7 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
     private int vtableLength;
 
     Reader(byte[] start, long fileLength) {
-      int length = Math.min(start.length, LENGTH);
+      int length = Math.min(start.length, Limits.HEAD_LENGTH);
       this.bytes = ByteBuffer.wrap(start, 0, length).slice().order(ByteOrder.LITTLE_ENDIAN);
       this.fileLength = fileLength;
     }
@@ -81,23 +72,23 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
       vtableLength = Short.toUnsignedInt(bytes.getShort(vtable));
       if (!within(vtable, vtableLength)) throw outside("its vtable");
 
-      checkVersion(Integer.toUnsignedLong(bytes.getInt(position(Schema.VERSION))));
-      checkFileLength(bytes.getLong(position(Schema.FILE_LENGTH)));
+      checkVersion(Integer.toUnsignedLong(bytes.getInt(position(Table.CHECKPOINT_VERSION))));
+      checkFileLength(bytes.getLong(position(Table.CHECKPOINT_FILE_LENGTH)));
       long metadataLength =
-          Integer.toUnsignedLong(bytes.getInt(position(Schema.METADATA_LENGTH)));
+          Integer.toUnsignedLong(bytes.getInt(position(Table.CHECKPOINT_METADATA_LENGTH)));
       // Longer metadata would be refused by the verifier, but only after it had all been read.
-      long longest = Math.min(fileLength, Layout.FLATBUFFER_LIMIT - 1);
-      if (metadataLength < MIN_LENGTH || metadataLength > longest) {
+      long longest = Math.min(fileLength, Limits.FLATBUFFER_LIMIT - 1);
+      if (metadataLength < Limits.MIN_BUFFER_LENGTH || metadataLength > longest) {
         throw format(
-            "metadata_length",
+            Rule.METADATA_LENGTH,
             "the metadata is said to be "
                 + metadataLength
                 + " bytes long, in a file of "
                 + fileLength);
       }
-      int crcOffset = position(Schema.METADATA_CRC32);
+      int crcOffset = position(Table.CHECKPOINT_METADATA_CRC32);
       if (crcOffset + 4 > metadataLength) {
-        throw format("metadata_length", "the checksum of the metadata lies behind it");
+        throw format(Rule.METADATA_LENGTH, "the checksum of the metadata lies behind it");
       }
       return new Head((int) metadataLength, bytes.getInt(crcOffset), crcOffset);
     }
@@ -115,24 +106,24 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
               : 0;
       int at = root + entry;
       if (entry < 4 || at % size != 0) {
-        throw format("head", "the root table has no " + field.name());
+        throw format(Rule.HEAD, "the root table has no " + field.name());
       }
       if (!within(at, size)) throw outside(field.name());
       return at;
     }
 
     private void checkVersion(long version) {
-      if (version > FORMAT_VERSION) {
+      if (version > Limits.FORMAT_VERSION) {
         throw new CheckpointException(
             ErrorCode.CKPT_VERSION,
             "the file has format version "
                 + version
                 + ", and this library reads up to version "
-                + FORMAT_VERSION
+                + Limits.FORMAT_VERSION
                 + ": a newer lightwatch-checkpoint is needed");
       }
       if (version == 0) {
-        throw format("version", "the file has format version 0, which never was");
+        throw format(Rule.VERSION, "the file has format version 0, which never was");
       }
     }
 
@@ -151,10 +142,10 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
 
     /** A head that does not hold together: a file cut short where it is short, else a bad one. */
     private CheckpointException outside(String what) {
-      if (fileLength < LENGTH) {
+      if (fileLength < Limits.HEAD_LENGTH) {
         return new CheckpointException(
             ErrorCode.CKPT_FILE_LENGTH,
-            "head",
+            Rule.HEAD,
             "the file was cut short or is damaged: "
                 + what
                 + " does not lie within its "
@@ -162,7 +153,7 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
                 + " bytes");
       }
       return format(
-          "head", what + " does not lie within the first " + LENGTH + " bytes of the file");
+          Rule.HEAD, what + " does not lie within the first " + Limits.HEAD_LENGTH + " bytes of the file");
     }
 
     private static CheckpointException format(String rule, String message) {
@@ -172,7 +163,7 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
 
   private static void checkIdentifier(byte[] start, long fileLength) {
     boolean same = start.length >= 8;
-    for (int i = 0; same && i < 4; i++) same = start[4 + i] == Schema.IDENTIFIER.charAt(i);
+    for (int i = 0; same && i < 4; i++) same = start[4 + i] == Limits.IDENTIFIER.charAt(i);
     if (same) return;
     throw new CheckpointException(
         ErrorCode.CKPT_NOT_A_CHECKPOINT, "this is no checkpoint: " + looksLike(start, fileLength));
@@ -192,6 +183,6 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
       return "it looks like a Python pickle";
     }
     if (start[0] == '{' || start[0] == '[') return "it looks like JSON";
-    return "the bytes 4 to 7 are not " + Schema.IDENTIFIER;
+    return "the bytes 4 to 7 are not " + Limits.IDENTIFIER;
   }
 }

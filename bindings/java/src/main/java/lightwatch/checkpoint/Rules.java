@@ -54,7 +54,7 @@ final class Rules {
     }
     if (end != metadata.fileLength()) {
       throw broken(
-          "file_length",
+          Rule.FILE_LENGTH,
           "the file has " + (metadata.fileLength() - end) + " bytes that belong to nothing");
     }
     return new ArrayList<>(segments.values());
@@ -63,15 +63,15 @@ final class Rules {
   private void checkTensor(String state, TensorRecord tensor, Set<String> names) {
     String name = Printable.quote(tensor.name());
     String fault = Text.nameFault(tensor.name());
-    if (fault != null) throw broken("tensor.name", "a tensor's name, " + name + ", " + fault);
-    if (!names.add(tensor.name())) throw broken("tensor.unique", name + " is there twice");
+    if (fault != null) throw broken(Rule.TENSOR_NAME, "a tensor's name, " + name + ", " + fault);
+    if (!names.add(tensor.name())) throw broken(Rule.TENSOR_UNIQUE, name + " is there twice");
     checkLength(tensor, name);
     Segment known = segments.get(tensor.offset());
     if (known == null) {
       addSegment(state, tensor, name);
     } else if (known.byteLength() != tensor.byteLength() || known.crc32() != tensor.crc32()) {
       throw broken(
-          "tensor.alias",
+          Rule.TENSOR_ALIAS,
           name + " shares its place with a tensor of another length or checksum");
     }
     checkVector(tensor, name);
@@ -82,7 +82,7 @@ final class Rules {
     long expected = Layout.segmentStart(end);
     if (offset != expected) {
       throw broken(
-          "tensor.offset", name + " is at " + offset + ", and has to be at " + expected);
+          Rule.TENSOR_OFFSET, name + " is at " + offset + ", and has to be at " + expected);
     }
     segments.put(
         offset,
@@ -92,16 +92,16 @@ final class Rules {
     end = offset + tensor.byteLength();
     if (end > metadata.fileLength()) {
       throw broken(
-          "tensor.range",
+          Rule.TENSOR_RANGE,
           name + " ends at " + end + ", beyond the file's end at " + metadata.fileLength());
     }
   }
 
   private static void checkLength(TensorRecord tensor, String name) {
-    long expected = tensor.dtype().byteLength(tensor.shape());
+    long expected = Layout.byteLength(tensor.dtype(), tensor.shape());
     if (expected < 0 || expected != tensor.byteLength()) {
       throw broken(
-          "tensor.byte_length",
+          Rule.TENSOR_BYTE_LENGTH,
           name
               + " has "
               + tensor.byteLength()
@@ -114,10 +114,10 @@ final class Rules {
   }
 
   private void checkVector(TensorRecord tensor, String name) {
-    long expected = plain ? tensor.offset() - Layout.LENGTH_BYTES : -1;
+    long expected = plain ? tensor.offset() - Limits.LENGTH_BYTES : -1;
     if (tensor.vectorOffset() != expected) {
       throw broken(
-          "tensor.data",
+          Rule.TENSOR_DATA,
           plain
               ? "the data of " + name + " is not what its offset says"
               : name + " has data, which a file of 2 GiB or more cannot have");
@@ -134,14 +134,14 @@ final class Rules {
       String fault = taken.add(name) ? Text.nameFault(name) : "is taken";
       if (fault != null) {
         throw broken(
-            "state.name", "an extra's name, " + Printable.quote(name) + ", " + fault);
+            Rule.STATE_NAME, "an extra's name, " + Printable.quote(name) + ", " + fault);
       }
     }
     for (String name : metadata.metrics().keySet()) {
       String fault = Text.nameFault(name);
       if (fault != null) {
         throw broken(
-            "metric.name", "a metric's name, " + Printable.quote(name) + ", " + fault);
+            Rule.METRIC_NAME, "a metric's name, " + Printable.quote(name) + ", " + fault);
       }
     }
   }
@@ -149,7 +149,7 @@ final class Rules {
   private static void checkStateName(String actual, String expected) {
     if (!actual.equals(expected)) {
       throw broken(
-          "state.name", "the " + expected + "'s state is called " + Printable.quote(actual));
+          Rule.STATE_NAME, "the " + expected + "'s state is called " + Printable.quote(actual));
     }
   }
 

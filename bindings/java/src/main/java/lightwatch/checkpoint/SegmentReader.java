@@ -109,7 +109,7 @@ final class SegmentReader {
     if (i >= 0) {
       throw new CheckpointException(
           ErrorCode.CKPT_FORMAT,
-          "gap",
+          Rule.GAP,
           "the bytes before "
               + Printable.quote(segment.tensor())
               + " are not what they have to be, from byte "

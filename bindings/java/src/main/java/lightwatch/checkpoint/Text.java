@@ -11,9 +11,6 @@ import java.nio.charset.StandardCharsets;
  * runtime replace what is not UTF-8, so that two different names could become one.
  */
 final class Text {
-  /** Longest name in UTF-8 bytes: so that a name fits a message. */
-  static final int MAX_NAME_BYTES = 65_535;
-
   // Of one decoding of metadata, so of one thread.
   private final CharsetDecoder decoder =
       StandardCharsets.UTF_8
@@ -27,7 +24,7 @@ final class Text {
       return decoder.decode(bytes).toString();
     } catch (CharacterCodingException cause) {
       throw new CheckpointException(
-          ErrorCode.CKPT_FORMAT, "text.utf8", what + " is not valid UTF-8");
+          ErrorCode.CKPT_FORMAT, Rule.TEXT_UTF8, what + " is not valid UTF-8");
     }
   }
 
@@ -39,9 +36,9 @@ final class Text {
     if (name.isEmpty()) return "is empty";
     if (name.indexOf('\0') >= 0) return "contains U+0000";
     // No character takes more than three bytes for each of its UTF-16 units.
-    if (name.length() > MAX_NAME_BYTES / 3
-        && name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
-      return "is longer than " + MAX_NAME_BYTES + " bytes";
+    if (name.length() > Limits.MAX_NAME_BYTES / 3
+        && name.getBytes(StandardCharsets.UTF_8).length > Limits.MAX_NAME_BYTES) {
+      return "is longer than " + Limits.MAX_NAME_BYTES + " bytes";
     }
     return null;
   }

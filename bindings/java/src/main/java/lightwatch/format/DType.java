@@ -5,7 +5,9 @@
 package lightwatch.format;
 
 /**
- * The type of a tensor's elements. The names are those of PyTorch and ml_dtypes.
+ * The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json says
+ * how wide each is. Elements narrower than a byte are packed from the least significant bit of each
+ * byte upwards, without gaps; a tensor's bits must fill whole bytes.
  */
 @SuppressWarnings("unused")
 public final class DType {
@@ -15,52 +17,96 @@ public final class DType {
    */
   public static final int unknown = 0;
   /**
-   * IEEE 754 binary64, binary32 and binary16.
+   * IEEE 754 binary64.
    */
   public static final int float64 = 1;
+  /**
+   * IEEE 754 binary32.
+   */
   public static final int float32 = 2;
+  /**
+   * IEEE 754 binary16.
+   */
   public static final int float16 = 3;
   /**
    * The upper half of a binary32.
    */
   public static final int bfloat16 = 4;
   /**
-   * OCP 8-bit floats; `fn`: finite, `uz`: no negative zero.
+   * OCP 8-bit float, finite.
    */
   public static final int float8_e4m3fn = 5;
+  /**
+   * OCP 8-bit float.
+   */
   public static final int float8_e5m2 = 6;
+  /**
+   * 8-bit float, finite, without a negative zero.
+   */
   public static final int float8_e4m3fnuz = 7;
+  /**
+   * 8-bit float, finite, without a negative zero.
+   */
   public static final int float8_e5m2fnuz = 8;
   /**
    * A power of two, eight bits of exponent: the scale of the OCP microscaling formats.
    */
   public static final int float8_e8m0fnu = 9;
   /**
-   * OCP microscaling floats of 6 and 4 bits, packed from the least significant bit of each byte
-   * upwards without gaps; a tensor's bits must fill whole bytes.
+   * OCP microscaling float of 6 bits, packed.
    */
   public static final int float6_e2m3fn = 10;
+  /**
+   * OCP microscaling float of 6 bits, packed.
+   */
   public static final int float6_e3m2fn = 11;
+  /**
+   * OCP microscaling float of 4 bits, packed.
+   */
   public static final int float4_e2m1fn = 12;
   /**
-   * Two's complement integers.
+   * Two's complement integer.
    */
   public static final int int8 = 16;
+  /**
+   * Two's complement integer.
+   */
   public static final int int16 = 17;
+  /**
+   * Two's complement integer.
+   */
   public static final int int32 = 18;
+  /**
+   * Two's complement integer.
+   */
   public static final int int64 = 19;
+  /**
+   * Unsigned integer.
+   */
   public static final int uint8 = 20;
+  /**
+   * Unsigned integer.
+   */
   public static final int uint16 = 21;
+  /**
+   * Unsigned integer.
+   */
   public static final int uint32 = 22;
+  /**
+   * Unsigned integer.
+   */
   public static final int uint64 = 23;
   /**
    * One byte an element: 0 is false, anything else is true (writers write 1).
    */
   public static final int bool = 24;
   /**
-   * Two float32, or two float64, an element: the real part, then the imaginary one.
+   * Two float32 an element: the real part, then the imaginary one.
    */
   public static final int complex64 = 25;
+  /**
+   * Two float64 an element: the real part, then the imaginary one.
+   */
   public static final int complex128 = 26;
 
   public static final String[] names = { "unknown", "float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn", "", "", "", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64", "complex128", };

@@ -146,7 +146,7 @@ class HostileTest {
   @Test
   void aNewerVersionIsNamed() throws IOException {
     byte[] forged = TestFiles.golden();
-    TestFiles.littleEndian(forged).putInt(TestFiles.rootField(forged, Schema.VERSION), 2);
+    TestFiles.littleEndian(forged).putInt(TestFiles.rootField(forged, Table.CHECKPOINT_VERSION), 2);
     var fault = TestFiles.refusal(folder.resolve("newer.ckpt"), TestFiles.seal(forged));
     assertEquals(ErrorCode.CKPT_VERSION, fault.code());
     assertTrue(fault.getMessage().contains("version 2"), fault.getMessage());

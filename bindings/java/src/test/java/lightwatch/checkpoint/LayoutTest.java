@@ -22,19 +22,19 @@ class LayoutTest {
 
   @Test
   void lengthsAreExactOrThereIsNone() {
-    long most = Dtype.MAX_SAFE_INTEGER;
-    assertEquals(4, Dtype.FLOAT32.byteLength(new long[] {}));
-    assertEquals(0, Dtype.FLOAT32.byteLength(new long[] {0, most}));
-    assertEquals(-1, Dtype.FLOAT32.byteLength(new long[] {0, most, 2}));
-    assertEquals(-1, Dtype.FLOAT32.byteLength(new long[] {1L << 32, 1L << 32, 0}));
-    assertEquals(-1, Dtype.FLOAT32.byteLength(new long[] {-1}));
-    assertEquals(most, Dtype.UINT8.byteLength(new long[] {most}));
-    assertEquals(-1, Dtype.UINT16.byteLength(new long[] {most}));
-    assertEquals(3, Dtype.FLOAT6_E2M3FN.byteLength(new long[] {4}));
-    assertEquals(-1, Dtype.FLOAT6_E2M3FN.byteLength(new long[] {5}));
-    assertEquals(-1, Dtype.FLOAT4_E2M1FN.byteLength(new long[] {1L << 51, 1}));
-    assertEquals(1L << 49, Dtype.FLOAT4_E2M1FN.byteLength(new long[] {1L << 50, 1}));
-    assertEquals(16, Dtype.COMPLEX128.byteLength(new long[] {1, 1}));
+    long most = Limits.MAX_SAFE_INTEGER;
+    assertEquals(4, Layout.byteLength(Dtype.FLOAT32, new long[] {}));
+    assertEquals(0, Layout.byteLength(Dtype.FLOAT32, new long[] {0, most}));
+    assertEquals(-1, Layout.byteLength(Dtype.FLOAT32, new long[] {0, most, 2}));
+    assertEquals(-1, Layout.byteLength(Dtype.FLOAT32, new long[] {1L << 32, 1L << 32, 0}));
+    assertEquals(-1, Layout.byteLength(Dtype.FLOAT32, new long[] {-1}));
+    assertEquals(most, Layout.byteLength(Dtype.UINT8, new long[] {most}));
+    assertEquals(-1, Layout.byteLength(Dtype.UINT16, new long[] {most}));
+    assertEquals(3, Layout.byteLength(Dtype.FLOAT6_E2M3FN, new long[] {4}));
+    assertEquals(-1, Layout.byteLength(Dtype.FLOAT6_E2M3FN, new long[] {5}));
+    assertEquals(-1, Layout.byteLength(Dtype.FLOAT4_E2M1FN, new long[] {1L << 51, 1}));
+    assertEquals(1L << 49, Layout.byteLength(Dtype.FLOAT4_E2M1FN, new long[] {1L << 50, 1}));
+    assertEquals(16, Layout.byteLength(Dtype.COMPLEX128, new long[] {1, 1}));
   }
 
   private static List<Segment> segments(long... lengths) {

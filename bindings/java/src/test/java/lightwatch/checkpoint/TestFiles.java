@@ -34,12 +34,12 @@ final class TestFiles {
   }
 
   static int metadataLength(byte[] file) {
-    return littleEndian(file).getInt(rootField(file, Schema.METADATA_LENGTH));
+    return littleEndian(file).getInt(rootField(file, Table.CHECKPOINT_METADATA_LENGTH));
   }
 
   /** Makes the checksum of the metadata fit again; the head is as it was. */
   static byte[] seal(byte[] file) {
-    int at = rootField(file, Schema.METADATA_CRC32);
+    int at = rootField(file, Table.CHECKPOINT_METADATA_CRC32);
     littleEndian(file).putInt(at, 0);
     var crc = new CRC32();
     crc.update(file, 0, metadataLength(file));
