@@ -7,6 +7,7 @@ import { describe } from './format/attributes.js'
 import type { Sink } from './io/sink.js'
 import type { Checkpoint } from './load/checkpoint.js'
 import { type OpenOptions, openBytes } from './load/open.js'
+import { checkPlace } from './save/mistakes.js'
 import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './save/write.js'
 import type { Module, Optimizer } from './state.js'
 
@@ -28,6 +29,7 @@ export async function saveCheckpoint(
   options: SaveOptions = {},
 ): Promise<SaveReport> {
   if (!isSink(to)) {
+    checkPlace(to, 'a sink')
     throw new TypeError(
       'where there are no paths, a checkpoint is saved to a sink (new FileHandleSink(handle), ' +
         `new MemorySink()), not to ${describe(to)}`,

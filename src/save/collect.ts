@@ -19,6 +19,7 @@ import { CheckpointTensor } from '../load/state.js'
 import { quote } from '../printable.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from '../state.js'
 import { bytesOf } from '../state.js'
+import { notMemory, notStateful, notTensor } from './mistakes.js'
 
 /** A tensor of a trainer's, checked. */
 export interface CollectedTensor {
@@ -80,7 +81,7 @@ export async function collectState(source: Stateful, name: string): Promise<Coll
 /** Throws a TypeError unless `source` has the methods of a Stateful. */
 export function checkStateful(source: unknown, name: string): asserts source is Stateful {
   if (typeof (source as Stateful | undefined)?.stateDict !== 'function') {
-    throw new TypeError(`${name} must have a stateDict() method; this is ${describe(source)}`)
+    throw notStateful(source, name)
   }
 }
 
@@ -92,10 +93,7 @@ export function tensorBytes(
   what: string,
 ): Uint8Array {
   if (!ArrayBuffer.isView(data) && !isBuffer(data)) {
-    throw new TypeError(
-      `the data of ${what} must be a typed array, an ArrayBuffer, or a function that brings one; ` +
-        `this is ${describe(data)}`,
-    )
+    throw notMemory(data, what)
   }
   const held = dtypeOfArray(data)
   // Bytes may hold anything; elements have to be the dtype's, or float16's own.
@@ -111,12 +109,15 @@ export function tensorBytes(
 }
 
 function collectTensor(name: string, tensor: TensorLike, what: string): CollectedTensor {
-  if (typeof tensor !== 'object' || tensor === null) {
-    throw new TypeError(`${what} must be an object with shape and data, not ${describe(tensor)}`)
+  if (typeof tensor !== 'object' || tensor === null || !('data' in tensor)) {
+    throw notTensor(tensor, what)
   }
   // Brought when its turn comes, as from a device: its source may be one that is only read.
   const saved = tensor instanceof CheckpointTensor
   const data = saved ? () => tensor.read() : tensor.data
+  if (typeof data !== 'function' && !ArrayBuffer.isView(data) && !isBuffer(data)) {
+    throw notMemory(data, what)
+  }
   const dtype = tensor.dtype ?? dtypeOfArray(data)
   if (dtype === undefined) {
     throw new TypeError(`${what} needs a dtype: its data does not say what its elements are`)
@@ -147,7 +148,8 @@ function collectShape(shape: readonly number[], what: string): readonly number[]
   const copy = Array.from(shape)
   for (const length of copy) {
     if (!Number.isSafeInteger(length) || length < 0) {
-      throw new RangeError(`${what} has a dimension of ${String(length)}`)
+      const found = typeof length === 'string' ? `the string ${quote(length)}` : String(length)
+      throw new RangeError(`${what} has a dimension of ${found}; expected integers from 0 on`)
     }
   }
   if (copy.length > MAX_RANK) {

@@ -7,6 +7,7 @@ import type { Sink } from '../io/sink.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
 import type { Module, Optimizer } from '../state.js'
+import { checkPlace } from './mistakes.js'
 import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './write.js'
 
 /**
@@ -34,6 +35,7 @@ export async function saveCheckpoint(
   options: SaveOptions = {},
 ): Promise<SaveReport> {
   if (isSink(to)) return writeCheckpoint(to, model, optimizer, options)
+  checkPlace(to, 'a path, a file: URL or a sink')
   const path = pathOf(to)
   if (path.endsWith('/') || path.endsWith(sep)) {
     throw new TypeError(`${quote(path)} names a folder, and a checkpoint is a file`)

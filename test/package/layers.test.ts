@@ -44,7 +44,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['save', 'load', 'restore'],
   ['threads'],
   ['io'],
-  ['state.ts', 'path.ts', 'progress.ts'],
+  ['state.ts', 'options.ts', 'path.ts', 'progress.ts'],
   ['format'],
   ['errors.ts', 'printable.ts'],
 ]
