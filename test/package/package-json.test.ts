@@ -22,18 +22,29 @@ test('the package is an ES module without side effects, for Node 20.19 and later
 })
 
 test('every entry has its types, and the main one is split between Node and browsers', (t) => {
+  const node = { types: './dist/src/index.d.ts', default: './dist/src/index.js' }
   t.deepEqual(manifest.exports['.'], {
-    types: './dist/src/index.d.ts',
-    node: './dist/src/index.js',
-    default: './dist/src/browser.js',
+    node,
+    default: { types: './dist/src/browser.d.ts', default: './dist/src/browser.js' },
   })
-  for (const [entry, target] of Object.entries<string | { types: string }>(manifest.exports)) {
-    if (typeof target === 'object') t.regex(target.types, /\.d\.ts$/, entry)
+  // For whoever resolves without the condition `node`, as TypeScript does for bundlers.
+  t.deepEqual(manifest.exports['./node'], node)
+  const typed = (target: object): boolean =>
+    'types' in target ? /\.d\.ts$/.test(String(target.types)) : Object.values(target).every(typed)
+  for (const [entry, target] of Object.entries<string | object>(manifest.exports)) {
+    if (typeof target === 'object') t.true(typed(target), entry)
   }
 })
 
 test('the lock file names no registry', async (t) => {
-  for (const folder of ['', 'examples/digits/', 'examples/jax/', 'examples/plain/']) {
+  const folders = [
+    '',
+    'examples/digits/',
+    'examples/jax/',
+    'examples/plain/',
+    'test/support/smoke/tools/',
+  ]
+  for (const folder of folders) {
     const lock = await readFile(
       new URL(`../../${folder}package-lock.json`, import.meta.url),
       'utf8',
