@@ -5,7 +5,6 @@
  */
 
 import { CheckpointError } from '../errors.js'
-import { describe } from '../format/attributes.js'
 import { printable } from '../printable.js'
 import type { Durability, Sink } from './sink.js'
 
@@ -33,11 +32,8 @@ export class FileHandleSink implements Sink {
     const { name, kind } = (handle ?? {}) as { name?: unknown; kind?: unknown }
     if (typeof name !== 'string' || (kind !== undefined && kind !== 'file')) {
       throw new TypeError(
-        `a FileHandleSink takes the handle of a file, not ${
-          kind === 'directory'
-            ? 'that of a directory: await directory.getFileHandle(name, { create: true })'
-            : describe(handle)
-        }`,
+        'a FileHandleSink takes the handle of a file: ' +
+          'await directory.getFileHandle(name, { create: true }), or one that the user picked',
       )
     }
     this.#handle = handle

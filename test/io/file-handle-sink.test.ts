@@ -77,12 +77,15 @@ test('a browser without createWritable() is told so, with what to do instead', a
 })
 
 test('what is not the handle of a file is refused at once', (t) => {
-  for (const [handle, words] of [
-    [{ name: 'run', kind: 'directory' }, /directory\.getFileHandle/],
-    [Promise.resolve(memoryHandle().handle), /Promise \(is an await missing\?\)/],
-    [undefined, /undefined/],
-    ['a.ckpt', /a string/],
-  ] as const) {
-    t.throws(() => new FileHandleSink(handle as never), { instanceOf: TypeError, message: words })
+  for (const handle of [
+    { name: 'run', kind: 'directory' },
+    Promise.resolve(memoryHandle().handle),
+    undefined,
+    'a.ckpt',
+  ]) {
+    t.throws(() => new FileHandleSink(handle as never), {
+      instanceOf: TypeError,
+      message: /await directory\.getFileHandle/,
+    })
   }
 })
