@@ -7,7 +7,7 @@ export interface Threat {
   readonly threat: string
   /** Names of fixtures, or patterns that at least one of them fits. */
   readonly fixtures?: readonly (string | RegExp)[]
-  /** Files of tests, from the folder of the tests. */
+  /** Files of tests, from the folder of the tests and without what tells their suite. */
   readonly tests?: readonly string[]
   /** Why it cannot happen here. */
   readonly never?: string
@@ -16,8 +16,8 @@ export interface Threat {
 /** The file as a whole. */
 const container: readonly Threat[] = [
   { threat: 'an empty file', fixtures: ['an empty file'] },
-  { threat: 'a file cut off anywhere', tests: ['hostile/damage.test.ts'] },
-  { threat: 'any bit changed', tests: ['hostile/damage.test.ts'] },
+  { threat: 'a file cut off anywhere', tests: ['hostile/damage'] },
+  { threat: 'any bit changed', tests: ['hostile/damage'] },
   { threat: 'another kind of file', fixtures: ['another identifier', 'a zip archive', 'a pickle'] },
   { threat: 'a version that is not known yet', fixtures: ['version 2', 'version 2^32 - 1'] },
   {
@@ -38,15 +38,15 @@ const container: readonly Threat[] = [
     threat: 'a length of the file that is not its length',
     fixtures: [/^a file length of/, 'a file without its last byte', 'a file with a byte too many'],
   },
-  { threat: 'a sparse file of a pebibyte', tests: ['hostile/special-files.test.ts'] },
+  { threat: 'a sparse file of a pebibyte', tests: ['hostile/special-files'] },
   {
     threat: 'a FIFO, a device, a folder, a file that the system makes up',
-    tests: ['hostile/special-files.test.ts', 'io/file/file-source.test.ts'],
+    tests: ['hostile/special-files', 'io/file/file-source'],
   },
   {
     threat: 'bad contents under checksums that fit',
     fixtures: [/./],
-    tests: ['hostile/damage.test.ts'],
+    tests: ['hostile/damage'],
   },
   {
     threat: 'a checksum that is said to be of another kind, or none',
@@ -80,7 +80,7 @@ const structure: readonly Threat[] = [
   {
     threat: 'a union whose type and value do not go together',
     never: 'the schema has no union; the verifier knows them',
-    tests: ['format/flatbuffer-verifier.test.ts'],
+    tests: ['format/flatbuffer-verifier'],
   },
   { threat: 'tables nested without end', fixtures: [/^lists nested/] },
   {
@@ -128,35 +128,35 @@ const tensors: readonly Threat[] = [
   {
     threat: 'a count far beyond what the file can hold',
     fixtures: ['2^28 tensors in a file of 2 KiB'],
-    tests: ['hostile/memory.test.ts'],
+    tests: ['hostile/memory'],
   },
   { threat: 'two tensors of one name', fixtures: ['two tensors of one name'] },
   {
     threat: 'NaN, infinities, -0 and subnormal numbers that come back as others',
-    tests: ['laws.test.ts', 'hostile/views.test.ts'],
+    tests: ['laws', 'hostile/views'],
   },
 ]
 
 /** Names and values. */
 const names: readonly Threat[] = [
-  { threat: 'names that every object has', tests: ['hostile/misleading-names.test.ts'] },
-  { threat: 'names that lead into a prototype', tests: ['hostile/misleading-names.test.ts'] },
+  { threat: 'names that every object has', tests: ['hostile/misleading-names'] },
+  { threat: 'names that lead into a prototype', tests: ['hostile/misleading-names'] },
   {
     threat: 'text that is no UTF-8, is too long, is empty, has a zero or a mark, or a twin',
     fixtures: [/in the name of a tensor$/, /whose name is a megabyte$/],
-    tests: ['hostile/misleading-names.test.ts', 'save/collect.test.ts'],
+    tests: ['hostile/misleading-names', 'save/collect'],
   },
-  { threat: 'names that are paths', tests: ['hostile/misleading-names.test.ts'] },
+  { threat: 'names that are paths', tests: ['hostile/misleading-names'] },
   { threat: 'names that steer a terminal', fixtures: [/steers a terminal$/, /direction of text$/] },
   {
     threat: 'JSON that says a thing twice, is nested without end, or loses numbers',
     fixtures: [/^a config/],
-    tests: ['format/config.test.ts'],
+    tests: ['format/config'],
   },
-  { threat: 'a learning rate of NaN', tests: ['format/attributes.test.ts', 'load/load.test.ts'] },
+  { threat: 'a learning rate of NaN', tests: ['format/attributes', 'load/load'] },
   {
     threat: 'getters and toJSON in what is saved',
-    tests: ['format/config.test.ts', 'save/collect.test.ts'],
+    tests: ['format/config', 'save/collect'],
   },
 ]
 
@@ -166,20 +166,20 @@ const compression: readonly Threat[] = [
 
 /** The file system, and others at work in it. */
 const filesystem: readonly Threat[] = [
-  { threat: 'a link, a folder or a FIFO where a save goes', tests: ['io/file/file-sink.test.ts'] },
-  { threat: 'a link planted where the temporary file goes', tests: ['io/file/file-sink.test.ts'] },
+  { threat: 'a link, a folder or a FIFO where a save goes', tests: ['io/file/file-sink'] },
+  { threat: 'a link planted where the temporary file goes', tests: ['io/file/file-sink'] },
   {
     threat: 'the mode and the owner of the file that is replaced',
-    tests: ['io/file/file-sink.test.ts'],
+    tests: ['io/file/file-sink'],
   },
-  { threat: 'a folder that cannot be written to', tests: ['crash/limits.test.ts'] },
+  { threat: 'a folder that cannot be written to', tests: ['crash/limits'] },
   {
     threat: 'a disk that is full',
-    tests: ['crash/full-disk.test.ts', 'crash/short-writes.test.ts'],
+    tests: ['crash/full-disk', 'crash/short-writes'],
   },
   {
     threat: 'a file that is changed between the check and the use',
-    tests: ['hostile/changing-file.test.ts', 'io/file/file-source.test.ts'],
+    tests: ['hostile/changing-file', 'io/file/file-source'],
   },
   {
     threat: 'a mapped file that somebody truncates',
@@ -187,40 +187,36 @@ const filesystem: readonly Threat[] = [
   },
   {
     threat: 'two savers, a saver and a reader',
-    tests: [
-      'crash/readers.test.ts',
-      'crash/killed-savers.test.ts',
-      'crash-model/two-savers.test.ts',
-    ],
+    tests: ['crash/readers', 'crash/killed-savers', 'crash-model/two-savers'],
   },
   {
     threat: 'temporary files that were left, or are not ours',
-    tests: ['io/file/temporary-file.test.ts'],
+    tests: ['io/file/temporary-file'],
   },
   {
     threat: 'names that are too long',
-    tests: ['io/file/file-sink.test.ts', 'io/file/temporary-file.test.ts'],
+    tests: ['io/file/file-sink', 'io/file/temporary-file'],
   },
   {
     threat: 'a folder that is removed during a save',
-    tests: ['hostile/removed-folder.test.ts'],
+    tests: ['hostile/removed-folder'],
   },
   {
     threat: 'memory that is changed, taken away or resized during a save',
-    tests: ['save/write.test.ts', 'save/collect.test.ts'],
+    tests: ['save/write', 'save/collect'],
   },
-  { threat: 'a save in a thread of its own', tests: ['threads/sink-thread.test.ts'] },
-  { threat: 'an abort at any moment', tests: ['save/write.test.ts', 'save/save.test.ts'] },
+  { threat: 'a save in a thread of its own', tests: ['threads/sink-thread'] },
+  { threat: 'an abort at any moment', tests: ['save/write', 'save/save'] },
 ]
 
 /** Memory, as JavaScript has it. */
 const memory: readonly Threat[] = [
-  { threat: 'an array that shows more than its tensor', tests: ['hostile/views.test.ts'] },
-  { threat: 'an array that can be written to', tests: ['hostile/views.test.ts'] },
+  { threat: 'an array that shows more than its tensor', tests: ['hostile/views'] },
+  { threat: 'an array that can be written to', tests: ['hostile/views'] },
   {
     threat: 'an array of gigabytes that a small file asks for',
     fixtures: ['a tensor of a petabyte in a file of a kilobyte'],
-    tests: ['hostile/memory.test.ts', 'hostile/special-files.test.ts'],
+    tests: ['hostile/memory', 'hostile/special-files'],
   },
 ]
 
