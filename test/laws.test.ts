@@ -18,6 +18,7 @@ import {
   contentsOf,
   statefulOf,
 } from './support/arbitrary-state.js'
+import { times } from './support/effort.js'
 import { inMemory } from './support/saved.js'
 import { scratchFolder } from './support/scratch.js'
 import { loadBy, ways } from './support/ways-to-load.js'
@@ -81,7 +82,7 @@ async function law(
 ): Promise<void> {
   await fc.assert(
     fc.asyncProperty(arbitraryCheckpoint, async (given) => holds(given, await saved(given))),
-    { numRuns: runs },
+    { numRuns: times(runs) },
   )
   t.pass()
 }
@@ -89,7 +90,7 @@ async function law(
 for (const way of ways) {
   test(`save and load are the identity, bit for bit: ${way}`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
-    await law(t, way === 'memory' ? 150 : 60, async (given, file) => {
+    await law(t, way === 'memory' ? 15 : 6, async (given, file) => {
       writeFileSync(path, file)
       await using checkpoint = await loadBy(way, path)
       await checkCheckpoint(checkpoint, given)
@@ -99,7 +100,7 @@ for (const way of ways) {
 
   test(`what was loaded, saved again, is the same file: ${way}`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
-    await law(t, 60, async (_, file) => {
+    await law(t, 6, async (_, file) => {
       writeFileSync(path, file)
       await using checkpoint = await loadBy(way, path)
       const { model, optimizer, extras, epoch, step, loss, metrics, configText } = checkpoint
@@ -120,7 +121,7 @@ for (const way of ways) {
 
   test(`what a restore puts in is what the save took out, bit for bit: ${way}`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
-    await law(t, 60, async (given, file) => {
+    await law(t, 6, async (given, file) => {
       writeFileSync(path, file)
       await using checkpoint = await loadBy(way, path)
       const model = blank(given.model)
@@ -165,7 +166,7 @@ function blank(state: ArbitraryState) {
 
 test('the same state makes the same bytes, in a file as in memory', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
-  await law(t, 40, async ({ model, optimizer, extras, progress }, file) => {
+  await law(t, 6, async ({ model, optimizer, extras, progress }, file) => {
     await saveCheckpoint(path, statefulOf(model), optimizer && statefulOf(optimizer), {
       ...progress,
       extras: Object.fromEntries(extras.map(([name, state]) => [name, statefulOf(state)])),
@@ -188,7 +189,7 @@ test('a flipped bit, wherever it is, is an error of ours, and never other values
         )
       check(String(code).startsWith('CKPT_'), `byte ${where % file.byteLength}: ${code}`)
     }),
-    { numRuns: 150 },
+    { numRuns: times(15) },
   )
   t.pass()
 })

@@ -1,8 +1,3 @@
-import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import test from 'ava'
 import { type JaxArray, jaxTree } from '../../src/adapters/jax.js'
 import {
@@ -14,10 +9,6 @@ import {
 } from '../../src/index.js'
 import { INSTALL_MS, jax, type Untyped } from '../support/adapters/jax-install.js'
 import { createTraining } from '../support/adapters/jax-training.js'
-import { loadsTypeScript } from '../support/child.js'
-import { scratchFolder } from '../support/scratch.js'
-
-const run = promisify(execFile)
 
 let np: Untyped
 let tree: Untyped
@@ -54,21 +45,6 @@ const references = (value: unknown): number[] =>
     .map((leaf: JaxArray) => leaf.refCount)
 
 const elements = async (array: JaxArray) => [...((await array.ref.data()) as Float32Array)]
-
-for (const device of ['wasm', 'cpu']) {
-  test(`on ${device}, a run that is resumed in a new process ends bit for bit as the one that never stopped`, async (t) => {
-    const folder = await scratchFolder(t)
-    const program = fileURLToPath(new URL('../support/adapters/jax-training.ts', import.meta.url))
-    const files: Buffer[] = []
-    for (const part of ['whole', 'first', 'second']) {
-      await run(process.execPath, [loadsTypeScript, program, device, folder, part])
-      files.push(await readFile(join(folder, `${part}.ckpt`)))
-    }
-    const [whole, first, second] = files
-    t.notDeepEqual(first, whole)
-    t.deepEqual(second, whole)
-  })
-}
 
 test('a save leaves every reference as it was, and the training can go on', async (t) => {
   const training = await createTraining('wasm')

@@ -15,6 +15,7 @@ import { MAX_DEPTH, verifyFlatBuffer } from '../../src/format/flatbuffer-verifie
 import { FLATBUFFER_LIMIT } from '../../src/format/layout.js'
 import { checkRules } from '../../src/format/rules.js'
 import { schema } from '../../src/format/schema.js'
+import { times } from '../support/effort.js'
 import { anyContent, modelContent, seal } from '../support/format/contents.js'
 import {
   everyBuffer,
@@ -25,7 +26,7 @@ import {
   members,
   ROOM,
 } from '../support/format/every-construct.js'
-import { mutated, randomNumbers, times } from '../support/format/mutations.js'
+import { mutated, randomNumbers } from '../support/format/mutations.js'
 import { Patch, type TablePatch } from '../support/format/patch.js'
 import { holds } from '../support/format/property.js'
 import { ruleNames } from '../support/format/rule-names.js'
@@ -868,7 +869,7 @@ test('whatever is done to a buffer: if it is accepted, it is read to its end ins
   const sources = [every, await everyBuffer({ ...everything, ...members[4] })]
   const seed = 20_251
   const random = randomNumbers(seed)
-  const runs = times(20_000)
+  const runs = times(2_000)
   let accepted = 0
   for (let i = 0; i < runs; i++) {
     const bytes = mutated(sources, random)
@@ -893,7 +894,7 @@ test('whatever is done to metadata: it is refused, or decoded to its end inside 
   ]
   const seed = 7_919
   const random = randomNumbers(seed)
-  const runs = times(40_000)
+  const runs = times(4_000)
   let decoded = 0
   for (let i = 0; i < runs; i++) {
     const bytes = mutated(sources, random)

@@ -15,11 +15,6 @@ export function randomNumbers(seed: number): () => number {
   }
 }
 
-/** How many mutations a test tries: `count`, times what FUZZ_FACTOR says in the environment. */
-export function times(count: number): number {
-  return Math.ceil(count * Number(process.env.FUZZ_FACTOR ?? 1))
-}
-
 /** A mutated copy of one of `sources`, drawn with `random`. */
 export function mutated(sources: readonly Uint8Array[], random: () => number): Uint8Array {
   const below = (n: number): number => Math.floor(random() * n)
