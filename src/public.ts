@@ -27,11 +27,13 @@ export type { SaveOptions, SaveReport } from './save/write.js'
 export type {
   LoadedState,
   LoadedTensor,
+  LoadOptions,
   Module,
   NamedTensors,
   Optimizer,
   State,
   StateDict,
+  StateFit,
   Stateful,
   TensorData,
   TensorLike,

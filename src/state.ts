@@ -9,6 +9,13 @@ import type { DType } from './format/dtype.js'
 /** Memory that holds a tensor's elements, row-major and without gaps. */
 export type TensorData = ArrayBufferView | ArrayBufferLike
 
+/** Whether a value is memory: a view or a buffer, shared or not, of this realm or another. */
+export function isTensorData(value: unknown): value is TensorData {
+  return ArrayBuffer.isView(value) || BUFFER.test(Object.prototype.toString.call(value))
+}
+
+const BUFFER = /^\[object (Shared)?ArrayBuffer\]$/
+
 /** The same memory, as bytes; no copy. */
 export function bytesOf(data: TensorData): Uint8Array {
   return ArrayBuffer.isView(data)
@@ -92,6 +99,32 @@ export type TypedArray =
   | Uint32Array
   | BigUint64Array
 
+/** How a saved state is to be taken over. */
+export interface LoadOptions {
+  /** False: what only one side has has been reported already, and is skipped. */
+  readonly strict: boolean
+}
+
+/** How a saved state fits the one that is there; see `compareStateDict`. Names are of tensors or values. */
+export interface StateFit {
+  /** The names that tensors of the checkpoint have here; those that are not in it keep theirs. */
+  readonly renamed?: ReadonlyMap<string, string>
+  /** What `loadStateDict` gets as attributes; the saved ones if left out. */
+  readonly attributes?: Attributes
+  /** What is here and not in the checkpoint. An error if strict; otherwise left as it is. */
+  readonly missing?: readonly string[]
+  /** What is in the checkpoint and not taken here. An error if strict; otherwise skipped. */
+  readonly unexpected?: readonly string[]
+  /** What cannot be taken: an error also if not strict. */
+  readonly mismatched?: readonly {
+    readonly name: string
+    readonly expected: string
+    readonly actual: string
+  }[]
+  /** Whatever else differs, a sentence each: an error if strict, otherwise a warning. */
+  readonly differences?: readonly string[]
+}
+
 /**
  * Anything that can be saved: a module, an optimizer, a scheduler, a sampler.
  *
@@ -102,9 +135,15 @@ export interface Stateful {
   stateDict(): StateDict | Promise<StateDict>
   /**
    * Takes over a saved state, after all of it has been checked against `stateDict()`. Called instead
-   * of copying into the arrays of `stateDict()`.
+   * of copying into the arrays of `stateDict()`. It has those tensors alone that are to be restored.
    */
-  loadStateDict?(state: LoadedState): void | Promise<void>
+  loadStateDict?(state: LoadedState, options?: LoadOptions): void | Promise<void>
+  /**
+   * Says what of a saved state `loadStateDict` cannot take, or takes under another name, beyond what the
+   * names, dtypes and shapes of `stateDict()` tell. A restore asks everybody before it changes anything,
+   * so that a state which does not fit leaves the others as they are too. Must change nothing itself.
+   */
+  compareStateDict?(saved: LoadedState): StateFit | Promise<StateFit>
   /**
    * Takes over saved attributes, where the tensors are plain memory and there is no `loadStateDict`.
    * Should throw before it changes anything, or not at all.

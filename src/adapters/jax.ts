@@ -7,10 +7,17 @@
  * restore gives back the references of the arrays that it replaces.
  */
 
+import { CheckpointError } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { arrayType, type DType } from '../format/dtype.js'
-import type { LoadedTensor, Stateful, TensorData, TypedArray } from '../state.js'
-import { flattenTree, restoreTree, type TensorLeaves, type TreeOptions } from './tree/tree.js'
+import type { LoadedTensor, Stateful, TensorData, TensorLike, TypedArray } from '../state.js'
+import {
+  compareTree,
+  flattenTree,
+  restoreTree,
+  type TensorLeaves,
+  type TreeOptions,
+} from './tree/tree.js'
 
 /** What is used of a jax-js `Array`. */
 export interface JaxArray {
@@ -49,7 +56,7 @@ const DTYPES: ReadonlySet<string> = new Set<DType>([
  *
  * The tree may hold what any tree may (see `treeState`): numbers and `[]`, as optax's states do, typed
  * arrays, strings. `get` brings it as it is at a save or restore, and its references stay yours: leave
- * the arrays alive until the save is staged.
+ * the arrays alive until the save is staged. One that was disposed of by then is CKPT_TENSOR_CHANGED.
  *
  * A restore makes new arrays of the saved bits, on the devices of those that are there, hands `set` the
  * tree with them, and disposes of those that were there before. What stood in two places (tied weights,
@@ -67,7 +74,11 @@ export function jaxTree<Tree>(
   }
   return {
     stateDict: () => flattenTree(get(), { ...options, leaves: leavesFor(restoreNothing) }),
-    async loadStateDict(state) {
+    compareStateDict(saved) {
+      for (const [, { dtype }] of saved) checkFloat16(dtype)
+      return compareTree(saved, get(), { ...options, leaves: leavesFor(restoreNothing) })
+    },
+    async loadStateDict(state, load) {
       const made: JaxArray[] = []
       const replaced: JaxArray[] = []
       const twins = new Map<JaxArray, JaxArray>()
@@ -80,7 +91,11 @@ export function jaxTree<Tree>(
         return array
       })
       try {
-        const tree = await restoreTree(state, get(), { ...options, leaves, afterRestore: true })
+        const tree = await restoreTree(state, get(), {
+          ...options,
+          leaves,
+          ...(load ?? { afterRestore: true }),
+        })
         await set(tree)
       } catch (error) {
         // `set` may have used some of them up before it threw.
@@ -96,13 +111,20 @@ export function jaxTree<Tree>(
 type Restore = (saved: LoadedTensor, leaf: JaxArray) => Promise<JaxArray>
 
 function leavesFor(restore: Restore): TensorLeaves<JaxArray> {
+  // One array in two places is one tensor under two names.
+  const tensors = new Map<JaxArray, TensorLike>()
+  const tensorOf = (leaf: JaxArray): TensorLike => ({
+    dtype: dtypeOf(leaf),
+    shape: [...leaf.shape],
+    data: () => elementsOf(leaf),
+  })
   return {
     is: isJaxArray,
-    save: (leaf) => ({
-      dtype: dtypeOf(leaf),
-      shape: [...leaf.shape],
-      data: () => elementsOf(leaf),
-    }),
+    save(leaf) {
+      const tensor = tensors.get(leaf) ?? tensorOf(leaf)
+      tensors.set(leaf, tensor)
+      return tensor
+    },
     restore,
   }
 }
@@ -122,6 +144,13 @@ function dtypeOf({ dtype }: JaxArray): DType {
 }
 
 async function elementsOf(leaf: JaxArray): Promise<TensorData> {
+  if (leaf.refCount === 0) {
+    throw new CheckpointError(
+      'CKPT_TENSOR_CHANGED',
+      `nothing was saved: a jax-js array (${leaf.dtype} [${leaf.shape}]) was disposed of before it was read; ` +
+        'await the save (in the background, `staged`) before the next training step uses it up',
+    )
+  }
   const elements = await leaf.ref.data()
   // jax-js holds a bool in four bytes; a file, like everybody else, in one.
   return leaf.dtype === 'bool' ? Uint8Array.from(elements as Int32Array) : elements
@@ -154,11 +183,16 @@ function valuesOf(elements: TypedArray, dtype: DType): ArrayBufferView | [] {
   if (elements.length === 0) return []
   if (dtype === 'bool') return Int32Array.from(elements as Uint8Array)
   if (dtype !== 'float16') return elements
-  const { Float16Array: Float16 } = globalThis as {
-    Float16Array?: new (buffer: ArrayBufferLike) => ArrayBufferView
-  }
-  if (Float16 === undefined) {
-    throw new TypeError('float16 in jax-js needs an engine with Float16Array')
+  checkFloat16(dtype)
+  const { Float16Array: Float16 } = globalThis as unknown as {
+    Float16Array: new (buffer: ArrayBufferLike) => ArrayBufferView
   }
   return new Float16(elements.buffer)
+}
+
+/** Throws a TypeError for float16 if the engine has no arrays of it, which jax-js needs. */
+function checkFloat16(dtype: DType): void {
+  if (dtype === 'float16' && !('Float16Array' in globalThis)) {
+    throw new TypeError('float16 in jax-js needs an engine with Float16Array')
+  }
 }

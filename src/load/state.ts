@@ -205,6 +205,12 @@ export class CheckpointState implements LoadedState {
     return this.#tensors.entries()
   }
 
+  /** The same state with other attributes, and its tensors under the names that `names` has for theirs. */
+  renamed(names: ReadonlyMap<string, string>, attributes: Attributes): CheckpointState {
+    const tensors = new Map(Array.from(this, ([name, tensor]) => [names.get(name) ?? name, tensor]))
+    return new CheckpointState({ name: this.name, kind: this.kind, attributes }, tensors)
+  }
+
   /** The same state with those tensors alone that `keep` is true of. */
   filter(keep: (name: string) => boolean): CheckpointState {
     const kept = new Map([...this].filter(([name]) => keep(name)))

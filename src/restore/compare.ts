@@ -7,6 +7,7 @@ import { CheckpointError } from '../errors.js'
 import type { CheckpointState } from '../load/state.js'
 import { quote } from '../printable.js'
 import type { CollectedState } from '../save/collect.js'
+import type { StateFit } from '../state.js'
 
 /** A tensor by its state (`model`, `optimizer` or the name of an extra) and its name. */
 export interface TensorKey {
@@ -48,31 +49,47 @@ export class StateMismatchError extends CheckpointError implements StateComparis
   }
 }
 
-/** Compares one state. `createsTensors`: what the trainer does not list yet is welcome. */
+/**
+ * Compares one state, under the names that its tensors have here. `createsTensors`: what the trainer does
+ * not list yet is welcome. `fit` is what the trainer itself says of it.
+ */
 export function compareState(
   saved: CheckpointState,
   target: CollectedState,
   createsTensors: boolean,
+  fit: StateFit = {},
 ): StateComparison {
   const state = saved.name
-  const missing: TensorKey[] = []
-  const unexpected: TensorKey[] = []
-  const mismatched: TensorMismatch[] = []
+  const missing = new Set(fit.missing)
+  const unexpected = new Set(fit.unexpected)
+  const mismatched = new Map<string, TensorMismatch>()
+  for (const { name, expected, actual } of fit.mismatched ?? []) {
+    mismatched.set(name, { state, tensor: name, expected, actual })
+  }
   for (const [name, tensor] of target.tensors) {
     if (!saved.has(name)) {
-      missing.push({ state, tensor: name })
+      missing.add(name)
       continue
     }
     const expected = typeAndShape(tensor)
     const actual = typeAndShape(saved.get(name))
-    if (expected !== actual) mismatched.push({ state, tensor: name, expected, actual })
+    if (expected !== actual) mismatched.set(name, { state, tensor: name, expected, actual })
   }
   if (!createsTensors) {
     for (const name of saved.keys()) {
-      if (!target.tensors.has(name)) unexpected.push({ state, tensor: name })
+      if (!target.tensors.has(name)) unexpected.add(name)
     }
   }
-  return { missing, unexpected, mismatched, missingStates: [] }
+  const keys = (names: ReadonlySet<string>): TensorKey[] =>
+    Array.from(names, (tensor) => ({ state, tensor })).filter(
+      ({ tensor }) => !mismatched.has(tensor),
+    )
+  return {
+    missing: keys(missing),
+    unexpected: keys(unexpected),
+    mismatched: [...mismatched.values()],
+    missingStates: [],
+  }
 }
 
 export function mergeComparisons(parts: readonly StateComparison[]): StateComparison {

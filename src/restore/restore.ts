@@ -3,7 +3,7 @@
  * checksum is checked before the first byte is written.
  */
 
-import { CheckpointError, warn } from '../errors.js'
+import { CheckpointError, messageOf, warn } from '../errors.js'
 import { sameAttributes } from '../format/attributes.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import type { Checkpoint } from '../load/checkpoint.js'
@@ -14,7 +14,7 @@ import { quote } from '../printable.js'
 import type { OnProgress } from '../progress.js'
 import { type CollectedState, collectState } from '../save/collect.js'
 import { checkExtras } from '../save/plan.js'
-import type { Module, Optimizer, Stateful } from '../state.js'
+import type { LoadOptions, Module, Optimizer, StateFit, Stateful } from '../state.js'
 import {
   compareState,
   comparisonLines,
@@ -66,8 +66,9 @@ export interface RestoreReport {
 interface Pair {
   readonly target: Stateful
   readonly collected: CollectedState
-  /** Those tensors alone that are to be restored. */
+  /** Those tensors alone that are to be restored, under the names that they have here. */
   readonly saved: CheckpointState
+  readonly fit: StateFit
 }
 
 /**
@@ -109,9 +110,15 @@ export async function restoreCheckpoint(
       continue
     }
     const createsTensors = target.createsTensors === true && target.loadStateDict !== undefined
-    comparisons.push(compareState(saved, collected, createsTensors))
-    const wanted = createsTensors ? saved : saved.filter((key) => collected.tensors.has(key))
-    pairs.push({ target, collected, saved: wanted })
+    const fit = (await target.compareStateDict?.(saved)) ?? {}
+    const { renamed = new Map<string, string>(), attributes = saved.attributes } = fit
+    const named = fit.renamed || fit.attributes ? saved.renamed(renamed, attributes) : saved
+    comparisons.push(compareState(named, collected, createsTensors, fit))
+    const refused = new Set(fit.unexpected)
+    const wanted = named.filter(
+      (key) => (createsTensors || collected.tensors.has(key)) && !refused.has(key),
+    )
+    pairs.push({ target, collected, saved: wanted, fit })
   }
   const comparison = mergeComparisons(comparisons)
   refuseOrWarn(comparison, pairs, strict, options.onWarning ?? warn)
@@ -145,7 +152,7 @@ export async function restoreCheckpoint(
   signal?.throwIfAborted()
 
   // 3. Those who take over a state themselves may still refuse, so they come first; memory does not.
-  await takeOver(pairs)
+  await takeOver(pairs, { strict })
   await copyTensors(checkpoint, pairs, tick, () => onProgress?.({ done: total, total }))
   const { epoch, step, loss } = checkpoint
   const { missing, unexpected, missingStates } = comparison
@@ -157,7 +164,7 @@ export async function restoreCheckpoint(
  * attributes that were handed over are put back; a `loadStateDict` that has succeeded cannot be
  * undone, and the error says so.
  */
-async function takeOver(pairs: readonly Pair[]): Promise<void> {
+async function takeOver(pairs: readonly Pair[], options: LoadOptions): Promise<void> {
   const attributes = pairs.filter(
     ({ target }) => target.loadStateDict === undefined && target.loadAttributes !== undefined,
   )
@@ -173,7 +180,7 @@ async function takeOver(pairs: readonly Pair[]): Promise<void> {
     }
     for (const { target, saved } of states) {
       current = `loadStateDict() of ${saved.name}`
-      await target.loadStateDict?.(saved)
+      await target.loadStateDict?.(saved, options)
       restored.push(saved.name)
     }
   } catch (cause) {
@@ -216,11 +223,10 @@ async function copyTensors(
 }
 
 function incomplete(what: string, restored: readonly string[], cause: unknown): CheckpointError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
   const done = restored.length === 0 ? 'nothing' : restored.join(', ')
   return new CheckpointError(
     'CKPT_RESTORE_INCOMPLETE',
-    `${what}: ${reason} (restored in full before that: ${done})`,
+    `${what}: ${messageOf(cause)} (restored in full before that: ${done})`,
     { restored, cause },
   )
 }
@@ -263,7 +269,7 @@ function refuseOrWarn(
 ): void {
   const lines = comparisonLines(comparison)
   for (const pair of pairs) {
-    const { saved, collected } = pair
+    const { saved, collected, fit } = pair
     const name = quote(saved.name)
     if (saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind) {
       lines.push(
@@ -273,6 +279,7 @@ function refuseOrWarn(
     if (losesAttributes(pair)) {
       lines.push(`${name} has other attributes, and no loadAttributes() to restore them`)
     }
+    for (const difference of fit.differences ?? []) lines.push(`${name}: ${difference}`)
   }
   if (lines.length === 0) return
   if (strict || comparison.mismatched.length > 0) {

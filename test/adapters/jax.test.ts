@@ -87,6 +87,51 @@ test('one array in two places is one array again, with a reference for each', as
   t.is(target.tree.a.refCount, 2)
 })
 
+test('one array in two places is one segment of the file, and takes no two tensors', async (t) => {
+  const tied = np.array([1, 2])
+  const file = await saved(held({ a: tied, b: tied.ref }).state)
+  const segments = new Set([...file.model].map(([, tensor]) => tensor.segment()))
+  t.is(segments.size, 1)
+  const untied = await saved(held({ a: np.array([1, 2]), b: np.array([3, 4]) }).state)
+  const other = np.array([0, 0])
+  const target = held({ a: other, b: other.ref })
+  await t.throwsAsync(restoreCheckpoint(untied, target.state), { code: 'CKPT_STATE_MISMATCH' })
+  t.is(other.refCount, 2)
+  t.deepEqual(await elements(other), [0, 0])
+})
+
+test('an array that is used up before it is read is an error of ours, not of the engine', async (t) => {
+  const w = np.array([1, 2])
+  const { state } = held({ w })
+  const sink = new MemorySink()
+  const disposing = {
+    async stateDict() {
+      const dict = await state.stateDict()
+      w.dispose()
+      return dict
+    },
+  }
+  await t.throwsAsync(saveCheckpoint(sink, disposing), { code: 'CKPT_TENSOR_CHANGED' })
+})
+
+test('a value that the checkpoint has not leaves the model and its arrays as they are', async (t) => {
+  const sink = new MemorySink()
+  await saveCheckpoint(sink, held({ w: np.array([1]) }).state, held({ m: np.array([2]) }).state)
+  const file = await loadCheckpoint(sink.bytes)
+  const [model, optimizer] = [held({ w: np.array([0]) }), held({ m: np.array([0]), lr: 0.1 })]
+  const old = model.tree.w
+  await t.throwsAsync(restoreCheckpoint(file, model.state, optimizer.state), {
+    code: 'CKPT_STATE_MISMATCH',
+  })
+  t.is(model.tree.w, old)
+  t.is(old.refCount, 1)
+  const lenient = { strict: false, onWarning() {} }
+  await restoreCheckpoint(file, model.state, optimizer.state, lenient)
+  t.is(old.refCount, 0)
+  t.deepEqual(await elements(model.tree.w), [1])
+  t.is(optimizer.tree.lr, 0.1)
+})
+
 test('a restore that fails leaves the old tree whole, and none of the new arrays behind', async (t) => {
   const file = await saved(held({ v: np.array([7]), w: np.array([1, 2]) }).state)
   const old = { v: np.array([0]), w: np.array([5, 6]) }

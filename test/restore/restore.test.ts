@@ -8,7 +8,7 @@ import { loadCheckpoint } from '../../src/load/load.js'
 import type { ByteProgress } from '../../src/progress.js'
 import type { StateMismatchError } from '../../src/restore/compare.js'
 import { type RestoreOptions, restoreCheckpoint } from '../../src/restore/restore.js'
-import type { LoadedState, Stateful } from '../../src/state.js'
+import type { LoadedState, LoadOptions, StateFit, Stateful } from '../../src/state.js'
 import { type MemoryState, memoryState, type Tensors } from '../support/memory-state.js'
 import { flipBits, inMemory, positionOf } from '../support/saved.js'
 import { scratchFolder } from '../support/scratch.js'
@@ -407,6 +407,67 @@ test('a loadStateDict that throws stops the restore before any memory is written
   // Attributes can, and memory was not touched.
   t.deepEqual(model.attributes, { lr: 0 })
   t.deepEqual(model.tensors.w!.data, zeros(2))
+})
+
+/** A state that says how what was saved fits it, and remembers what it is given. */
+function fitting(tensors: Tensors, fit: StateFit) {
+  return { ...taking(tensors), compareStateDict: async () => fit }
+}
+
+test('what a state itself says does not fit is known before another one is changed', async (t) => {
+  const checkpoint = await saved(
+    memoryState({ w: ones(1) }),
+    memoryState({ m: ones(1) }, { lr: 1 }),
+  )
+  const refusals: StateFit[] = [
+    { missing: ['decay'] },
+    { unexpected: ['lr'] },
+    { mismatched: [{ name: 'lr', expected: 'a list', actual: 'a number' }] },
+    { differences: ['it is trained in another way'] },
+  ]
+  for (const fit of refusals) {
+    const model = taking({ w: zeros(1) })
+    const optimizer = fitting({ m: zeros(1) }, fit)
+    await t.throwsAsync(restoreCheckpoint(checkpoint, model, optimizer), {
+      code: 'CKPT_STATE_MISMATCH',
+      message: /optimizer"?: ("decay"|"lr"|it is trained in another way)/,
+    })
+    t.deepEqual(model.taken, [])
+    const warnings: string[] = []
+    const options = { strict: false, onWarning: (message: string) => warnings.push(message) }
+    const lenient = restoreCheckpoint(checkpoint, model, optimizer, options)
+    if (fit.mismatched) await t.throwsAsync(lenient, { code: 'CKPT_STATE_MISMATCH' })
+    else await t.notThrowsAsync(lenient)
+    t.is(warnings.length, fit.mismatched ? 0 : 1)
+  }
+})
+
+test('a state is given its tensors under the names that it says they have here, and only those it takes', async (t) => {
+  const checkpoint = await saved(memoryState({ a: ones(1), b: zeros(2), c: ones(3) }, { by: 'x' }))
+  const options: unknown[] = []
+  const model = {
+    ...fitting(
+      { a: zeros(2), b: zeros(1), c: zeros(3) },
+      {
+        renamed: new Map([
+          ['a', 'b'],
+          ['b', 'a'],
+        ]),
+        attributes: { by: 'y' },
+        unexpected: ['c'],
+      },
+    ),
+    async loadStateDict(state: LoadedState, load?: LoadOptions) {
+      options.push(load)
+      t.deepEqual([...state.get('a').data, ...state.get('b').data], [0, 0, 1])
+      t.deepEqual(state.attributes, { by: 'y' })
+      t.false(state.has('c'))
+    },
+  }
+  const report = await restoreCheckpoint(checkpoint, model, null, { strict: false, onWarning() {} })
+  t.is(report.tensors, 2)
+  t.deepEqual(report.unexpected, [{ state: 'model', tensor: 'c' }])
+  t.deepEqual(options, [{ strict: false }])
 })
 
 test('attributes that were handed over are put back when a later one is refused', async (t) => {

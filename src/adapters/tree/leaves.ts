@@ -1,12 +1,18 @@
 /**
  * The leaves of a tree: tensors, and values that attributes hold. Walks a nested structure of plain
- * objects and arrays, and builds one from its leaves again.
+ * objects and arrays, and builds one from its leaves again. A leaf is named by its path, which is what
+ * tensors and attributes are called in a file:
+ *
+ *     layers[0].weight    the key `layers`, the item 0 of an array, the key `weight`
+ *     ["a.b"].c           a key of any other characters is quoted, as JSON has it
+ *     $                   the root, if the whole tree is one leaf
+ *
+ * A path says of every container whether it is an array or an object, and no two leaves share one.
  */
 
 import { type Attribute, describe, isPlainObject, setKey } from '../../format/attributes.js'
 import { type DType, dtypeOfArray } from '../../format/dtype.js'
-import type { LoadedTensor, TensorLike } from '../../state.js'
-import { type Segment, segmentsOf, treePath } from './path.js'
+import { isTensorData, type LoadedTensor, type TensorLike } from '../../state.js'
 
 /**
  * Tensors that are no plain memory, such as a framework's arrays on a device: how a tree's own leaves
@@ -124,8 +130,7 @@ function tensorLeaf(
 function isTensor(value: object): value is TensorLike {
   if (!('data' in value && 'shape' in value) || !Array.isArray(value.shape)) return false
   const { data } = value
-  const isMemory =
-    ArrayBuffer.isView(data) || data instanceof ArrayBuffer || typeof data === 'function'
+  const isMemory = isTensorData(data) || typeof data === 'function'
   return isMemory && (!isPlainObject(value) || Object.keys(value).every((k) => TENSOR_KEYS.has(k)))
 }
 
@@ -177,4 +182,50 @@ function add(container: unknown, segment: Segment, value: unknown): boolean {
 
 function noTree(path: string): TypeError {
   return new TypeError(`this state is no tree: ${JSON.stringify(path)} does not fit into one`)
+}
+
+/** One step down: a key of an object, or an index of an array. */
+export type Segment = string | number
+
+// Keys that need no quotes: letters, digits and what names are commonly joined with. No dot and no
+// bracket, which separate; no `$`, which is the root.
+const PLAIN = '[\\p{L}\\p{M}\\p{N}_/:@-]+'
+const PLAIN_KEY = new RegExp(`^${PLAIN}$`, 'u')
+const NEXT_SEGMENT = new RegExp(`\\.?(${PLAIN})|\\[(\\d+)\\]|\\[("(?:[^"\\\\]|\\\\.)*")\\]`, 'uy')
+const ROOT = '$'
+
+/** The path of those segments. */
+export function treePath(segments: readonly Segment[]): string {
+  return segments.length === 0 ? ROOT : segments.reduce(joined, '')
+}
+
+/** The segments of a path, or undefined where `path` is not exactly what `treePath` makes of any. */
+export function segmentsOf(path: string): readonly Segment[] | undefined {
+  if (path === ROOT) return []
+  const segments: Segment[] = []
+  NEXT_SEGMENT.lastIndex = 0
+  while (NEXT_SEGMENT.lastIndex < path.length) {
+    const match = NEXT_SEGMENT.exec(path)
+    if (match === null) return undefined
+    const [, plain, index, quoted] = match
+    const segment = plain ?? (index === undefined ? unquoted(quoted!) : Number(index))
+    if (segment === undefined) return undefined
+    segments.push(segment)
+  }
+  // One spelling for each path: without this, `["a"]` would be another name for `a`.
+  return segments.length > 0 && treePath(segments) === path ? segments : undefined
+}
+
+function joined(path: string, segment: Segment): string {
+  if (typeof segment === 'number') return `${path}[${segment}]`
+  if (!PLAIN_KEY.test(segment)) return `${path}[${JSON.stringify(segment)}]`
+  return path === '' ? segment : `${path}.${segment}`
+}
+
+function unquoted(text: string): string | undefined {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

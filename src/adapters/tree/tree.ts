@@ -3,7 +3,7 @@
  * keep their parameters and optimizer states. A tree becomes a state (named tensors and attributes),
  * and a saved state becomes exactly that tree again, or is restored into one of the same structure.
  *
- * A tensor is named by its path, `layers[0].weight` (see tree-path). Where every leaf is a tensor with
+ * A tensor is named by its path, `layers[0].weight` (see `treePath`). Where every leaf is a tensor with
  * a shape, that is all. Otherwise the attributes list every leaf by its path, in order: a value as it
  * is, an empty array or object as such, and for a tensor what it is made of, `tensor` or the name of
  * its typed array's class.
@@ -11,23 +11,17 @@
 
 import type { Attribute, Attributes } from '../../format/attributes.js'
 import { arrayType } from '../../format/dtype.js'
-import { StateMismatchError, type TensorKey, type TensorMismatch } from '../../restore/compare.js'
+import { StateMismatchError } from '../../restore/compare.js'
 import type {
   LoadedState,
   LoadedTensor,
   State,
+  StateFit,
   Stateful,
-  TensorData,
   TypedArray,
 } from '../../state.js'
-import {
-  buildTree,
-  leavesOf,
-  TENSOR,
-  type TensorLeaf,
-  type TensorLeaves,
-  type TreeLeaf,
-} from './leaves.js'
+import { compareLeaves, memoryOf, savedLeaves, type TreeFit } from './fit.js'
+import { buildTree, leavesOf, TENSOR, type TensorLeaves, type TreeLeaf } from './leaves.js'
 
 export type { TensorLeaves } from './leaves.js'
 
@@ -43,8 +37,9 @@ export interface TreeOptions {
  *
  * `get` brings the tree as it is at a save or restore. A restore copies tensors into the arrays that
  * are in it and hands `set` a tree of new objects and arrays, with these tensors and with the values
- * that were saved. Both trees have to have the same structure: else a StateMismatchError lists every
- * difference, and nothing is changed. For a tree whose structure is not known, see `rebuildTree`.
+ * that were saved. Both trees must have the same structure: a StateMismatchError lists every difference,
+ * before anything of the restore is changed. With `strict: false`, leaves that one side alone has are
+ * skipped. For a tree whose structure is not known, see `rebuildTree`.
  */
 export function treeState<Tree>(
   get: () => Tree,
@@ -53,8 +48,11 @@ export function treeState<Tree>(
 ): Stateful {
   return {
     stateDict: () => flattenTree(get(), options),
-    async loadStateDict(state) {
-      await set(await restoreTree(state, get(), { ...options, afterRestore: true }))
+    compareStateDict: (saved) => compareTree(saved, get(), options),
+    async loadStateDict(state, load) {
+      await set(
+        await restoreTree(state, get(), { ...options, ...(load ?? { afterRestore: true }) }),
+      )
     },
   }
 }
@@ -123,19 +121,26 @@ export async function restoreTree<Tree>(
   template: Tree,
   {
     leaves: own,
+    strict = true,
     afterRestore = false,
   }: TreeOptions & {
+    /** False: leaves that one side alone has are left as they are. What does not match is an error. */
+    readonly strict?: boolean
     /**
-     * Within a `loadStateDict`: the names of tensors have been compared already. Where they differ all
-     * the same, the caller of the restore has chosen `strict: false`, and leaves that are on one side
-     * alone are left as they are.
+     * Like `strict: false` if tensors are among the leaves that one side alone has: for a
+     * `loadStateDict` that is not told whether the restore is strict.
      */
     readonly afterRestore?: boolean
   } = {},
 ): Promise<Tree> {
   const leaves = [...leavesOf(template, own)]
   const saved = savedLeaves(state)
-  compare(state, leaves, saved, afterRestore)
+  const fit = await compareLeaves(state, leaves, saved)
+  const onOneSide = [...fit.missing, ...fit.unexpected]
+  const skips = afterRestore && onOneSide.some((path) => isTensorIn(path, leaves, state))
+  if (fit.mismatched.length > 0 || (strict && !skips && onOneSide.length > 0)) {
+    throw mismatchError(state.name, fit)
+  }
 
   const restored = new Map<string, unknown>()
   // Those that are made anew come first: that may fail, and memory is not yet written then.
@@ -153,70 +158,41 @@ export async function restoreTree<Tree>(
   ) as Tree
 }
 
-/** Values by their paths; undefined for a tensor. */
-function savedLeaves(state: LoadedState): ReadonlyMap<string, Attribute | undefined> {
-  const saved = new Map<string, Attribute | undefined>()
-  for (const path of state.keys()) saved.set(path, undefined)
-  for (const [path, entry] of Object.entries(state.attributes)) {
-    if (!saved.has(path)) saved.set(path, entry)
-  }
-  return saved
+/**
+ * How a saved state fits `template`, for a `compareStateDict`. Reads no tensor, unless one stands in two
+ * places of the template. Throws a TypeError if there is no way into a tensor of the template.
+ */
+export function compareTree(
+  state: LoadedState,
+  template: unknown,
+  { leaves: own }: TreeOptions = {},
+): Promise<StateFit> {
+  return compareLeaves(state, [...leavesOf(template, own)], savedLeaves(state))
 }
 
-function compare(
-  state: LoadedState,
-  leaves: readonly TreeLeaf[],
-  saved: ReadonlyMap<string, Attribute | undefined>,
-  afterRestore: boolean,
-): void {
-  const missing: TensorKey[] = []
-  const unexpected: TensorKey[] = []
-  const mismatched: TensorMismatch[] = []
-  const here = new Map(leaves.map((leaf) => [leaf.path, leaf]))
-  for (const [path, leaf] of here) {
-    const key = { state: state.name, tensor: path }
-    const expected = shown(leaf)
-    if (!saved.has(path)) missing.push(key)
-    else {
-      const entry = saved.get(path)
-      const actual = entry === undefined ? shownTensor(state.get(path)) : shownValue(entry)
-      if (expected !== actual) mismatched.push({ ...key, expected, actual })
-    }
-  }
-  for (const path of saved.keys()) {
-    if (!here.has(path)) unexpected.push({ state: state.name, tensor: path })
-  }
-  const isTensor = ({ tensor: path }: TensorKey) =>
-    here.get(path)?.tensor !== undefined || state.has(path)
-  const skips = afterRestore && [...missing, ...unexpected].some(isTensor)
-  if (mismatched.length === 0 && (skips || missing.length + unexpected.length === 0)) return
+function isTensorIn(path: string, leaves: readonly TreeLeaf[], state: LoadedState): boolean {
+  return state.has(path) || leaves.some((leaf) => leaf.path === path && leaf.tensor !== undefined)
+}
+
+function mismatchError(state: string, { missing, unexpected, mismatched }: TreeFit): Error {
   const lines = [
-    ...missing.map(({ tensor }) => `missing from the checkpoint: ${tensor}`),
-    ...unexpected.map(({ tensor }) => `unexpected in the checkpoint: ${tensor}`),
+    ...missing.map((path) => `missing from the checkpoint: ${path}`),
+    ...unexpected.map((path) => `unexpected in the checkpoint: ${path}`),
     ...mismatched.map(
-      ({ tensor, expected, actual }) =>
-        `mismatched: ${tensor} is ${expected} here and ${actual} in the checkpoint`,
+      ({ name, expected, actual }) =>
+        `mismatched: ${name} is ${expected} here and ${actual} in the checkpoint`,
     ),
   ]
-  throw new StateMismatchError(
-    `the tree of ${state.name} has another structure:\n  ${lines.join('\n  ')}`,
-    { missing, unexpected, mismatched, missingStates: [] },
+  const keys = (paths: readonly string[]) => paths.map((tensor) => ({ state, tensor }))
+  return new StateMismatchError(
+    `the tree of ${state} has another structure:\n  ${lines.join('\n  ')}`,
+    {
+      missing: keys(missing),
+      unexpected: keys(unexpected),
+      mismatched: mismatched.map(({ name, ...rest }) => ({ state, tensor: name, ...rest })),
+      missingStates: [],
+    },
   )
-}
-
-function shown(leaf: TreeLeaf): string {
-  if (leaf.tensor === undefined) return shownValue(leaf.value)
-  return shownTensor({ dtype: leaf.dtype, shape: leaf.tensor.shape })
-}
-
-function shownTensor({ dtype, shape }: { dtype: string | undefined; shape: readonly number[] }) {
-  return `${dtype} [${shape.join(', ')}]`
-}
-
-/** Values may differ, and be of another type: `best` is null at first, and a number later. */
-function shownValue(value: Attribute): string {
-  if (Array.isArray(value)) return 'an empty array'
-  return typeof value === 'object' && value !== null ? 'an empty object' : 'a value'
 }
 
 function entryOf(leaf: TreeLeaf): Attribute {
@@ -227,13 +203,6 @@ function entryOf(leaf: TreeLeaf): Attribute {
 function copyOf(value: Attribute): Attribute {
   if (Array.isArray(value)) return [...value]
   return typeof value === 'object' && value !== null ? { ...value } : value
-}
-
-function memoryOf({ path, tensor }: TensorLeaf): TensorData {
-  if (typeof tensor.data === 'function') {
-    throw new TypeError(`${path} is fetched by a function, so that nothing can be restored into it`)
-  }
-  return tensor.data
 }
 
 /** `{ dtype, shape, data }`, with memory of its own. */

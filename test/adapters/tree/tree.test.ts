@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import {
@@ -11,6 +12,7 @@ import {
   loadCheckpoint,
   MemorySink,
   restoreCheckpoint,
+  type Stateful,
   StateMismatchError,
   saveCheckpoint,
 } from '../../../src/index.js'
@@ -227,23 +229,128 @@ test('a tree state is restored by restoreCheckpoint: arrays stay, values are han
   t.is(first.count, 3)
 })
 
-test('values that a checkpoint has not are an error, and are skipped only where tensors are', async (t) => {
-  const restored: unknown[] = []
-  const state = (current: unknown) =>
-    treeState(
-      () => current,
-      (tree) => {
-        restored.push(tree)
+/** A tree that stays where it is, until a restore puts another one there. */
+function held(tree: unknown) {
+  const holder: { tree: unknown; readonly state: Stateful } = {
+    tree,
+    state: treeState(
+      () => holder.tree,
+      (restored) => {
+        holder.tree = restored
       },
-    )
-  const file = await savedFile({ w: Float32Array.of(1), a: 1 })
-  const onWarning = () => {}
-  const values = restoreCheckpoint(file, state({ w: Float32Array.of(0), b: 2 }))
-  const error = await t.throwsAsync(values, { code: 'CKPT_RESTORE_INCOMPLETE' })
-  t.regex(error!.message, /missing from the checkpoint: b\n.*unexpected in the checkpoint: a/)
+    ),
+  }
+  return holder
+}
+
+async function savedStates(model: unknown, optimizer: unknown) {
+  const sink = new MemorySink()
+  await saveCheckpoint(sink, held(model).state, held(optimizer).state)
+  return loadCheckpoint(sink.bytes)
+}
+
+test('an optimizer that has a value more or less than the checkpoint leaves the model as it is', async (t) => {
+  const file = await savedStates(
+    { w: Float32Array.of(1) },
+    { v: Float32Array.of(2), lr: 0.1, old: 1 },
+  )
+  const [model, optimizer] = [
+    held({ w: Float32Array.of(0) }),
+    held({ v: Float32Array.of(0), lr: 0.5, decay: 0.01 }),
+  ]
+  const before = structuredClone([model.tree, optimizer.tree])
+  const error = await t.throwsAsync(restoreCheckpoint(file, model.state, optimizer.state), {
+    instanceOf: StateMismatchError,
+  })
+  t.deepEqual(error!.missing, [{ state: 'optimizer', tensor: 'decay' }])
+  t.deepEqual(error!.unexpected, [{ state: 'optimizer', tensor: 'old' }])
+  t.deepEqual([model.tree, optimizer.tree], before)
+})
+
+test('without strictness, leaves that one side alone has are skipped with one warning, values and tensors alike', async (t) => {
+  const file = await savedStates(
+    { w: Float32Array.of(1), gone: Float32Array.of(3) },
+    { v: Float32Array.of(2), lr: 0.1, old: 1 },
+  )
+  const model = held({ w: Float32Array.of(0), fresh: Float32Array.of(7) })
+  const optimizer = held({ v: Float32Array.of(0), lr: 0.5, decay: 0.01 })
+  const warnings: string[] = []
+  const report = await restoreCheckpoint(file, model.state, optimizer.state, {
+    strict: false,
+    onWarning: (message) => warnings.push(message),
+  })
+  t.deepEqual(model.tree, { w: Float32Array.of(1), fresh: Float32Array.of(7) })
+  t.deepEqual(optimizer.tree, { v: Float32Array.of(2), lr: 0.1, decay: 0.01 })
+  t.is(warnings.length, 1)
+  t.deepEqual(
+    report.missing.map(({ state, tensor }) => `${state} ${tensor}`),
+    ['model fresh', 'optimizer decay'],
+  )
+  t.deepEqual(
+    report.unexpected.map(({ state, tensor }) => `${state} ${tensor}`),
+    ['model gone', 'optimizer old'],
+  )
+  t.is(report.tensors, 2)
+})
+
+test('a value here and a tensor there is an error also without strictness, and nothing is changed', async (t) => {
+  const file = await savedStates({ w: Float32Array.of(1) }, { v: 3 })
+  const [model, optimizer] = [held({ w: Float32Array.of(0) }), held({ v: Float32Array.of(0) })]
+  const options = { strict: false, onWarning: () => {} }
+  const error = await t.throwsAsync(
+    restoreCheckpoint(file, model.state, optimizer.state, options),
+    {
+      instanceOf: StateMismatchError,
+    },
+  )
+  t.deepEqual(error!.mismatched, [
+    { state: 'optimizer', tensor: 'v', expected: 'float32 [1]', actual: 'a value' },
+  ])
+  t.deepEqual(error!.missing, [])
+  t.deepEqual(model.tree, { w: Float32Array.of(0) })
+})
+
+test('one array in two places takes what is saved twice only if both are the same', async (t) => {
+  const tied = Float32Array.of(0, 0)
+  const target = held({ a: tied, b: tied })
+  const same = await savedFile({ a: Float32Array.of(1, 2), b: Float32Array.of(1, 2) })
+  await restoreCheckpoint(same, target.state)
+  t.deepEqual(tied, Float32Array.of(1, 2))
+  const other = await savedFile({ a: Float32Array.of(3, 4), b: Float32Array.of(5, 6) })
+  const error = await t.throwsAsync(restoreCheckpoint(other, target.state), {
+    instanceOf: StateMismatchError,
+  })
+  t.is(error!.mismatched[0]!.expected, 'the same tensor as a')
+  t.deepEqual(tied, Float32Array.of(1, 2))
+})
+
+test('a leaf that a function fetches is refused before any memory is written', async (t) => {
+  const file = await savedFile({
+    a: Float32Array.of(1),
+    b: { shape: [1], data: Float32Array.of(2) },
+  })
+  const a = Float32Array.of(0)
+  const b = { dtype: 'float32', shape: [1], data: () => Float32Array.of(0) }
+  await t.throwsAsync(restoreTree(file.model, { a, b }), {
+    instanceOf: TypeError,
+    message: /^b is fetched by a function/,
+  })
+  t.deepEqual(a, Float32Array.of(0))
+})
+
+test('a buffer of another realm is memory like any other', (t) => {
+  const data = runInNewContext('Float32Array.of(1, 2).buffer')
+  t.false(data instanceof ArrayBuffer)
+  const leaf = { dtype: 'float32', shape: [2], data }
+  t.deepEqual(flattenTree({ leaf }), { tensors: [['leaf', leaf]], attributes: {} })
+})
+
+test('within a loadStateDict that is not told about strictness, values are skipped only where tensors are', async (t) => {
+  const { model } = await savedFile({ w: Float32Array.of(1), a: 1 })
+  const within = (template: unknown) => restoreTree(model, template, { afterRestore: true })
+  await t.throwsAsync(within({ w: Float32Array.of(0), b: 2 }), { instanceOf: StateMismatchError })
   const tensors = { w: Float32Array.of(0), v: Float32Array.of(7), b: 2 }
-  await restoreCheckpoint(file, state(tensors), null, { strict: false, onWarning })
-  t.deepEqual(restored, [{ w: Float32Array.of(1), v: Float32Array.of(7), b: 2 }])
+  t.deepEqual(await within(tensors), { w: Float32Array.of(1), v: Float32Array.of(7), b: 2 })
 })
 
 test('a state that is no tree is refused, and one with names alone becomes one', async (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type Segment, segmentsOf, treePath } from '../../../src/adapters/tree/path.js'
+import { type Segment, segmentsOf, treePath } from '../../../src/adapters/tree/leaves.js'
 
 const segment = fc.oneof(
   fc.string({ unit: 'binary' }),
