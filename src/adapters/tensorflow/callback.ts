@@ -5,7 +5,9 @@
  */
 
 import { describe } from '../../format/attributes.js'
+import { givenOptions, type OptionNames } from '../../options.js'
 import type { RestoreOptions, RestoreReport } from '../../restore/restore.js'
+import { checkStateful } from '../../save/collect.js'
 import type { SaveOptions } from '../../save/write.js'
 import type { Module, Optimizer, Stateful } from '../../state.js'
 
@@ -36,6 +38,13 @@ export interface FitCallbackOptions {
   readonly config?: SaveOptions['config']
   /** Batches that were trained before, where a run is gone on with that `resume` did not restore. */
   readonly step?: number
+}
+
+const OPTIONS: OptionNames<FitCallbackOptions> = {
+  ask: true,
+  extras: true,
+  config: true,
+  step: true,
 }
 
 /** What `fit` tells of a batch or an epoch: `loss`, the metrics by their names, and `val_…` of both. */
@@ -82,10 +91,13 @@ export function tensorflowCallback(
   optimizer: Optimizer | null | undefined,
   options: FitCallbackOptions = {},
 ): FitCallback {
-  const { ask = 'epoch', extras, config } = options
+  const given = givenOptions('tensorflowCallback', OPTIONS, options)
+  const { ask = 'epoch', extras, config } = given
   if (typeof manager?.save !== 'function') {
     throw new TypeError(`expected a CheckpointManager, not ${describe(manager)}`)
   }
+  checkStateful(module, 'model')
+  if (optimizer != null) checkStateful(optimizer, 'optimizer')
   if (ask !== 'epoch' && ask !== 'batch') {
     throw new TypeError(`ask must be 'epoch' or 'batch', not ${JSON.stringify(ask)}`)
   }
@@ -93,7 +105,7 @@ export function tensorflowCallback(
     ...(extras === undefined ? {} : { extras }),
     ...(config === undefined ? {} : { config }),
   }
-  let step = options.step ?? 0
+  let step = given.step ?? 0
   /** Whole epochs. */
   let epochs = 0
   let logs: FitLogs = {}

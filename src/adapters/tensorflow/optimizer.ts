@@ -6,7 +6,7 @@
  * they know buffers by position. So its fields are read and written as they are.
  */
 
-import type { Attributes } from '../../format/attributes.js'
+import { type Attributes, describe } from '../../format/attributes.js'
 import { elementCount } from '../../format/dtype.js'
 import type { LoadedState, Optimizer, State, TensorData, TensorLike } from '../../state.js'
 import {
@@ -21,6 +21,7 @@ import {
 import { sortAtFirstStep } from './order.js'
 import {
   checkFits,
+  checkSource,
   elementsOf,
   openUpload,
   type Parameter,
@@ -48,7 +49,7 @@ import {
  * in which they were saved, and the first step after it sets them right by name, should its gradients
  * come in another order.
  *
- * Throws a TypeError where the optimizer is of another class (also one derived from these), has not
+ * Throws a TypeError for what is not an optimizer; `stateDict` throws one where it is of another class (also one derived from these), has not
  * the fields that TensorFlow.js 4 gives it, or has buffers of a variable that is not in `source`; and
  * for a state that does not fit, before anything is changed.
  */
@@ -56,6 +57,8 @@ export function tensorflowOptimizer(
   optimizer: TensorFlowOptimizer,
   source: TensorFlowModel | TensorFlowVariables,
 ): Optimizer {
+  checkOptimizer(optimizer)
+  checkSource(source)
   const read = (parameters: readonly Parameter[]) =>
     readFields(optimizer, parameters, () => versionOf(source))
   return {
@@ -68,6 +71,23 @@ export function tensorflowOptimizer(
       return load(optimizer, read(parameters), parameters, state)
     },
   }
+}
+
+/** Throws a TypeError, when it is passed, for what cannot be an optimizer; of which class it is comes later. */
+function checkOptimizer(optimizer: unknown): void {
+  const expected = `expected a TensorFlow.js optimizer, found ${describe(optimizer)}`
+  if (optimizer == null) {
+    throw new TypeError(
+      `${expected}: model.optimizer is there once model.compile() has been called`,
+    )
+  }
+  const { then, weights } = optimizer as { then?: unknown; weights?: unknown }
+  if (Array.isArray(weights)) {
+    throw new TypeError(
+      `${expected}, which is a model: the optimizer comes first, tensorflowOptimizer(optimizer, model)`,
+    )
+  }
+  if (typeof optimizer !== 'object' || typeof then === 'function') throw new TypeError(expected)
 }
 
 function stateOf(

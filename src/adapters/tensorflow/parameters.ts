@@ -60,15 +60,31 @@ export function isModel(source: TensorFlowModel | TensorFlowVariables): source i
 }
 
 /**
+ * Throws a TypeError for what is neither a model nor an object of variables, when it is passed: a model
+ * that is still loading, an optimizer, nothing. Whether it has weights is asked when they are needed.
+ */
+export function checkSource(
+  source: unknown,
+): asserts source is TensorFlowModel | TensorFlowVariables {
+  const found = describe(source)
+  const expected = 'expected a TensorFlow.js layers model or an object of variables'
+  if (typeof source !== 'object' || source === null || Array.isArray(source)) {
+    throw new TypeError(`${expected}, found ${found}`)
+  }
+  const { then, applyGradients } = source as { then?: unknown; applyGradients?: unknown }
+  if (typeof then === 'function') throw new TypeError(`${expected}, found ${found}`)
+  if (typeof applyGradients === 'function') {
+    throw new TypeError(
+      `${expected}, found an optimizer: tensorflowModule(model), tensorflowOptimizer(optimizer, model)`,
+    )
+  }
+}
+
+/**
  * The parameters of `source`, the trainable ones first. Throws a TypeError where two have one name,
  * where there are none (a model that is not built yet), and for weights of strings or complex numbers.
  */
 export function parametersOf(source: TensorFlowModel | TensorFlowVariables): readonly Parameter[] {
-  if (typeof source !== 'object' || source === null) {
-    throw new TypeError(
-      `expected a TensorFlow.js layers model or an object of variables, not ${describe(source)}`,
-    )
-  }
   const parameters = isModel(source) ? parametersOfModel(source) : parametersOfVariables(source)
   if (parameters.length === 0) {
     throw new TypeError(

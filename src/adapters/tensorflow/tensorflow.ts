@@ -7,6 +7,7 @@
 import type { Module } from '../../state.js'
 import {
   checkFits,
+  checkSource,
   elementsOf,
   isModel,
   openUpload,
@@ -49,11 +50,12 @@ export type {
  *
  * What is no weight is not saved: the running state of a stateful RNN, and dropout's random numbers.
  *
- * `stateDict` throws a TypeError where two weights have one name, for weights of strings or complex
- * numbers, and for a model that is not built yet; `loadStateDict` where a shape or dtype differs,
- * before it changes anything.
+ * Throws a TypeError for what is neither. `stateDict` throws one where two weights have one name, for
+ * weights of strings or complex numbers, and for a model that is not built yet; `loadStateDict` where a
+ * shape or dtype differs, before it changes anything.
  */
 export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables): Module {
+  checkSource(source)
   return {
     stateDict() {
       const tensors = parametersOf(source).map(

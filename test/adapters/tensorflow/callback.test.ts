@@ -198,6 +198,16 @@ test('wrong arguments are refused', (t) => {
     message: 'expected a CheckpointManager, not an object',
   })
   const manager = { save: async () => true } as unknown as FitManager
+  const { model } = compiled()
+  t.throws(() => tensorflowCallback(manager, model as never, model.optimizer as never), {
+    message: /pass a TensorFlow\.js model as tensorflowModule\(model\)/,
+  })
+  t.throws(() => tensorflowCallback(manager, states[0], model.optimizer as never), {
+    message: /pass a TensorFlow\.js optimizer as tensorflowOptimizer\(optimizer, model\)/,
+  })
+  t.throws(() => tensorflowCallback(manager, ...states, { steps: 3 } as never), {
+    message: /^tensorflowCallback has no option "steps"; did you mean "step"\?/,
+  })
   t.throws(() => tensorflowCallback(manager, ...states, { ask: 'step' as 'batch' }), {
     message: "ask must be 'epoch' or 'batch', not \"step\"",
   })

@@ -76,6 +76,25 @@ test('an optimizer without the expected fields is refused, with its version', as
   }
 })
 
+test('what is not an optimizer is refused when it is passed', (t) => {
+  const model = classifier(tf)
+  for (const [optimizer, found] of [
+    [model.optimizer, /found undefined: .*model\.compile\(\)/],
+    [null, /found null/],
+    ['adam', /found a string/],
+    [Promise.resolve(tf.train.adam()), /is an await missing\?/],
+    [model, /which is a model: the optimizer comes first/],
+  ] as const) {
+    t.throws(() => tensorflowOptimizer(optimizer as never, model), {
+      instanceOf: TypeError,
+      message: found,
+    })
+  }
+  t.throws(() => tensorflowOptimizer(tf.train.adam(), undefined as never), {
+    message: /expected a TensorFlow\.js layers model/,
+  })
+})
+
 test('an optimizer of a class of its own is refused', (t) => {
   class Lion extends tf.Optimizer {
     static className = 'Lion'

@@ -140,7 +140,14 @@ test('weights of strings or complex numbers are refused', (t) => {
 })
 
 test('what is neither a model nor variables is refused', (t) => {
-  t.throws(() => tensorflowModule(null as never).stateDict(), { message: /not null/ })
+  for (const [source, found] of [
+    [null, /found null/],
+    ['model', /found a string/],
+    [Promise.resolve(classifier(tf)), /is an await missing\?/],
+    [tf.train.adam(), /found an optimizer: tensorflowModule\(model\), tensorflowOptimizer/],
+  ] as const) {
+    t.throws(() => tensorflowModule(source as never), { instanceOf: TypeError, message: found })
+  }
   t.throws(() => tensorflowModule({}).stateDict(), { message: /no weights/ })
   const tensor = tf.tensor1d([1])
   t.throws(() => tensorflowModule({ w: tensor }).stateDict(), {
