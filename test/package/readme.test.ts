@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
+import { MemorySink, saveCheckpoint } from '../../src/index.js'
 
 const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -19,4 +20,18 @@ test('every command that the README gives is a script of the package', async (t)
     ([, name]) => name!,
   )
   for (const name of named) t.true(Object.hasOwn(scripts, name), name)
+})
+
+test('a file is its tensors plus some 150 bytes for each, as the README says', async (t) => {
+  for (const elements of [1, 7, 256, 1000]) {
+    const tensors = new Map(
+      Array.from({ length: 500 }, (_, i) => [
+        `transformer.h.${i}.attn.c_attn.weight`,
+        { shape: [elements], data: new Float32Array(elements) },
+      ]),
+    )
+    const { byteLength } = await saveCheckpoint(new MemorySink(), { stateDict: () => tensors })
+    const overhead = byteLength / 500 - 4 * elements
+    t.true(overhead > 100 && overhead < 200, `${overhead} bytes`)
+  }
 })
