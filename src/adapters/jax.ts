@@ -10,7 +10,9 @@
 import { CheckpointError } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { arrayType, type DType } from '../format/dtype.js'
+import { givenOptions, type OptionNames } from '../options.js'
 import type { LoadedTensor, Stateful, TensorData, TensorLike, TypedArray } from '../state.js'
+import { checkAccessors } from './tree/leaves.js'
 import {
   compareTree,
   flattenTree,
@@ -49,6 +51,8 @@ const DTYPES: ReadonlySet<string> = new Set<DType>([
   'bool',
 ])
 
+const OPTIONS: OptionNames<Omit<TreeOptions, 'leaves'>> = { kind: true }
+
 /**
  * A tree of jax-js arrays as something that can be saved and restored. `numpy` is that of jax-js:
  *
@@ -72,11 +76,13 @@ export function jaxTree<Tree>(
   if (typeof numpy?.array !== 'function') {
     throw new TypeError(`expected jax-js's numpy, with array(), not ${describe(numpy)}`)
   }
+  checkAccessors('jaxTree', get, set)
+  const given = givenOptions('jaxTree', OPTIONS, options)
   return {
-    stateDict: () => flattenTree(get(), { ...options, leaves: leavesFor(restoreNothing) }),
+    stateDict: () => flattenTree(get(), { ...given, leaves: leavesFor(restoreNothing) }),
     compareStateDict(saved) {
       for (const [, { dtype }] of saved) checkFloat16(dtype)
-      return compareTree(saved, get(), { ...options, leaves: leavesFor(restoreNothing) })
+      return compareTree(saved, get(), { ...given, leaves: leavesFor(restoreNothing) })
     },
     async loadStateDict(state, load) {
       const made: JaxArray[] = []
@@ -92,7 +98,7 @@ export function jaxTree<Tree>(
       })
       try {
         const tree = await restoreTree(state, get(), {
-          ...options,
+          ...given,
           leaves,
           ...(load ?? { afterRestore: true }),
         })

@@ -229,3 +229,20 @@ function unquoted(text: string): string | undefined {
     return undefined
   }
 }
+
+/**
+ * Throws a TypeError unless there is a function to get the tree by, and one to set it. `caller` is the
+ * function that takes them.
+ */
+export function checkAccessors(caller: string, get: unknown, set: unknown): void {
+  for (const [what, value] of [
+    ['get the tree', get],
+    ['set the tree', set],
+  ] as const) {
+    if (typeof value === 'function') continue
+    throw new TypeError(
+      `${caller} needs a function to ${what}, () => tree and (restored) => { tree = restored }; ` +
+        `found ${describe(value)}`,
+    )
+  }
+}

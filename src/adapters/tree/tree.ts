@@ -9,8 +9,9 @@
  * its typed array's class.
  */
 
-import type { Attribute, Attributes } from '../../format/attributes.js'
+import { type Attribute, type Attributes, describe } from '../../format/attributes.js'
 import { arrayType } from '../../format/dtype.js'
+import { givenOptions, type OptionNames } from '../../options.js'
 import { StateMismatchError } from '../../restore/compare.js'
 import type {
   LoadedState,
@@ -21,7 +22,14 @@ import type {
   TypedArray,
 } from '../../state.js'
 import { compareLeaves, memoryOf, savedLeaves, type TreeFit } from './fit.js'
-import { buildTree, leavesOf, TENSOR, type TensorLeaves, type TreeLeaf } from './leaves.js'
+import {
+  buildTree,
+  checkAccessors,
+  leavesOf,
+  TENSOR,
+  type TensorLeaves,
+  type TreeLeaf,
+} from './leaves.js'
 
 export type { TensorLeaves } from './leaves.js'
 
@@ -30,6 +38,13 @@ export interface TreeOptions {
   readonly leaves?: TensorLeaves
   /** What the tree is the state of, e.g. `AdamW`. */
   readonly kind?: string
+}
+
+const OPTIONS: OptionNames<TreeOptions> = { leaves: true, kind: true }
+const RESTORE_OPTIONS: OptionNames<RestoreTreeOptions> = {
+  ...OPTIONS,
+  strict: true,
+  afterRestore: true,
 }
 
 /**
@@ -46,13 +61,13 @@ export function treeState<Tree>(
   set: (tree: Tree) => void | Promise<void>,
   options: TreeOptions = {},
 ): Stateful {
+  checkAccessors('treeState', get, set)
+  const given = givenOptions('treeState', OPTIONS, options)
   return {
-    stateDict: () => flattenTree(get(), options),
-    compareStateDict: (saved) => compareTree(saved, get(), options),
+    stateDict: () => flattenTree(get(), given),
+    compareStateDict: (saved) => compareTree(saved, get(), given),
     async loadStateDict(state, load) {
-      await set(
-        await restoreTree(state, get(), { ...options, ...(load ?? { afterRestore: true }) }),
-      )
+      await set(await restoreTree(state, get(), { ...given, ...(load ?? { afterRestore: true }) }))
     },
   }
 }
@@ -64,7 +79,8 @@ export function treeState<Tree>(
  *
  * Throws a TypeError, with the path, for anything else: undefined, a function, an instance of a class.
  */
-export function flattenTree(tree: unknown, { leaves: own, kind }: TreeOptions = {}): State {
+export function flattenTree(tree: unknown, options: TreeOptions = {}): State {
+  const { leaves: own, kind } = givenOptions('flattenTree', OPTIONS, options)
   const leaves = [...leavesOf(tree, own)]
   const tensors = leaves
     .filter((leaf) => leaf.tensor !== undefined)
@@ -87,6 +103,7 @@ export async function rebuildTree(
   state: LoadedState,
   make: (saved: LoadedTensor) => unknown = tensorOf,
 ): Promise<unknown> {
+  checkSaved('rebuildTree', state)
   const leaves: [path: string, value: unknown][] = []
   const listed = Object.keys(state.attributes)
   for (const path of listed.length > 0 ? listed : state.keys()) {
@@ -108,6 +125,17 @@ export async function rebuildTree(
   return buildTree(leaves)
 }
 
+/** What `restoreTree` takes. */
+export interface RestoreTreeOptions extends TreeOptions {
+  /** False: leaves that one side alone has are left as they are. What does not match is an error. */
+  readonly strict?: boolean
+  /**
+   * Like `strict: false` if tensors are among the leaves that one side alone has: for a
+   * `loadStateDict` that is not told whether the restore is strict.
+   */
+  readonly afterRestore?: boolean
+}
+
 /**
  * Restores a saved state into `template`, a tree of the same structure, and returns a tree of new
  * objects and arrays: with the template's own tensors, overwritten by what was saved (or those that
@@ -119,20 +147,11 @@ export async function rebuildTree(
 export async function restoreTree<Tree>(
   state: LoadedState,
   template: Tree,
-  {
-    leaves: own,
-    strict = true,
-    afterRestore = false,
-  }: TreeOptions & {
-    /** False: leaves that one side alone has are left as they are. What does not match is an error. */
-    readonly strict?: boolean
-    /**
-     * Like `strict: false` if tensors are among the leaves that one side alone has: for a
-     * `loadStateDict` that is not told whether the restore is strict.
-     */
-    readonly afterRestore?: boolean
-  } = {},
+  options: RestoreTreeOptions = {},
 ): Promise<Tree> {
+  const given = givenOptions('restoreTree', RESTORE_OPTIONS, options)
+  const { leaves: own, strict = true, afterRestore = false } = given
+  checkSaved('restoreTree', state)
   const leaves = [...leavesOf(template, own)]
   const saved = savedLeaves(state)
   const fit = await compareLeaves(state, leaves, saved)
@@ -165,9 +184,19 @@ export async function restoreTree<Tree>(
 export function compareTree(
   state: LoadedState,
   template: unknown,
-  { leaves: own }: TreeOptions = {},
+  options: TreeOptions = {},
 ): Promise<StateFit> {
+  const { leaves: own } = givenOptions('compareTree', OPTIONS, options)
   return compareLeaves(state, [...leavesOf(template, own)], savedLeaves(state))
+}
+
+/** Throws a TypeError for what is not a saved state: a whole checkpoint, or the path of one. */
+function checkSaved(caller: string, state: unknown): void {
+  if (typeof (state as Partial<LoadedState> | null)?.keys === 'function') return
+  throw new TypeError(
+    `${caller} takes a state of a checkpoint, (await loadCheckpoint(path)).model, say; ` +
+      `found ${describe(state)}`,
+  )
 }
 
 function isTensorIn(path: string, leaves: readonly TreeLeaf[], state: LoadedState): boolean {

@@ -380,3 +380,36 @@ test('a state that is no tree is refused, and one with names alone becomes one',
     })
   }
 })
+
+test('wrong arguments are refused when they are passed, with what to pass', async (t) => {
+  const tree = { w: new Float32Array(2) }
+  t.throws(() => treeState(tree as never, () => {}), {
+    instanceOf: TypeError,
+    message: /^treeState needs a function to get the tree, .*found an object$/,
+  })
+  t.throws(() => treeState(() => tree, undefined as never), {
+    instanceOf: TypeError,
+    message: /^treeState needs a function to set the tree/,
+  })
+  t.throws(
+    () =>
+      treeState(
+        () => tree,
+        () => {},
+        { kinds: 'AdamW' } as never,
+      ),
+    {
+      instanceOf: TypeError,
+      message: /^treeState has no option "kinds"; did you mean "kind"\?/,
+    },
+  )
+  t.throws(() => flattenTree(tree, { strict: true } as never), { message: /^flattenTree has no/ })
+  for (const run of [rebuildTree, (state: never) => restoreTree(state, tree)]) {
+    for (const state of [{ model: {}, optimizer: null }, Promise.resolve(), 'a.ckpt']) {
+      await t.throwsAsync(run(state as never), {
+        instanceOf: TypeError,
+        message: /takes a state of a checkpoint, \(await loadCheckpoint\(path\)\)\.model/,
+      })
+    }
+  }
+})
