@@ -146,9 +146,9 @@ export interface Stateful {
   compareStateDict?(saved: LoadedState): StateFit | Promise<StateFit>
   /**
    * Takes over saved attributes, where the tensors are plain memory and there is no `loadStateDict`.
-   * Should throw before it changes anything, or not at all.
+   * Should throw (or reject) before it changes anything, or not at all. It is awaited.
    */
-  loadAttributes?(attributes: Attributes): void
+  loadAttributes?(attributes: Attributes): void | Promise<void>
   /**
    * True where `loadStateDict` makes tensors that `stateDict()` does not list yet, as an optimizer
    * does that creates its buffers in its first step. Then keys that `stateDict()` does not list are

@@ -6,6 +6,7 @@ import { parseConfig } from '../format/config.js'
 import { isPlainFlatBuffer } from '../format/layout.js'
 import type { Metadata, StateRecord, TensorRecord } from '../format/metadata.js'
 import type { Segment, SegmentTable } from '../format/segment-table.js'
+import { orAborted } from '../io/concurrency.js'
 import type { Source } from '../io/source.js'
 import type { OnProgress } from '../progress.js'
 import { type SegmentOptions, SegmentReader } from './segment.js'
@@ -103,12 +104,12 @@ export class Checkpoint implements Disposable, AsyncDisposable {
     let total = 0
     for (const reader of readers) total += reader.byteLength
     let done = 0
-    yield* checkSegments(readers, (bytes) => {
-      signal?.throwIfAborted()
+    const tick = (bytes: number): void => {
       done += bytes
       if (done < total) onProgress?.({ done, total })
-    })
-    await this.checkUnchanged()
+    }
+    yield* checkSegments(readers, { tick, signal })
+    await orAborted(this.checkUnchanged(), signal)
     onProgress?.({ done: total, total })
   }
 

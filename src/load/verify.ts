@@ -6,6 +6,7 @@
 
 import type { CheckpointError } from '../errors.js'
 import { crc32 } from '../format/checksum.js'
+import { orAborted } from '../io/concurrency.js'
 import { type PieceOptions, piecesOf } from '../io/pieces.js'
 import type { ChecksumHelper, ChecksumHelpers, Range, Source } from '../io/source.js'
 import { LONG_READ } from '../io/source.js'
@@ -31,13 +32,66 @@ export interface SegmentTarget {
   readonly target: Uint8Array
 }
 
+/** What is done next to a check. */
+export interface CheckOptions {
+  /** Called with the bytes of segments as they are dealt with. */
+  readonly tick?: Tick
+  /** Ends the check with its reason, also while a read is under way that never ends. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
  * Yields an error for each segment that is damaged, CKPT_TENSOR_CHECKSUM or CKPT_FORMAT; what keeps it
- * from reading on is thrown. `tick` is called with the bytes of segments as they are dealt with.
+ * from reading on is thrown.
  */
 export async function* checkSegments(
   readers: Iterable<SegmentReader>,
-  tick?: Tick,
+  { tick, signal }: CheckOptions = {},
+): AsyncGenerator<CheckpointError> {
+  signal?.throwIfAborted()
+  const faults = faultsOf(readers, (bytes) => {
+    signal?.throwIfAborted()
+    tick?.(bytes)
+  })
+  try {
+    for (;;) {
+      const next = await orAborted(faults.next(), signal)
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    const ended = faults.return(undefined)
+    // A read that hangs is not waited for.
+    if (signal?.aborted) ended.catch(() => {})
+    else await ended
+  }
+}
+
+/** Whether two segments have the same `length` bytes, each from its `start` on, in bytes from its own. */
+export async function haveSameBytes(
+  a: { readonly reader: SegmentReader; readonly start: number },
+  b: { readonly reader: SegmentReader; readonly start: number },
+  length: number,
+): Promise<boolean> {
+  const from = ({ reader, start }: typeof a) => {
+    const position = reader.offset + start
+    return piecesOf(reader.source, [{ start: position, end: position + length }], TO_COPY)
+  }
+  const others = from(b)
+  try {
+    for await (const { bytes } of from(a)) {
+      const other = (await others.next()).value.bytes as Uint8Array
+      if (bytes.some((byte, i) => byte !== other[i])) return false
+    }
+    return true
+  } finally {
+    await others.return(undefined)
+  }
+}
+
+async function* faultsOf(
+  readers: Iterable<SegmentReader>,
+  tick: Tick,
 ): AsyncGenerator<CheckpointError> {
   for (const { source, start, end, items } of runsOf(readers, (reader) => reader)) {
     const checks = items.map((reader) => reader.beginCheck())

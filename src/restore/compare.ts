@@ -15,9 +15,9 @@ export interface TensorKey {
   readonly tensor: string
 }
 
-/** A tensor whose dtype or shape differs. */
+/** A tensor whose dtype or shape differs, or whose memory is another tensor's as well. */
 export interface TensorMismatch extends TensorKey {
-  /** What the model, or the optimizer, has: `float32 [10, 32]`. */
+  /** What the model, or the optimizer, has: `float32 [10, 32]`, `the same memory as model: "embed"`. */
   readonly expected: string
   /** What the checkpoint has. */
   readonly actual: string
@@ -103,15 +103,19 @@ export function mergeComparisons(parts: readonly StateComparison[]): StateCompar
 
 /** The comparison in words, a line for each key; empty where everything fits. */
 export function comparisonLines(comparison: StateComparison): string[] {
-  const key = ({ state, tensor }: TensorKey): string => `${state}: ${quote(tensor)}`
   return [
     ...comparison.missingStates.map((s) => `missing from the checkpoint: all of ${quote(s)}`),
-    ...comparison.missing.map((k) => `missing from the checkpoint: ${key(k)}`),
-    ...comparison.unexpected.map((k) => `unexpected in the checkpoint: ${key(k)}`),
+    ...comparison.missing.map((k) => `missing from the checkpoint: ${keyText(k)}`),
+    ...comparison.unexpected.map((k) => `unexpected in the checkpoint: ${keyText(k)}`),
     ...comparison.mismatched.map(
-      (k) => `mismatched: ${key(k)} is ${k.expected} here and ${k.actual} in the checkpoint`,
+      (k) => `mismatched: ${keyText(k)} is ${k.expected} here and ${k.actual} in the checkpoint`,
     ),
   ]
+}
+
+/** A tensor by its state and name, in words. */
+export function keyText({ state, tensor }: TensorKey): string {
+  return `${state}: ${quote(tensor)}`
 }
 
 function typeAndShape(tensor: { dtype: string; shape: readonly number[] }): string {

@@ -6,15 +6,16 @@
 import { CheckpointError, messageOf, warn } from '../errors.js'
 import { sameAttributes } from '../format/attributes.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
+import { orAborted } from '../io/concurrency.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import type { SegmentReader, Tick } from '../load/segment.js'
 import type { CheckpointState } from '../load/state.js'
 import { checkSegments, copySegments } from '../load/verify.js'
 import { quote } from '../printable.js'
 import type { OnProgress } from '../progress.js'
-import { type CollectedState, collectState } from '../save/collect.js'
+import { collectState } from '../save/collect.js'
 import { checkExtras } from '../save/plan.js'
-import type { LoadOptions, Module, Optimizer, StateFit, Stateful } from '../state.js'
+import type { LoadOptions, Module, Optimizer, Stateful } from '../state.js'
 import {
   compareState,
   comparisonLines,
@@ -23,7 +24,16 @@ import {
   StateMismatchError,
   type TensorKey,
 } from './compare.js'
+import {
+  checkSameMemory,
+  checkTarget,
+  clashesOf,
+  isMemory,
+  type Pair,
+  targetsOf,
+} from './targets.js'
 
+/** How a checkpoint is restored. */
 export interface RestoreOptions {
   /**
    * True (the default): one error lists every key that is missing, unexpected or mismatched, and
@@ -42,10 +52,13 @@ export interface RestoreOptions {
   readonly onWarning?: (message: string) => void
   /** In bytes, checking and copying counted each. */
   readonly onProgress?: OnProgress
-  /** Until the first byte is written, ends the restore with the signal's reason. */
+  /**
+   * Until the first byte is written, ends the restore with the signal's reason, whatever it waits for.
+   */
   readonly signal?: AbortSignal
 }
 
+/** What a restore did. */
 export interface RestoreReport {
   readonly epoch: number
   readonly step: number
@@ -60,15 +73,8 @@ export interface RestoreReport {
   readonly unexpected: readonly TensorKey[]
   /** Whole states that the trainer has and the checkpoint has not. Empty if strict. */
   readonly missingStates: readonly string[]
-}
-
-/** A state of the checkpoint and what it goes into. */
-interface Pair {
-  readonly target: Stateful
-  readonly collected: CollectedState
-  /** Those tensors alone that are to be restored, under the names that they have here. */
-  readonly saved: CheckpointState
-  readonly fit: StateFit
+  /** Whole states that the checkpoint has and nothing was given for: `optimizer`, names of extras. */
+  readonly unusedStates: readonly string[]
 }
 
 /**
@@ -79,9 +85,10 @@ interface Pair {
  *
  * @returns what was done, with the progress of the run
  * @throws CheckpointError CKPT_STATE_MISMATCH (a StateMismatchError that lists every key),
- *   CKPT_TENSOR_CHECKSUM or another damage: nothing was restored. CKPT_RESTORE_INCOMPLETE: after
- *   everything had been checked a `loadStateDict` threw, or a read failed; says what was restored
- * @throws TypeError for what is no state dict, or has no way for tensors into it
+ *   CKPT_TENSOR_CHECKSUM or another damage, CKPT_TENSOR_CHANGED: nothing was restored.
+ *   CKPT_RESTORE_INCOMPLETE: after everything had been checked a `loadStateDict` threw, a read failed or
+ *   memory was transferred; says what was restored
+ * @throws TypeError for what is not a state dict, has no way for tensors into it, or returns copies
  */
 export async function restoreCheckpoint(
   checkpoint: Checkpoint,
@@ -103,14 +110,14 @@ export async function restoreCheckpoint(
   const pairs: Pair[] = []
   const comparisons: StateComparison[] = []
   for (const [name, target, saved] of targets) {
-    const collected = await collectState(target, name)
+    const collected = await orAborted(collectState(target, name), signal)
     checkTarget(target, collected)
     if (saved === null) {
       comparisons.push({ missing: [], unexpected: [], mismatched: [], missingStates: [name] })
       continue
     }
     const createsTensors = target.createsTensors === true && target.loadStateDict !== undefined
-    const fit = (await target.compareStateDict?.(saved)) ?? {}
+    const fit = (await orAborted(Promise.resolve(target.compareStateDict?.(saved)), signal)) ?? {}
     const { renamed = new Map<string, string>(), attributes = saved.attributes } = fit
     const named = fit.renamed || fit.attributes ? saved.renamed(renamed, attributes) : saved
     comparisons.push(compareState(named, collected, createsTensors, fit))
@@ -142,53 +149,78 @@ export async function restoreCheckpoint(
     if (done < total) onProgress?.({ done, total })
   }
   if (verify) {
-    const faults = checkSegments(readers, (bytes) => {
-      signal?.throwIfAborted()
-      tick(bytes)
-    })
-    for await (const fault of faults) throw fault
-    await checkpoint.checkUnchanged()
+    for await (const fault of checkSegments(readers, { tick, signal })) throw fault
+    await orAborted(checkpoint.checkUnchanged(), signal)
   }
+
+  // 3. What the bytes go into, as it is by now.
+  await checkTargets(pairs, signal)
   signal?.throwIfAborted()
 
-  // 3. Those who take over a state themselves may still refuse, so they come first; memory does not.
+  // 4. Those who take over a state themselves may still refuse, so they come first; memory does not.
   await takeOver(pairs, { strict })
   await copyTensors(checkpoint, pairs, tick, () => onProgress?.({ done: total, total }))
   const { epoch, step, loss } = checkpoint
   const { missing, unexpected, missingStates } = comparison
-  return { epoch, step, loss, tensors, byteLength, missing, unexpected, missingStates }
+  const given = new Set(targets.map(([name]) => name))
+  const unusedStates = checkpoint.states.map(({ name }) => name).filter((name) => !given.has(name))
+  return {
+    epoch,
+    step,
+    loss,
+    tensors,
+    byteLength,
+    missing,
+    unexpected,
+    missingStates,
+    unusedStates,
+  }
+}
+
+/** Throws unless all that is to be restored has a place, of its own, which the trainer still uses. */
+async function checkTargets(
+  pairs: readonly Pair[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const clashes = await orAborted(clashesOf(pairs.flatMap(targetsOf)), signal)
+  if (clashes.length > 0) {
+    throw mismatch({ missing: [], unexpected: [], mismatched: clashes, missingStates: [] })
+  }
+  for (const pair of pairs.filter(isMemory)) {
+    for (const { reader, target } of targetsOf(pair)) reader.checkTarget(target)
+    const again = await orAborted(collectState(pair.target, pair.collected.name), signal)
+    checkSameMemory(pair, again)
+  }
 }
 
 /**
- * Hands attributes, then whole states, to those who take them over. Where one of them throws, the
+ * Hands attributes, then whole states, to those who take them over. If one of them throws, the
  * attributes that were handed over are put back; a `loadStateDict` that has succeeded cannot be
  * undone, and the error says so.
  */
 async function takeOver(pairs: readonly Pair[], options: LoadOptions): Promise<void> {
-  const attributes = pairs.filter(
-    ({ target }) => target.loadStateDict === undefined && target.loadAttributes !== undefined,
-  )
-  const states = pairs.filter(({ target }) => target.loadStateDict !== undefined)
   const handedOver: Pair[] = []
   const restored: string[] = []
   let current = ''
   try {
-    for (const pair of attributes) {
+    for (const pair of pairs) {
+      if (!isMemory(pair) || pair.target.loadAttributes === undefined) continue
       current = `loadAttributes() of ${pair.saved.name}`
       handedOver.push(pair)
-      pair.target.loadAttributes?.(pair.saved.attributes)
+      await pair.target.loadAttributes(pair.saved.attributes)
     }
-    for (const { target, saved } of states) {
+    for (const { target, saved } of pairs) {
+      if (target.loadStateDict === undefined) continue
       current = `loadStateDict() of ${saved.name}`
-      await target.loadStateDict?.(saved, options)
+      await target.loadStateDict(saved, options)
       restored.push(saved.name)
     }
   } catch (cause) {
     for (const { target, collected } of handedOver) {
       try {
-        target.loadAttributes?.(collected.attributes)
+        await target.loadAttributes?.(collected.attributes)
       } catch {
-        // The one that threw before, most likely; the others are to be put back all the same.
+        // The one that threw before, most likely; the others must be put back all the same.
       }
     }
     throw incomplete(`the ${current} failed`, restored, cause)
@@ -202,18 +234,11 @@ async function copyTensors(
   tick: Tick,
   finished: () => void,
 ): Promise<void> {
-  const restored = pairs
-    .filter(({ target }) => target.loadStateDict !== undefined)
-    .map(({ saved }) => saved.name)
+  const restored = pairs.filter((pair) => !isMemory(pair)).map(({ saved }) => saved.name)
   try {
-    for (const { target, collected, saved } of pairs) {
-      if (target.loadStateDict !== undefined) continue
-      const targets = Array.from(saved, ([name, tensor]) => ({
-        reader: tensor.segment(),
-        target: collected.tensors.get(name)!.bytes!,
-      }))
-      await copySegments(targets, tick)
-      restored.push(saved.name)
+    for (const pair of pairs.filter(isMemory)) {
+      await copySegments(targetsOf(pair), tick)
+      restored.push(pair.saved.name)
     }
     await checkpoint.checkUnchanged()
     finished()
@@ -234,31 +259,23 @@ function incomplete(what: string, restored: readonly string[], cause: unknown): 
 /** Whether attributes that differ from the target's have no way into it. */
 function losesAttributes({ target, collected, saved }: Pair): boolean {
   return (
-    target.loadStateDict === undefined &&
+    isMemory({ target }) &&
     target.loadAttributes === undefined &&
     !sameAttributes(saved.attributes, collected.attributes)
   )
 }
 
-/** Throws a TypeError unless there is a way for tensors into the target. */
-function checkTarget(target: Stateful, collected: CollectedState): void {
-  if (target.loadStateDict !== undefined) return
-  for (const { name, bytes } of collected.tensors.values()) {
-    if (bytes === undefined) {
-      throw new TypeError(
-        `${collected.name} needs a loadStateDict() to be restored: ` +
-          `its tensor ${quote(name)} is fetched by a function and no plain memory`,
-      )
-    }
-  }
-}
-
 function copiedBytes(pairs: readonly Pair[]): number {
   let bytes = 0
-  for (const { target, saved } of pairs) {
-    if (target.loadStateDict === undefined) for (const [, t] of saved) bytes += t.byteLength
-  }
+  for (const { saved } of pairs.filter(isMemory)) for (const [, t] of saved) bytes += t.byteLength
   return bytes
+}
+
+/** What does not fit, in an error: the keys in its lists, and in lines with `more`. */
+function mismatch(comparison: StateComparison, more: readonly string[] = []): StateMismatchError {
+  const lines = [...comparisonLines(comparison), ...more].join('\n  ')
+  const message = `nothing was restored, because the checkpoint does not fit:\n  ${lines}`
+  return new StateMismatchError(message, comparison)
 }
 
 function refuseOrWarn(
@@ -267,26 +284,22 @@ function refuseOrWarn(
   strict: boolean,
   onWarning: (message: string) => void,
 ): void {
-  const lines = comparisonLines(comparison)
+  const more: string[] = []
   for (const pair of pairs) {
     const { saved, collected, fit } = pair
     const name = quote(saved.name)
     if (saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind) {
-      lines.push(
+      more.push(
         `${name} is ${quote(collected.kind)} here and ${quote(saved.kind)} in the checkpoint`,
       )
     }
     if (losesAttributes(pair)) {
-      lines.push(`${name} has other attributes, and no loadAttributes() to restore them`)
+      more.push(`${name} has other attributes, and no loadAttributes() to restore them`)
     }
-    for (const difference of fit.differences ?? []) lines.push(`${name}: ${difference}`)
+    for (const difference of fit.differences ?? []) more.push(`${name}: ${difference}`)
   }
+  const lines = [...comparisonLines(comparison), ...more]
   if (lines.length === 0) return
-  if (strict || comparison.mismatched.length > 0) {
-    throw new StateMismatchError(
-      `nothing was restored, because the checkpoint does not fit:\n  ${lines.join('\n  ')}`,
-      comparison,
-    )
-  }
+  if (strict || comparison.mismatched.length > 0) throw mismatch(comparison, more)
   onWarning(`not everything was restored from the checkpoint:\n  ${lines.join('\n  ')}`)
 }

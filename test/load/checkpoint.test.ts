@@ -255,3 +255,23 @@ test('a file that is changed under a verification that reads it is not called so
   })
   await t.throwsAsync(verifying, { code: 'CKPT_FILE_CHANGED' })
 })
+
+test('an abort ends a verify() whose read never ends', async (t) => {
+  const bytes = await inMemory(memoryState({ w: new Float32Array(1000) }))
+  class HangingBlob extends Blob {
+    hangs = false
+    override slice(start?: number, end?: number): Blob {
+      const part = super.slice(start, end)
+      if (this.hangs) part.arrayBuffer = () => new Promise(() => {})
+      return part
+    }
+  }
+  const blob = new HangingBlob([bytes as Uint8Array<ArrayBuffer>])
+  const checkpoint = await loadCheckpoint(blob)
+  blob.hangs = true
+  const reason = new Error('enough')
+  const controller = new AbortController()
+  const verifying = checkpoint.verify({ signal: controller.signal })
+  setTimeout(() => controller.abort(reason), 10)
+  t.is(await t.throwsAsync(verifying), reason)
+})

@@ -77,8 +77,10 @@ test('whoever asks no further leaves no read under way', async (t) => {
   t.is(source.underWay, 0)
   const enough = new Error('enough')
   const checking = (async () => {
-    for await (const _ of checkSegments(readers, () => {
-      throw enough
+    for await (const _ of checkSegments(readers, {
+      tick: () => {
+        throw enough
+      },
     }));
   })()
   t.is(await t.throwsAsync(checking), enough)
@@ -92,9 +94,11 @@ test('every byte of a segment is told of once', async (t) => {
     bytes[segments[1]!.offset - 1]!++
     let told = 0
     const found: unknown[] = []
-    for await (const fault of checkSegments(readers, (n) => {
-      t.true(n > 0)
-      told += n
+    for await (const fault of checkSegments(readers, {
+      tick: (n) => {
+        t.true(n > 0)
+        told += n
+      },
     })) {
       found.push(fault.rule)
     }
@@ -185,8 +189,10 @@ for (const [who, crew] of Object.entries(CREWS)) {
           const expected = damage(saved, damaged)
           let told = 0
           const found: string[] = []
-          const faults = checkSegments(saved.readers, (bytes) => {
-            told += bytes
+          const faults = checkSegments(saved.readers, {
+            tick: (bytes) => {
+              told += bytes
+            },
           })
           for await (const { tensor, rule, code } of faults) found.push(`${tensor} ${rule ?? code}`)
           t.deepEqual(found, expected)
@@ -228,8 +234,10 @@ test('whoever asks no further has nothing more done, and the helpers let go', as
   })
   const enough = new Error('enough')
   const checking = (async () => {
-    for await (const _ of checkSegments(readers, () => {
-      throw enough
+    for await (const _ of checkSegments(readers, {
+      tick: () => {
+        throw enough
+      },
     }));
   })()
   t.is(await t.throwsAsync(checking), enough)
@@ -251,7 +259,7 @@ test('this thread works until a helper comes, and nothing is done twice', async 
       }),
     ],
   })
-  for await (const fault of checkSegments(readers, () => come())) throw fault
+  for await (const fault of checkSegments(readers, { tick: () => come() })) throw fault
   const { gapStart, offset, byteLength } = segments[0]!
   t.is(source.bytesRead + helpers.bytes, offset - gapStart + byteLength)
   t.true(source.bytesRead > 32 * MIB && source.bytesRead < 70 * MIB, `${source.bytesRead}`)
@@ -285,8 +293,10 @@ test('short segments are taken apart wherever a piece of the file ends', async (
   ])
   t.is(expected.length, 2)
   const found: string[] = []
-  for await (const { tensor, rule, code } of checkSegments(saved.readers, (bytes) => {
-    t.true(bytes > 0)
+  for await (const { tensor, rule, code } of checkSegments(saved.readers, {
+    tick: (bytes) => {
+      t.true(bytes > 0)
+    },
   })) {
     found.push(`${tensor} ${rule ?? code}`)
   }

@@ -76,6 +76,7 @@ test('a restore copies into the memory that is there, and says what it did', asy
     missing: [],
     unexpected: [],
     missingStates: [],
+    unusedStates: ['ema'],
   })
 })
 
@@ -784,5 +785,33 @@ test('memory that is transferred during the restore does not pass for restored',
       code: 'CKPT_RESTORE_INCOMPLETE',
       message: /a copy into memory failed: the memory for "w" \(model\) was transferred or resized/,
     })
+  }
+})
+
+test('what was written into `data` is the caller’s own: a restore, a read and verify() take the file’s bytes', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  for (const length of [10, 1000, 20_000, 100_000]) {
+    const values = Array.from({ length: 20 }, (_, i) => new Float32Array(length).fill(i + 1))
+    const tensors = Object.fromEntries(values.map((data, i) => [`w${i}`, data]))
+    fs.writeFileSync(path, await inMemory(memoryState(tensors)))
+    for (const map of [true, false]) {
+      await using checkpoint = await loadCheckpoint(path, { map })
+      const views = Array.from(checkpoint.model, ([, tensor]) => tensor.data as Float32Array)
+      for (const view of views) view.fill(-1)
+      await checkpoint.verify()
+      const model = memoryState(tensors)
+      for (const array of values) array.fill(0)
+      await restoreCheckpoint(checkpoint, model)
+      const target = new Float32Array(length)
+      for (const [i, array] of values.entries()) {
+        const expected = new Float32Array(length).fill(i + 1)
+        t.deepEqual(array, expected)
+        const tensor = checkpoint.model.get(`w${i}`)
+        t.deepEqual(await tensor.read(), expected)
+        await tensor.readInto(target)
+        t.deepEqual(target, expected)
+      }
+      t.is(views[0]![0], -1)
+    }
   }
 })
