@@ -198,7 +198,12 @@ const jest = (name: string, config: object, nodeArguments: readonly string[]): R
     const file = join(workspace, `${name.replace(/\W+/g, '-')}.json`)
     await writeFile(
       file,
-      text({ rootDir: workspace, testMatch: ['**/programs/*.test.mjs'], ...config }),
+      text({
+        rootDir: workspace,
+        testMatch: ['**/programs/*.test.mjs'],
+        moduleFileExtensions: ['mjs', 'js', 'json'],
+        ...config,
+      }),
     )
     return {
       program: process.execPath,
@@ -231,10 +236,16 @@ const vitest = (pool: string): Runner => ({
 
 /** Test runners, two of which give tests another realm. */
 export const runners: readonly Runner[] = [
-  jest('Jest, ES modules', { moduleFileExtensions: ['mjs', 'js', 'json'], transform: {} }, [
-    '--experimental-vm-modules',
-    '--no-warnings',
-  ]),
+  jest('Jest, ES modules', { transform: {} }, ['--experimental-vm-modules', '--no-warnings']),
+  // Its own mode, which loads no ES module: the library is transformed, as its guide says.
+  jest(
+    'Jest, CommonJS',
+    {
+      transform: { '\\.m?js$': ['@swc/jest', { module: { type: 'commonjs' } }] },
+      transformIgnorePatterns: ['/node_modules/(?!(lightwatch-checkpoint|flatbuffers)/)'],
+    },
+    [],
+  ),
   vitest('threads'),
   vitest('forks'),
   vitest('vmThreads'),
