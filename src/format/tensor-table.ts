@@ -56,6 +56,10 @@ export class TensorTable implements Iterable<TensorRecord> {
   /**
    * Reads the vector of tables at `position` of metadata that the verifier has passed and that stays
    * as it is. Throws CKPT_FORMAT where a value has no meaning by itself; `state` is for messages.
+   *
+   * Internal, so that no declaration that a user compiles names the types of flatbuffers, which need
+   * TypeScript 5.7.
+   * @internal
    */
   constructor(buffer: ByteBuffer, position: number, state: string) {
     this.#buffer = buffer

@@ -11,6 +11,8 @@ import { fileOf, workspace } from './workspace.js'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const [version, command, ...args] = process.argv.slice(2)
 const program = fileOf(await workspace(), `node-${version}`, 'bin', 'node')
-const PATH = [dirname(program), join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter)
+const PATH = [dirname(program), join(root, 'node_modules', '.bin'), process.env.PATH].join(
+  delimiter,
+)
 const { status } = spawnSync(command!, args, { stdio: 'inherit', env: { ...process.env, PATH } })
 process.exitCode = status ?? 1
