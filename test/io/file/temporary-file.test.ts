@@ -7,6 +7,7 @@ import test from 'ava'
 import { nodeFileSystem } from '../../../src/io/file/file-system.js'
 import { sweepTemporaryFiles, temporaryName } from '../../../src/io/file/temporary-file.js'
 import { observedFileSystem, systemError } from '../../support/io/observed-file-system.js'
+import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
 
 /** The number of a process that has ended. */
@@ -54,7 +55,7 @@ test('a name that just fits is kept whole, and one a byte longer is not', (t) =>
 })
 
 // Which machine this is, and what lives on it, is read from /proc.
-const onLinux = process.platform === 'linux' ? test : test.skip
+const onLinux = requires(test, 'linux')
 
 // A name that another release made otherwise would be one of another machine, and stay for a day.
 onLinux('the machine in a name is its host, its start and the process namespace', async (t) => {
