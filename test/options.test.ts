@@ -63,7 +63,8 @@ test('what is not an object of options is refused', (t) => {
   }
 })
 
-const model = { stateDict: () => ({ w: { shape: [1], data: new Float32Array(1) } }) }
+const data = new Float32Array(1)
+const model = { stateDict: () => ({ w: { shape: [1], data } }) }
 
 async function savedBytes(): Promise<Uint8Array> {
   const sink = new MemorySink()
