@@ -10,19 +10,21 @@ import { type Attributes, describe } from '../../format/attributes.js'
 import { elementCount } from '../../format/dtype.js'
 import type { LoadedState, Optimizer, State, TensorData, TensorLike } from '../../state.js'
 import {
+  type BufferList,
   type Entry,
   fieldsOf,
-  isCount,
   type OptimizerFields,
   readFields,
   type TensorFlowOptimizer,
   versionOf,
 } from './fields.js'
-import { sortAtFirstStep } from './order.js'
+import { checkedAttributes, fitOf, otherKind } from './fit.js'
+import { numberingOf } from './names.js'
 import {
   checkFits,
   checkSource,
-  elementsOf,
+  fetchOf,
+  frozenOf,
   openUpload,
   type Parameter,
   parametersOf,
@@ -30,6 +32,7 @@ import {
   type TensorFlowTensor,
   type TensorFlowVariable,
   type TensorFlowVariables,
+  trained,
 } from './parameters.js'
 
 /**
@@ -42,16 +45,19 @@ import {
  * hyper-parameters of `getConfig()`, and `order`: the parameters that have had a gradient so far, in
  * the order in which the optimizer holds their buffers. Those of all others are saved with the values
  * that they will start from; so the names are the same from before the first step on, and an
- * optimizer that has not made a step yet can be restored.
+ * optimizer that has not made a step yet can be restored. The attribute `frozen` lists parameters that
+ * are not trained (of SGD, which has no buffers to tell, also if there are none).
  *
  * A restore makes the optimizer what it was, with its hyper-parameters: set another learning rate
  * after it. TensorFlow.js pairs buffers with gradients by position; a restore leaves them in the order
  * in which they were saved, and the first step after it sets them right by name, should its gradients
- * come in another order.
+ * come in another order. Which parameters are trained is not restored: where others are frozen here than
+ * in the checkpoint, that is an error, and with `strict: false` a warning. With `strict: false` an
+ * optimizer of another class stays as it is, and so does a hyper-parameter that one side alone has.
  *
- * Throws a TypeError for what is not an optimizer; `stateDict` throws one where it is of another class (also one derived from these), has not
- * the fields that TensorFlow.js 4 gives it, or has buffers of a variable that is not in `source`; and
- * for a state that does not fit, before anything is changed.
+ * Throws a TypeError for what is not an optimizer; `stateDict` throws one if it is of another class (also
+ * one derived from these), has not the fields that TensorFlow.js 4 gives it, or has buffers of a variable
+ * that is not in `source`; and `loadStateDict` for a state that does not fit, before it changes anything.
  */
 export function tensorflowOptimizer(
   optimizer: TensorFlowOptimizer,
@@ -66,9 +72,15 @@ export function tensorflowOptimizer(
       const parameters = parametersOf(source)
       return stateOf(optimizer, read(parameters), parameters)
     },
-    loadStateDict(state) {
+    compareStateDict(saved) {
       const parameters = parametersOf(source)
-      return load(optimizer, read(parameters), parameters, state)
+      return fitOf(read(parameters), parameters, saved)
+    },
+    async loadStateDict(state, { strict } = { strict: true }) {
+      const parameters = parametersOf(source)
+      const current = read(parameters)
+      if (state.kind === current.kind) await load(optimizer, current, parameters, state, strict)
+      else if (strict) throw otherKind(state, current)
     },
   }
 }
@@ -98,26 +110,27 @@ function stateOf(
   const fields = fieldsOf(optimizer)
   const tensors: (readonly [string, TensorLike])[] = []
   for (const name of scalars) {
-    // Whatever the field holds by then: setLearningRate() replaces the tensor in it.
-    const data = () => elementsOf(fields[name] as TensorFlowTensor)
+    // setLearningRate() replaces the tensor in the field.
+    const data = fetchOf(name, () => fields[name] as TensorFlowTensor)
     tensors.push([name, { dtype: 'float32', shape: [], data }])
   }
+  const listed = trained(parameters, order)
   for (const { word, entries } of lists) {
-    for (const { key, variable } of trained(parameters, order)) {
+    for (const { key, variable } of listed) {
       const { shape } = variable
       const buffer = entries.get(key)?.variable
-      const data = () => (buffer ? elementsOf(buffer) : startingBuffer(shape, config))
-      tensors.push([`${word}/${key}`, { dtype: 'float32', shape, data }])
+      const name = `${word}/${key}`
+      const data = buffer ? fetchOf(name, () => buffer) : () => startingBuffer(shape, config)
+      tensors.push([name, { dtype: 'float32', shape, data }])
     }
   }
-  return { kind, attributes: { iterations, ...config, order }, tensors }
-}
-
-/** Parameters that have buffers, or may get them: a gradient is always float32. */
-function trained(parameters: readonly Parameter[], order: readonly string[]): readonly Parameter[] {
-  return parameters.filter(
-    ({ key, trainable, dtype }) => order.includes(key) || (trainable && dtype === 'float32'),
-  )
+  const frozen = frozenOf(parameters)
+  const attributes = {
+    ...{ iterations, ...config, order },
+    ...(frozen.length > 0 || lists.length === 0 ? { frozen } : {}),
+    ...numberingOf(listed),
+  }
+  return { kind, attributes, tensors }
 }
 
 /** What TensorFlow.js fills a new buffer with: zeros, except that Adagrad has a number for it. */
@@ -134,8 +147,9 @@ async function load(
   current: OptimizerFields,
   parameters: readonly Parameter[],
   state: LoadedState,
+  strict: boolean,
 ): Promise<void> {
-  const { iterations, config, order } = checkedAttributes(state, current)
+  const { iterations, config, order } = checkedAttributes(state, current, strict)
   const { scalars, lists } = current
   for (const name of scalars) {
     if (state.has(name)) checkFits(state, name, { dtype: 'float32', shape: [] })
@@ -204,37 +218,58 @@ function setScalar(
   }
 }
 
-/** The attributes of a saved state, or a TypeError where `current` cannot take them. */
-function checkedAttributes(
-  state: LoadedState,
-  current: OptimizerFields,
-): {
-  readonly iterations: number
-  readonly config: Attributes
-  readonly order: readonly string[]
-} {
-  if (state.kind !== current.kind) {
-    throw new TypeError(
-      `the checkpoint has the state of a ${String(state.kind)} optimizer, and this is ${current.kind}`,
-    )
+type Gradients = readonly { readonly name: string }[] | { readonly [name: string]: unknown }
+
+/**
+ * Puts the buffers of a restored optimizer in the order of its gradients. TensorFlow.js pairs the two by
+ * position, and the order is the trainer's: of a model's layers, of a list of variables, or that in which
+ * variables were made. It is known when the first gradients come. So this stands in for `optimizer.applyGradients` for one call, the next one: sorts the lists by the names of
+ * its gradients, steps aside, and lets the call go on.
+ */
+function sortAtFirstStep(
+  optimizer: TensorFlowOptimizer,
+  lists: readonly Pick<BufferList, 'word' | 'field'>[],
+): void {
+  const fields = fieldsOf(optimizer)
+  const applyGradients = fields.applyGradients as (gradients: Gradients) => void
+  const wasOwn = Object.hasOwn(fields, 'applyGradients')
+  let sorted = false
+  const sortAndApply = (gradients: Gradients) => {
+    // Somebody else may have wrapped this one by now; then it stays, and just passes on.
+    if (fields.applyGradients === sortAndApply) {
+      if (wasOwn) fields.applyGradients = applyGradients
+      else delete fields.applyGradients
+    }
+    if (!sorted) {
+      sorted = true
+      const names = isList(gradients) ? gradients.map(({ name }) => name) : Object.keys(gradients)
+      for (const { word, field } of lists) {
+        fields[field] = inOrder(fields[field] as readonly Entry[], word, names)
+      }
+    }
+    applyGradients.call(optimizer, gradients)
   }
-  const { iterations, order, ...config } = state.attributes
-  const unfit = (name: string, expected: string) =>
-    new TypeError(
-      `the attribute ${name} of the ${current.kind} in the checkpoint is ` +
-        `${String(state.attributes[name])}, and not ${expected}`,
-    )
-  if (!isCount(iterations)) throw unfit('iterations', 'a count')
-  if (!Array.isArray(order) || !order.every((key) => typeof key === 'string')) {
-    throw unfit('order', 'a list of names')
-  }
-  for (const name of new Set([...Object.keys(current.config), ...Object.keys(config)])) {
-    const type = typeof current.config[name]
-    if (typeof config[name] !== type) throw unfit(name, `a ${type}`)
-  }
-  // Not a hyper-parameter alone: a list of buffers comes with it.
-  if (config.centered !== current.config.centered) {
-    throw unfit('centered', `${String(current.config.centered)}, as here`)
-  }
-  return { iterations, config, order }
+  fields.applyGradients = sortAndApply
+}
+
+/**
+ * Each entry at the position of its variable in `names`, a gap where a variable has none (TensorFlow.js
+ * fills it in the same step), and the entries of variables that are not in `names` after those.
+ */
+function inOrder(
+  entries: readonly Entry[],
+  word: string,
+  names: readonly string[],
+): readonly (Entry | undefined)[] {
+  const left = new Map(entries.map((entry) => [entry.originalName, entry]))
+  const sorted = names.map((name) => {
+    const entry = left.get(`${name}/${word}`)
+    if (entry) left.delete(entry.originalName)
+    return entry
+  })
+  return [...sorted, ...left.values()]
+}
+
+function isList(gradients: Gradients): gradients is readonly { readonly name: string }[] {
+  return Array.isArray(gradients)
 }

@@ -1,17 +1,23 @@
 /**
- * The parameters of a TensorFlow.js model, with names that hold from one process to the next; and
- * the way of a saved tensor back into one of its variables. TensorFlow.js is not imported: what is
- * needed of it is described here, and new tensors come from a class that any of its tensors leads to.
+ * The parameters of a TensorFlow.js model; the way of their elements into a save, and of a saved tensor
+ * back into one of its variables. TensorFlow.js is not imported: what is needed of it is described here,
+ * and new tensors come from a class that any of its tensors leads to.
  */
 
+import { CheckpointError } from '../../errors.js'
 import { describe } from '../../format/attributes.js'
 import { arrayType, elementCount } from '../../format/dtype.js'
+import { quote } from '../../printable.js'
 import type { LoadedState, LoadedTensor, TensorData, TypedArray } from '../../state.js'
+import { type Names, nameWeights } from './names.js'
 
 /** What is used of a `tf.Tensor`. */
 export interface TensorFlowTensor {
   readonly shape: readonly number[]
   readonly dtype: string
+  /** Its memory: another one after each assignment. */
+  readonly dataId?: object
+  readonly isDisposed?: boolean
   data(): Promise<unknown>
   buffer(): Promise<unknown>
   variable(trainable?: boolean): TensorFlowVariable
@@ -35,6 +41,8 @@ export interface TensorFlowWeight {
 /** What is used of a `tf.LayersModel`, and so of a `tf.Sequential`. */
 export interface TensorFlowModel {
   readonly weights: readonly TensorFlowWeight[]
+  /** In the order that names unnamed ones; without it, that is the order of the weights. */
+  readonly layers?: readonly object[]
   readonly trainableWeights: readonly TensorFlowWeight[]
   getClassName(): string
 }
@@ -47,12 +55,13 @@ export interface TensorFlowVariables {
 /** What TensorFlow.js calls its dtypes, and this library as well. */
 export type TensorFlowDType = 'float32' | 'int32' | 'bool'
 
-export interface Parameter {
-  /** The name in a file. */
-  readonly key: string
+/** A weight of a model, or a variable, by the name that it has in a file. */
+export interface Parameter extends Names {
   readonly variable: TensorFlowVariable
   readonly dtype: TensorFlowDType
   readonly trainable: boolean
+  /** Not trained because the caller froze it, or its layer. (A moving average never is trained.) */
+  readonly frozen: boolean
 }
 
 export function isModel(source: TensorFlowModel | TensorFlowVariables): source is TensorFlowModel {
@@ -98,10 +107,10 @@ function parametersOfModel(model: TensorFlowModel): readonly Parameter[] {
   // A layer that is used twice (also in a nested model) brings its weights twice.
   const weights = [...new Set(model.weights)]
   const trainable = new Set(model.trainableWeights)
-  const keys = stableNames(weights.map((weight) => weight.originalName))
+  const names = nameWeights(model, weights)
   const seen = new Map<string, string>()
   return weights.map((weight, i) => {
-    const key = keys[i]!
+    const { key, inFrozenLayer } = names[i]!
     const twin = seen.get(key)
     if (twin !== undefined) {
       throw new TypeError(
@@ -110,17 +119,24 @@ function parametersOfModel(model: TensorFlowModel): readonly Parameter[] {
       )
     }
     seen.set(key, weight.originalName)
-    return parameter(key, weight.read(), trainable.has(weight))
+    const isTrained = trainable.has(weight)
+    return parameter(names[i]!, weight.read(), isTrained, !isTrained && inFrozenLayer)
   })
 }
 
 function parametersOfVariables(variables: TensorFlowVariables): readonly Parameter[] {
-  return Object.entries(variables).map(([key, variable]) =>
-    parameter(key, variable, variable?.trainable),
-  )
+  return Object.entries(variables).map(([key, variable]) => {
+    const isTrained = variable?.trainable
+    return parameter({ key, keyByNumber: key, numbered: [] }, variable, isTrained, !isTrained)
+  })
 }
 
-function parameter(key: string, tensor: TensorFlowTensor, trainable: boolean): Parameter {
+function parameter(
+  { key, keyByNumber, numbered }: Names,
+  tensor: TensorFlowTensor,
+  trainable: boolean,
+  frozen: boolean,
+): Parameter {
   if (!isVariable(tensor)) {
     throw new TypeError(
       `${JSON.stringify(key)} must be a tf.Variable (with name, data and assign), ` +
@@ -133,7 +149,7 @@ function parameter(key: string, tensor: TensorFlowTensor, trainable: boolean): P
       `${JSON.stringify(key)} is of the dtype ${dtype}; float32, int32 and bool can be saved`,
     )
   }
-  return { key, variable: tensor, dtype, trainable }
+  return { key, keyByNumber, numbered, variable: tensor, dtype, trainable, frozen }
 }
 
 function isVariable(tensor: TensorFlowTensor | undefined): tensor is TensorFlowVariable {
@@ -141,60 +157,50 @@ function isVariable(tensor: TensorFlowTensor | undefined): tensor is TensorFlowV
   return typeof name === 'string' && typeof assign === 'function' && typeof data === 'function'
 }
 
-/**
- * Names of weights without the numbers that TensorFlow.js counts up over a whole process. It calls a
- * layer that was given no name by its class and such a number (`dense_Dense7`), so a model has other
- * names where another one was made before it. Here that layer is known by its place among the
- * numbered layers of its class in this model: `dense_1`. Names that a user gave stay as they are.
- */
-export function stableNames(names: readonly string[]): readonly string[] {
-  const numbers = new Map<string, Set<number>>()
-  const paths = names.map((name) => name.split('/').map((part) => ({ part, auto: autoName(part) })))
-  for (const { auto } of paths.flat()) {
-    if (auto === undefined) continue
-    const taken = numbers.get(auto.className)
-    if (taken === undefined) numbers.set(auto.className, new Set([auto.number]))
-    else taken.add(auto.number)
-  }
-  const ranked = new Map([...numbers].map(([name, set]) => [name, [...set].sort((a, b) => a - b)]))
-  return paths.map((path) =>
-    path
-      .map(({ part, auto }) =>
-        auto === undefined
-          ? part
-          : `${auto.stem}_${ranked.get(auto.className)!.indexOf(auto.number) + 1}`,
-      )
-      .join('/'),
+/** Parameters that have buffers, or may get them: a gradient is always float32. */
+export function trained(
+  parameters: readonly Parameter[],
+  order: readonly string[],
+): readonly Parameter[] {
+  return parameters.filter(
+    ({ key, trainable, dtype }) => order.includes(key) || (trainable && dtype === 'float32'),
   )
 }
 
+/** Parameters that could have gradients, and are frozen. */
+export function frozenOf(parameters: readonly Parameter[]): readonly string[] {
+  return parameters
+    .filter(({ frozen, dtype }) => frozen && dtype === 'float32')
+    .map(({ key }) => key)
+}
+
+/** What a state says if it cannot know which of the unnamed layers of a file is which. */
+export const UNCERTAIN_NAMES =
+  'this file of version 0.1.0 names unnamed layers by numbers of its process, and they stand in another order ' +
+  'here, so that layers might be swapped: build and freeze the model as it was when it was saved, or take them ' +
+  'by their numbers, as 0.1.0 did, with strict: false'
+
 /**
- * Takes `forward_lstm_LSTM12` apart: stem `forward_lstm`, class `LSTM`, number 12. Undefined where
- * the class is not also at the end of the stem, in its snake case: a user gave that name.
+ * How a save fetches the tensor that `current` gives, as it is now. TensorFlow.js never writes into a
+ * tensor's memory: an assignment gives a variable other memory, with another id. Where that has come in
+ * between, the fetch rejects with CKPT_TENSOR_CHANGED: a save is of one moment.
  */
-function autoName(
-  part: string,
-): { readonly stem: string; readonly className: string; readonly number: number } | undefined {
-  const underscore = part.lastIndexOf('_')
-  if (underscore < 1) return undefined
-  const stem = part.slice(0, underscore)
-  const tail = part.slice(underscore + 1)
-  // A class may end with a digit itself: the stem tells where its name ends and the number begins.
-  for (let end = tail.length - 1; end > 0 && isDigit(tail[end]!); end--) {
-    const className = tail.slice(0, end)
-    if (stem.replaceAll('_', '').endsWith(className.toLowerCase())) {
-      return { stem, className, number: Number(tail.slice(end)) }
-    }
+export function fetchOf(name: string, current: () => TensorFlowTensor): () => Promise<TensorData> {
+  const tensor = current()
+  const { dataId } = tensor
+  return async () => {
+    const now = current()
+    if (now === tensor && now.dataId === dataId && now.isDisposed !== true) return elementsOf(now)
+    throw new CheckpointError(
+      'CKPT_TENSOR_CHANGED',
+      `nothing was saved: ${quote(name)} was assigned or disposed of while the save was running; ` +
+        'await the save (in the background, `staged`) before the next training step',
+      { tensor: name },
+    )
   }
-  return undefined
 }
 
-function isDigit(character: string): boolean {
-  return character >= '0' && character <= '9'
-}
-
-/** The elements of a tensor, as a save takes them; what TensorFlow.js returns is not changed. */
-export async function elementsOf(tensor: TensorFlowTensor): Promise<TensorData> {
+async function elementsOf(tensor: TensorFlowTensor): Promise<TensorData> {
   const elements = await tensor.data()
   if (!ArrayBuffer.isView(elements)) {
     throw new TypeError(`tensor.data() must bring a typed array; it brought ${describe(elements)}`)

@@ -1,19 +1,24 @@
 /**
  * TensorFlow.js: makes its models and optimizers fit for saveCheckpoint and restoreCheckpoint. It is
  * known by its shape alone and not imported, so any of its builds and backends will do; written for
- * version 4.22. The optimizer's half is in tensorflow-optimizer.
+ * version 4.22.
  */
 
-import type { Module } from '../../state.js'
+import type { LoadedState, Module, StateFit, TensorLike } from '../../state.js'
+import { sameElements } from '../tree/fit.js'
+import { namesInFile, numberingOf } from './names.js'
 import {
   checkFits,
   checkSource,
-  elementsOf,
+  fetchOf,
   isModel,
   openUpload,
+  type Parameter,
   parametersOf,
   type TensorFlowModel,
+  type TensorFlowVariable,
   type TensorFlowVariables,
+  UNCERTAIN_NAMES,
 } from './parameters.js'
 
 export {
@@ -41,10 +46,12 @@ export type {
  *
  * A weight is known by its layer's name and its own (`head/kernel`). A layer without a name of its
  * own, which TensorFlow.js numbers over the whole process (`dense_Dense7`), is known by its place
- * among such layers of its class in this model (`dense_1/kernel`). So a model has the same names in
- * every process, whatever was made before it. Name the layers where you mean to add some later.
+ * among such layers of its class, in the order of `model.layers` (`dense_1/kernel`). So a model has the
+ * same names in every process, whatever was made before it, also if a part of it was loaded. Name the
+ * layers if you mean to add some later.
  *
- * A save reads one tensor at a time from the backend and leaves no tensor behind. A restore writes
+ * A save reads one tensor at a time from the backend and leaves no tensor behind. It is of one moment: a
+ * variable that is assigned before its turn has come is CKPT_TENSOR_CHANGED. A restore writes
  * the saved bits into the variables that are there, past any constraint of a layer, with one tensor
  * at a time of extra memory.
  *
@@ -58,11 +65,26 @@ export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables):
   checkSource(source)
   return {
     stateDict() {
-      const tensors = parametersOf(source).map(
-        ({ key, variable, dtype }) =>
-          [key, { dtype, shape: variable.shape, data: () => elementsOf(variable) }] as const,
-      )
-      return isModel(source) ? { kind: source.getClassName(), tensors } : { tensors }
+      const parameters = parametersOf(source)
+      // A variable under two names is one tensor under both.
+      const known = new Map<TensorFlowVariable, TensorLike>()
+      const tensors = parameters.map(({ key, variable, dtype }) => {
+        const data = fetchOf(key, () => variable)
+        const tensor = known.get(variable) ?? { dtype, shape: variable.shape, data }
+        known.set(variable, tensor)
+        return [key, tensor] as const
+      })
+      if (!isModel(source)) return { tensors }
+      return { kind: source.getClassName(), attributes: numberingOf(parameters), tensors }
+    },
+    async compareStateDict(saved) {
+      const parameters = parametersOf(source)
+      const { renamed, isUncertain } = namesInFile(parameters, [...saved.keys()], saved.attributes)
+      return {
+        renamed,
+        mismatched: await untied(parameters, saved),
+        differences: isUncertain ? [UNCERTAIN_NAMES] : [],
+      }
     },
     async loadStateDict(state) {
       const saved = parametersOf(source).filter(({ key }) => state.has(key))
@@ -78,4 +100,22 @@ export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables):
       }
     },
   }
+}
+
+/** Names of one variable under which two tensors were saved. */
+async function untied(
+  parameters: readonly Parameter[],
+  saved: LoadedState,
+): Promise<NonNullable<StateFit['mismatched']>> {
+  const mismatched: { name: string; expected: string; actual: string }[] = []
+  const known = new Map<TensorFlowVariable, string>()
+  for (const { key, variable } of parameters) {
+    const twin = known.get(variable)
+    if (twin === undefined) known.set(variable, key)
+    else if (saved.has(key) && saved.has(twin)) {
+      if (await sameElements(saved.get(key), saved.get(twin))) continue
+      mismatched.push({ name: key, expected: `the same tensor as ${twin}`, actual: 'another one' })
+    }
+  }
+  return mismatched
 }

@@ -76,7 +76,8 @@ function* tiesOf(leaves: readonly TreeLeaf[]): Generator<readonly [path: string,
   }
 }
 
-async function sameElements(a: LoadedTensor, b: LoadedTensor): Promise<boolean> {
+/** Whether two tensors of one length are the same, bit for bit; reads both. */
+export async function sameElements(a: LoadedTensor, b: LoadedTensor): Promise<boolean> {
   const [left, right] = [bytesOf(await a.read()), bytesOf(await b.read())]
   return left.every((byte, i) => byte === right[i])
 }

@@ -119,6 +119,7 @@ test('buffers are known by the names of their parameters', async (t) => {
     beta2: 0.999,
     epsilon: 1e-7,
     order: parameters,
+    numbering: 'place',
   })
 })
 

@@ -1,0 +1,220 @@
+/**
+ * Names of a model's weights that hold from one process to the next.
+ *
+ * TensorFlow.js calls a layer that was given no name by its class and a number that it counts up over the
+ * whole process (`dense_Dense7`); a layer of a model that was loaded keeps the number of another process.
+ * Here such a layer is known by its place among those of its class, in the order of the model's layers:
+ * `dense_1`. Names that a user gave stay as they are.
+ *
+ * Version 0.1.0 went by the order of the numbers instead, so that layers could be swapped. A state says in its
+ * attributes that its names go by place; one that does not is of 0.1.0.
+ */
+
+import type { Attributes } from '../../format/attributes.js'
+
+/** What is used of a weight of a layers model (`LayerVariable`). */
+interface Weight {
+  readonly originalName: string
+}
+
+/** What is used of a layer, which may be a model itself. */
+interface Layer {
+  readonly name?: string
+  readonly trainable?: boolean
+  readonly weights?: readonly Weight[]
+  /** Of a model. */
+  readonly layers?: readonly Layer[]
+  /** Of a wrapper: the layer that it applies. */
+  readonly layer?: Layer
+}
+
+/** Something that TensorFlow.js has numbered: a layer, or a part of one. */
+export interface Numbered {
+  readonly className: string
+  /** Its place among those of its class in the model, from 1. */
+  readonly place: number
+  /** Its place among them in the order of their numbers, from 1. */
+  readonly rank: number
+}
+
+/** What a weight is called in a file. */
+export interface Names {
+  /** In a file: numbered layers by their places. */
+  readonly key: string
+  /** In a file of version 0.1.0: numbered layers by the order of their numbers. */
+  readonly keyByNumber: string
+  /** What is numbered in them, outermost first. */
+  readonly numbered: readonly Numbered[]
+}
+
+/** The names of a weight of a layers model. */
+export interface WeightNames extends Names {
+  /** Whether the weight is not trained because a layer was frozen (`trainable = false`). */
+  readonly inFrozenLayer: boolean
+}
+
+/** Names the weights of a model; the order of `weights` is of no account. */
+export function nameWeights<W extends Weight>(model: object, weights: readonly W[]): WeightNames[] {
+  const owners = ownersOf(model as Layer)
+  const ranks = ranksOf(weights)
+  const numbered = new Map<object, Map<string, Numbered>>()
+  const counts = new Map<string, number>()
+  const placed = (part: string, name: AutoName, layers: readonly Layer[]): Numbered => {
+    const owner = layers.find((layer) => layer.name === part) ?? layers[0] ?? model
+    const ofOwner = numbered.get(owner) ?? new Map<string, Numbered>()
+    numbered.set(owner, ofOwner)
+    const { className, number } = name
+    let found = ofOwner.get(`${className}${number}`)
+    if (found === undefined) {
+      const place = (counts.get(className) ?? 0) + 1
+      counts.set(className, place)
+      found = { className, place, rank: ranks.get(className)!.indexOf(number) + 1 }
+      ofOwner.set(`${className}${number}`, found)
+    }
+    return found
+  }
+  const names = new Map<Weight, WeightNames>()
+  const given = new Set<Weight>(weights)
+  for (const weight of [...owners.keys(), ...weights]) {
+    if (!given.has(weight) || names.has(weight)) continue
+    const layers = owners.get(weight) ?? []
+    const parts = weight.originalName.split('/').map((part) => {
+      const name = autoName(part)
+      if (name === undefined) return { text: part }
+      return { text: name.stem, numbered: placed(part, name, layers) }
+    })
+    const keyBy = (which: 'place' | 'rank') =>
+      parts.map(({ text, numbered: one }) => (one ? `${text}_${one[which]}` : text)).join('/')
+    names.set(weight, {
+      key: keyBy('place'),
+      keyByNumber: keyBy('rank'),
+      numbered: parts.flatMap(({ numbered: one }) => one ?? []),
+      inFrozenLayer: layers.some(({ trainable }) => trainable === false),
+    })
+  }
+  return weights.map((weight) => names.get(weight)!)
+}
+
+/** The attribute that says that the numbers in a state's names are places, to be spread. */
+export function numberingOf(names: readonly Names[]): Attributes {
+  return names.some(({ numbered }) => numbered.length > 0) ? { [NUMBERING]: BY_PLACE } : {}
+}
+
+/** The name of the attribute of `numberingOf`. */
+export const NUMBERING = 'numbering'
+const BY_PLACE = 'place'
+
+/** How the names of a saved state are those of the weights here. */
+export interface NamesInFile {
+  /** The names here of weights, by those in the file, where they may be others. */
+  readonly renamed: ReadonlyMap<string, string>
+  /** Whether layers may be taken for one another: the file does not say which of them is which. */
+  readonly isUncertain: boolean
+}
+
+/**
+ * Finds the names of a saved state, which has `saved` in this order, among `names`, which are in the order
+ * in which this state would be saved.
+ *
+ * A state that is not marked is of version 0.1.0: its names go by the order of numbers in a process that is
+ * gone. But its tensors are in the order of the model's weights, so that the order of the numbers can be
+ * compared, there and here. Where it is another one, a layer's number has changed, or layers have been
+ * frozen: which of them is which is not known then.
+ */
+export function namesInFile(
+  names: readonly Names[],
+  saved: readonly string[],
+  attributes: Attributes,
+): NamesInFile {
+  if (attributes[NUMBERING] === BY_PLACE) return { renamed: new Map(), isUncertain: false }
+  const byNumber = new Map(names.map((name) => [name.keyByNumber, name]))
+  const there = saved.flatMap((key) => byNumber.get(key) ?? [])
+  const common = new Set(there)
+  const here = names.filter((name) => common.has(name))
+  const renamed = new Map(there.map(({ key, keyByNumber }) => [keyByNumber, key]))
+  const taken = new Set(renamed.values())
+  // What is not here must not come under the name of something that is.
+  const collides = saved.some((key) => taken.has(key) && !renamed.has(key))
+  return {
+    renamed: collides ? new Map() : renamed,
+    isUncertain: collides || !sameOrder(there, here),
+  }
+}
+
+/** Whether what is numbered comes in one order in both, class by class. */
+function sameOrder(a: readonly Names[], b: readonly Names[]): boolean {
+  const [left, right] = [ranksInOrder(a), ranksInOrder(b)]
+  return [...left].every(
+    ([className, ranks]) => `${[...ranks]}` === `${[...right.get(className)!]}`,
+  )
+}
+
+/** By class: the ranks of what is numbered, each when it first comes. */
+function ranksInOrder(names: readonly Names[]): ReadonlyMap<string, ReadonlySet<number>> {
+  const orders = new Map<string, Set<number>>()
+  for (const { className, rank } of names.flatMap(({ numbered }) => numbered)) {
+    const ranks = orders.get(className) ?? new Set()
+    orders.set(className, ranks.add(rank))
+  }
+  return orders
+}
+
+/** The layers that each weight is in, innermost first; weights in the order of the model's layers. */
+function ownersOf(model: Layer): Map<Weight, readonly Layer[]> {
+  const owners = new Map<Weight, readonly Layer[]>()
+  const seen = new Set<Layer>()
+  const visit = (layer: Layer, outer: readonly Layer[]): void => {
+    if (seen.has(layer)) return
+    seen.add(layer)
+    const layers = [layer, ...outer]
+    // The weights of a model or wrapper come in another order when some are frozen: so theirs first.
+    for (const inner of layer.layers ?? (layer.layer ? [layer.layer] : [])) visit(inner, layers)
+    for (const weight of layer.weights ?? []) if (!owners.has(weight)) owners.set(weight, layers)
+  }
+  // What is no layers model as far as it looks has its weights named in their order.
+  if (Array.isArray(model.layers)) visit(model, [])
+  return owners
+}
+
+/** By class: the numbers that its layers have here, ascending. */
+function ranksOf(weights: readonly Weight[]): ReadonlyMap<string, readonly number[]> {
+  const numbers = new Map<string, Set<number>>()
+  for (const part of weights.flatMap(({ originalName }) => originalName.split('/'))) {
+    const name = autoName(part)
+    if (name === undefined) continue
+    const taken = numbers.get(name.className) ?? new Set()
+    numbers.set(name.className, taken.add(name.number))
+  }
+  return new Map(
+    [...numbers].map(([className, set]) => [className, [...set].sort((a, b) => a - b)]),
+  )
+}
+
+interface AutoName {
+  readonly stem: string
+  readonly className: string
+  readonly number: number
+}
+
+/**
+ * Takes `forward_lstm_LSTM12` apart: stem `forward_lstm`, class `LSTM`, number 12. Undefined if the class
+ * is not also at the end of the stem, in its snake case: a user gave that name.
+ */
+function autoName(part: string): AutoName | undefined {
+  const underscore = part.lastIndexOf('_')
+  if (underscore < 1) return undefined
+  const stem = part.slice(0, underscore)
+  const tail = part.slice(underscore + 1)
+  // A class may end with a digit itself: the stem tells where its name ends and the number begins.
+  for (let end = tail.length - 1; end > 0 && isDigit(tail[end]!); end--) {
+    const className = tail.slice(0, end)
+    if (stem.replaceAll('_', '').endsWith(className.toLowerCase())) {
+      return { stem, className, number: Number(tail.slice(end)) }
+    }
+  }
+  return undefined
+}
+
+function isDigit(character: string): boolean {
+  return character >= '0' && character <= '9'
+}
