@@ -13,18 +13,12 @@ import type { SinkRequest } from './sink-protocol.js'
 import { answerCalls } from './thread.js'
 
 let sink: FileSink | undefined
-let temporary: string | undefined
 let checksums: number[] = []
 /** What went wrong first. The calls that were on their way by then fail with the same. */
 let failure: { readonly error: unknown } | undefined
 
 const fileSystem: FileSystem = {
   ...nodeFileSystem,
-  // Takes down what the temporary file is called: if this thread dies, somebody else has to remove it.
-  create(path, mode) {
-    temporary = path
-    return nodeFileSystem.create(path, mode)
-  },
   // This thread has nothing else to do, and others that wrote for it would be on the trainer's core.
   async write(fd, bytes, position) {
     return fs.writeSync(fd, bytes, 0, bytes.byteLength, position)
@@ -41,7 +35,8 @@ async function run(request: SinkRequest): Promise<unknown> {
     checksums = []
     sink = new FileSink(request.path, { fileSystem, durable: request.durable })
     await sink.begin(request.length)
-    return temporary
+    // If this thread dies, the other one removes it.
+    return sink.temporary
   }
   if (sink === undefined) throw new Error('begin comes first')
   if (request.call === 'abort') return sink.abort()

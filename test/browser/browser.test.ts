@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { build } from 'esbuild'
 import { browsers, openPage } from '../support/browser/browsers.js'
-import { requires } from '../support/requires.js'
 
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
@@ -26,9 +25,10 @@ test('the entry for browsers bundles without any module of Node', async (t) => {
 
 for (const browser of browsers) {
   const { name, program, needs } = browser
-  const inBrowser = requires(test.serial, { what: needs, here: program !== undefined })
+  // CI has all of them, so a missing one is a failure there.
+  const inBrowser = program === undefined && process.env.CI === undefined ? test.skip : test.serial
   inBrowser(
-    `${name} saves to its private file system, restores every bit, and keeps the old file when a save is aborted`,
+    `${name} saves to its private file system, restores every bit, and keeps the old file when a save is aborted (needs ${needs})`,
     async (t) => {
       t.timeout(120_000)
       const script = await bundle()

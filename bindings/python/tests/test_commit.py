@@ -1,7 +1,10 @@
 import errno
+import fcntl
 import os
+import shutil
 import stat
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -238,21 +241,191 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
         lw.save(f"{folder}/", MODEL)
 
 
-def test_files_of_dead_processes_are_removed_and_no_others(tmp_path):
+def ended_process():
     done = subprocess.Popen(["true"])
     done.wait()
-    suffix = temporary_file.temporary_name("x").split(".")
-    dead = tmp_path / f".run.ckpt.{suffix[-4]}.{done.pid}.{'0' * 16}.tmp"
-    alive = tmp_path / f".run.ckpt.{suffix[-4]}.{os.getpid()}.{'0' * 16}.tmp"
-    foreign = tmp_path / f".run.ckpt.ffffffff.{done.pid}.{'0' * 16}.tmp"
-    old = tmp_path / f".run.ckpt.ffffffff.{done.pid}.{'1' * 16}.tmp"
-    other = tmp_path / ".run.ckpt.tmp"
-    for path in (dead, alive, foreign, old, other):
-        path.write_bytes(b"x")
-    os.utime(old, (1, 1))
+    return done.pid
+
+
+def plant(folder, pid=None, tag=None, locked=False, age=0):
+    """A temporary file of that process, machine and age, in seconds."""
+    parts = temporary_file.temporary_name("run.ckpt", locked).split(".")
+    at = parts.index(str(os.getpid()))
+    parts[at - 1 : at + 1] = [tag or parts[at - 1], str(pid or os.getpid())]
+    path = folder / ".".join(parts)
+    path.write_bytes(b"x")
+    if age:
+        then = path.stat().st_mtime - age
+        os.utime(path, (then, then))
+    return path
+
+
+def left_after_save(tmp_path):
     lw.save(tmp_path / "run.ckpt", MODEL)
-    assert not dead.exists() and not old.exists()
-    assert alive.exists() and foreign.exists() and other.exists()
+    return {path for path in tmp_path.iterdir() if path.name != "run.ckpt"}
+
+
+DAY = 24 * 60 * 60
+
+
+def test_files_of_dead_processes_are_removed_and_no_others(tmp_path):
+    dead = ended_process()
+    plant(tmp_path, dead)
+    plant(tmp_path, dead, locked=True)
+    plant(tmp_path, dead, "ffffffff", age=DAY + 60)
+    kept = {plant(tmp_path), plant(tmp_path, dead, "ffffffff"), tmp_path / ".run.ckpt.tmp"}
+    (tmp_path / ".run.ckpt.tmp").write_bytes(b"x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert left_after_save(tmp_path) == kept
+
+
+def test_a_file_whose_lock_can_be_taken_is_of_a_dead_saver(tmp_path):
+    plant(tmp_path, locked=True)
+    plant(tmp_path, 1, "ffffffff", locked=True)
+    assert left_after_save(tmp_path) == set()
+
+
+def test_a_file_whose_lock_is_held_stays(tmp_path):
+    path = plant(tmp_path, ended_process(), "ffffffff", locked=True, age=9 * DAY)
+    with open(path, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert left_after_save(tmp_path) == {path}
+    assert left_after_save(tmp_path) == set()
+
+
+def test_a_lock_that_may_not_reach_other_machines_is_no_proof_for_a_day(tmp_path, monkeypatch):
+    monkeypatch.setattr(temporary_file, "_is_local", lambda path: False)
+    plant(tmp_path, 1, "ffffffff", locked=True, age=DAY + 60)
+    young = plant(tmp_path, 1, "ffffffff", locked=True)
+    plant(tmp_path, locked=True)
+    assert left_after_save(tmp_path) == {young}
+
+
+def test_where_nothing_can_be_locked_what_is_uncertain_stays_with_a_warning(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(temporary_file.fcntl, "flock", refuse)
+    monkeypatch.setattr(temporary_file, "_warned", False)
+    plant(tmp_path, ended_process(), locked=True)
+    unsure = {plant(tmp_path, locked=True, age=9 * DAY), plant(tmp_path, locked=True)}
+    with pytest.warns(RuntimeWarning) as caught:
+        assert left_after_save(tmp_path) == unsure
+    assert len(caught) == 1
+    lw.verify(tmp_path / "run.ckpt")
+
+
+def names_during_a_save(tmp_path, monkeypatch):
+    """The temporary files that there are in the middle of a save, and whether each can be locked."""
+    seen = {}
+    real = os.pwrite
+
+    def look(*arguments):
+        for path in tmp_path.glob(".*.tmp"):
+            with open(path, "rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    seen[path.name] = True
+                except BlockingIOError:
+                    seen[path.name] = False
+        return real(*arguments)
+
+    monkeypatch.setattr(commit.os, "pwrite", look)
+    lw.save(tmp_path / "run.ckpt", MODEL)
+    monkeypatch.undo()
+    return seen
+
+
+def test_the_temporary_file_of_a_save_is_locked(tmp_path, monkeypatch):
+    [(name, can_be_locked)] = names_during_a_save(tmp_path, monkeypatch).items()
+    assert name.endswith(".locked.tmp") and not can_be_locked
+
+
+def test_a_file_that_another_saver_sweeps_before_it_is_locked_is_created_anew(tmp_path, monkeypatch):
+    real = fcntl.flock
+    swept = []
+
+    def sweep(file, operation):
+        if not swept:
+            for path in tmp_path.glob(".*.tmp"):
+                path.unlink()
+                swept.append(path)
+        return real(file, operation)
+
+    monkeypatch.setattr(temporary_file.fcntl, "flock", sweep)
+    lw.save(tmp_path / "run.ckpt", MODEL)
+    monkeypatch.undo()
+    assert len(swept) == 1
+    lw.verify(tmp_path / "run.ckpt")
+    only(tmp_path / "run.ckpt")
+
+
+def test_where_each_lock_is_held_the_file_is_not_locked_in_the_end(tmp_path, monkeypatch):
+    def held(*_):
+        raise BlockingIOError
+
+    monkeypatch.setattr(temporary_file.fcntl, "flock", held)
+    lw.save(tmp_path / "run.ckpt", MODEL)
+    only(tmp_path / "run.ckpt")
+
+
+@pytest.mark.parametrize("how", ["file", "moved", "removed"])
+def test_a_temporary_file_or_folder_that_goes_during_a_save_is_no_commit(tmp_path, monkeypatch, how):
+    folder = tmp_path / "run"
+    path = folder / "run.ckpt"
+    lw.save(path, {"old": np.zeros(3)})
+    real = os.rename
+
+    def disturb(*arguments):
+        if how == "file":
+            for temporary in folder.glob(".*.tmp"):
+                temporary.unlink()
+        elif how == "moved":
+            real(folder, tmp_path / "moved")
+        else:
+            shutil.rmtree(folder)
+        return real(*arguments)
+
+    monkeypatch.setattr(commit.os, "rename", disturb)
+    with pytest.raises(lw.CheckpointError, match="removed or moved") as caught:
+        lw.save(path, MODEL)
+    monkeypatch.undo()
+    assert caught.value.code == "CKPT_NOT_COMMITTED"
+    if how == "file":
+        assert list(lw.load(path).model) == ["old"]
+        only(path)
+
+
+def test_another_file_in_the_place_of_the_old_one_is_uncertain(path, monkeypatch):
+    real = os.rename
+
+    def disturb(*arguments):
+        for temporary in path.parent.glob(".*.tmp"):
+            temporary.unlink()
+        other = path.parent / "other"
+        other.write_bytes(b"x")
+        real(other, path)
+        return real(*arguments)
+
+    monkeypatch.setattr(commit.os, "rename", disturb)
+    with pytest.raises(lw.CheckpointError, match="uncertain") as caught:
+        lw.save(path, MODEL)
+    assert caught.value.code == "CKPT_NOT_DURABLE"
+
+
+def test_dots_behind_a_link_are_the_folder_above_the_real_one(tmp_path):
+    (tmp_path / "disk" / "data").mkdir(parents=True)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "data").symlink_to(tmp_path / "disk" / "data")
+    path = f"{tmp_path}/home/data/../run.ckpt"
+    lw.save(path, MODEL)
+    lw.verify(path)
+    lw.verify(tmp_path / "disk" / "run.ckpt")
+    link = tmp_path / "home" / "link.ckpt"
+    link.symlink_to("data/../latest.ckpt")
+    lw.save(link, MODEL)
+    lw.verify(tmp_path / "disk" / "latest.ckpt")
 
 
 def test_the_longest_name_still_has_a_temporary_one(tmp_path):

@@ -7,22 +7,22 @@
  *      lowest one that was there, as whoever made it may not have come to it.
  *      The destination is resolved: a symbolic link is followed, and the file beside which the
  *      temporary one goes is the one that the link names. The link stays.
- *   2. A temporary file is created in the same folder, exclusively and under an unpredictable name;
- *      it takes the mode and owner of the file that it is to replace. Those that killed processes
- *      have left there are removed.
+ *   2. The temporary files that dead savers have left in the same folder are removed. One is created there,
+ *      exclusively and under an unpredictable name, and locked: as long as the lock is held, no other saver
+ *      takes it for a leftover. It takes the mode and owner of the file that it is to replace.
  *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked. Of a
  *      long file the disk is given what is there on the way, so that it is busy from the start.
  *   4. The file is synced. A sync that fails is not tried again, those on the way no more than this
  *      one: after an error the system may have dropped the pages and call the next one a success (see
  *      "fsyncgate", PostgreSQL, 2018).
  *   5. The folder is opened (what can fail, fails before the commit), the file renamed over the
- *      destination, the folder synced.
+ *      destination and then closed, which ends its lock, the folder synced.
  *
  * A failure up to the rename leaves the destination as it was and removes the temporary file. After a
  * failure past it the new file is there, and it is uncertain whether a power cut undoes it.
  */
 
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { CheckpointError } from '../../errors.js'
 import { absolutePath } from '../../path.js'
 import type { Durability, Sink } from '../sink.js'
@@ -41,7 +41,7 @@ import {
   type FileSystem,
   nodeFileSystem,
 } from './file-system.js'
-import { sweepTemporaryFiles, temporaryName } from './temporary-file.js'
+import { createTemporaryFile, sweepTemporaryFiles, withoutLock } from './temporary-file.js'
 import { WriteOut } from './write-out.js'
 
 // Most bytes handed to one write call. Above 2 GiB Node's calls fail or miscount; well below, an
@@ -51,9 +51,6 @@ const MAX_WRITE = 64 * 1024 * 1024
 // Bytes after which a file is synced on the way, where the disk can be given them no other way. A disk of
 // 500 MB/s writes them in 64 ms, far longer than the flush of its cache takes, with which each sync ends.
 const SYNC_EVERY = 32 * 1024 * 1024
-
-// Names are 64 random bits, so one that is taken is somebody's doing; then a few more are tried.
-const NAME_TRIES = 4
 
 export interface FileSinkOptions {
   /** What the commit runs against (default: that of this machine). */
@@ -80,6 +77,8 @@ export class FileSink implements Sink {
   #writeOut: WriteOut | undefined
   #folder: Descriptor | undefined
   #temporary = ''
+  /** Whether the temporary file is locked, until it is closed. */
+  #locked = false
   #destination = ''
   /** Of the file that is written, and of the one that it is to replace. */
   #identity = ''
@@ -109,10 +108,15 @@ export class FileSink implements Sink {
       this.#folder = await openFolder(this.#fs, folder)
       // First: on a full disk it may be what makes room.
       await sweepTemporaryFiles(this.#fs, folder)
-      await this.#create(replaced === undefined ? 0o666 : 0o600)
-      const file = this.#file as Descriptor
-      const fresh = await this.#fs.fstat(file)
+      const mode = replaced === undefined ? 0o666 : 0o600
+      const name = basename(this.#destination)
+      const created = await createTemporaryFile(this.#fs, folder, name, mode)
+      const { file, status: fresh } = created
+      this.#file = file
+      this.#temporary = created.path
+      this.#locked = created.locked
       this.#identity = fresh.identity
+      if (this.#durable) this.#writeOut = new WriteOut(this.#fs, file, this.#syncEvery)
       if (replaced !== undefined) {
         let mode = replaced.mode
         if (fresh.uid !== replaced.uid || fresh.gid !== replaced.gid) {
@@ -158,13 +162,22 @@ export class FileSink implements Sink {
   async commit(): Promise<Durability> {
     const file = this.#open()
     await this.#step('commit', async () => {
-      this.#file = undefined
-      await this.#fs.close(file)
+      // A network file system may tell of an error when the file is closed, if it was not synced: that has to
+      // be before the rename. The lock ends then, and with it the name of one that is locked.
+      const closedFirst = !(this.#durable && this.#locked)
+      if (closedFirst) {
+        if (this.#locked) this.#temporary = await withoutLock(this.#fs, this.#temporary)
+        this.#file = undefined
+        await this.#fs.close(file)
+      }
       try {
         await this.#fs.rename(this.#temporary, this.#destination)
       } catch (cause) {
         throw await this.#failedRename(cause)
       }
+      // What was synced has no errors left to tell of.
+      if (!closedFirst) await this.#fs.close(file).catch(() => {})
+      this.#file = undefined
     })
     this.#committed = true
     return this.#syncFolder()
@@ -180,6 +193,11 @@ export class FileSink implements Sink {
       await this.#fs.unlink(this.#temporary).catch(() => {})
       this.#temporary = ''
     }
+  }
+
+  /** Where the temporary file is, from `begin` on: what is left there if the thread of this sink dies. */
+  get temporary(): string {
+    return this.#temporary
   }
 
   /**
@@ -217,20 +235,6 @@ export class FileSink implements Sink {
     return new CheckpointError('CKPT_NOT_DURABLE', `${where} (${errorReason(cause)})`, {
       cause,
     }).withPath(this.path)
-  }
-
-  async #create(mode: number): Promise<void> {
-    for (let tries = NAME_TRIES; ; tries--) {
-      const path = join(dirname(this.#destination), temporaryName(basename(this.#destination)))
-      try {
-        this.#file = await this.#fs.create(path, mode)
-        if (this.#durable) this.#writeOut = new WriteOut(this.#fs, this.#file, this.#syncEvery)
-        this.#temporary = path
-        return
-      } catch (error) {
-        if (errorCode(error) !== 'EEXIST' || tries === 1) throw error
-      }
-    }
   }
 
   async #syncFolder(): Promise<Durability> {

@@ -5,9 +5,11 @@
  */
 
 import * as fs from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { constants } from 'node:os'
-import { promisify } from 'node:util'
+import { getSystemErrorName, promisify } from 'node:util'
 import { messageOf } from '../../errors.js'
+import { type Lock, lockFile } from './file-lock.js'
 import { libc } from './libc.js'
 
 export interface FileStatus {
@@ -39,6 +41,12 @@ export interface FileSystem {
   /** Creates a file that is not there yet and opens it for writing: O_WRONLY | O_CREAT | O_EXCL. */
   create(path: string, mode: number): Promise<Descriptor>
   openFolder(path: string): Promise<Descriptor>
+  /** Opens a file that is there, for its status and its lock alone. Does not follow a link. */
+  openForLock(path: string): Promise<Descriptor>
+  /** Takes the advisory lock of an open file until it is closed, if it can be had at once. */
+  lock(fd: Descriptor): Promise<Lock>
+  /** Whether the files at a path are this machine's alone, so that a lock on one is seen by all who open it. */
+  isLocal(path: string): Promise<boolean>
   fstat(fd: Descriptor): Promise<FileStatus>
   fchmod(fd: Descriptor, mode: number): Promise<void>
   fchown(fd: Descriptor, uid: number, gid: number): Promise<void>
@@ -58,6 +66,18 @@ export interface FileSystem {
 const write = promisify(fs.write)
 const fstat = promisify(fs.fstat)
 
+/** What is open, for the ways of a call that takes no descriptor. */
+const opened = new Map<Descriptor, { readonly handle: FileHandle; readonly path: string }>()
+
+async function open(path: string, flags: string | number, mode?: number): Promise<Descriptor> {
+  const handle = await fs.promises.open(path, flags, mode)
+  opened.set(handle.fd, { handle, path })
+  return handle.fd
+}
+
+// 0 on systems that lack them.
+const { O_RDONLY, O_RDWR, O_DIRECTORY = 0, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants
+
 /** The file system of this machine. */
 export const nodeFileSystem: FileSystem = {
   lstat: async (path) => status(await fs.promises.lstat(path, { bigint: true })),
@@ -65,25 +85,79 @@ export const nodeFileSystem: FileSystem = {
   realpath: (path) => fs.promises.realpath(path),
   readdir: (path) => fs.promises.readdir(path),
   mkdir: (path) => fs.promises.mkdir(path),
-  create: promisify((path: string, mode: number, done: OpenCallback) =>
-    fs.open(path, 'wx', mode, done),
-  ),
-  openFolder: promisify((path: string, done: OpenCallback) =>
-    fs.open(path, fs.constants.O_RDONLY | (fs.constants.O_DIRECTORY ?? 0), done),
-  ),
+  create: (path, mode) => open(path, 'wx', mode),
+  openFolder: (path) => open(path, O_RDONLY | O_DIRECTORY),
+  async openForLock(path) {
+    // A pipe of that name is not waited for.
+    const flags = O_NOFOLLOW | O_NONBLOCK
+    // NFS locks what is open for writing.
+    return open(path, O_RDWR | flags).catch(() => open(path, O_RDONLY | flags))
+  },
+  lock: lockFile,
+  async isLocal(path) {
+    const { type } = await fs.promises.statfs(path)
+    return LOCAL_FILE_SYSTEMS.has(type)
+  },
   fstat: async (fd) => status(await fstat(fd, { bigint: true })),
-  fchmod: promisify(fs.fchmod),
-  fchown: promisify(fs.fchown),
+  fchmod: (fd, mode) =>
+    promisify(fs.fchmod)(fd, mode).catch(
+      ifRefused(() => fs.promises.chmod(opened.get(fd)!.path, mode)),
+    ),
+  fchown: (fd, uid, gid) =>
+    promisify(fs.fchown)(fd, uid, gid).catch(
+      ifRefused(() => fs.promises.lchown(opened.get(fd)!.path, uid, gid)),
+    ),
   write: async (fd, bytes, position) =>
     (await write(fd, bytes, 0, bytes.byteLength, position)).bytesWritten,
-  fsync: promisify(fs.fsync),
+  fsync: (fd) =>
+    promisify(fs.fsync)(fd)
+      .catch(ifRefused(() => opened.get(fd)!.handle.sync()))
+      .catch(ifRefused(() => syncByLibrary(fd))),
   beginWriteOut: async (fd) => (await (await libc()).beginWriteOut?.(fd)) ?? false,
-  close: promisify(fs.close),
+  close(fd) {
+    const file = opened.get(fd)
+    opened.delete(fd)
+    return file === undefined ? promisify(fs.close)(fd) : file.handle.close()
+  },
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),
 }
 
-type OpenCallback = (error: NodeJS.ErrnoException | null, fd: number) => void
+// As Linux numbers them (statfs(2)): ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs.
+const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  ...[0xef53, 0x58465342, 0x9123683e, 0x01021994],
+  ...[0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e],
+])
+
+/**
+ * Another way to make a call that Node's permission model refuses by descriptor (`--permission`), though it
+ * allows the file.
+ */
+function ifRefused(otherwise: () => Promise<void>): (error: unknown) => Promise<void> {
+  return (error) => {
+    if (errorCode(error) !== 'ERR_ACCESS_DENIED') throw error
+    return otherwise()
+  }
+}
+
+/** Node 26 refuses every sync under its permission model. The C library is not asked for permission. */
+async function syncByLibrary(fd: Descriptor): Promise<void> {
+  const { sync } = await libc()
+  if (sync === undefined) {
+    throw new Error(
+      'Node refuses to sync files under --permission: allow add-ons (--allow-addons) and have koffi ' +
+        'installed or save with durable: false',
+    )
+  }
+  const number = await sync(fd)
+  if (number === 0) return
+  const code = getSystemErrorName(-number)
+  throw Object.assign(new Error(`${code}: fsync failed`), {
+    code,
+    errno: -number,
+    syscall: 'fsync',
+  })
+}
 
 function status(stats: fs.BigIntStats): FileStatus {
   const kind = stats.isFile()

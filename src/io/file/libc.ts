@@ -9,6 +9,8 @@ export interface Libc {
   readonly map?: MapCalls
   readonly memory?: MemoryCalls
   readonly beginWriteOut?: WriteOutCall
+  readonly lock?: FileCall
+  readonly sync?: FileCall
 }
 
 /** Maps files into memory. Absent on Windows and in Electron. */
@@ -41,6 +43,13 @@ export interface MemoryCalls {
  */
 export type WriteOutCall = (fd: number) => Promise<boolean>
 
+/**
+ * Does something to an open file, by another thread. Resolves to 0, or to the system's number of an error.
+ * `lock` takes the exclusive advisory lock of the file, or fails at once with EWOULDBLOCK (flock(2)).
+ * `sync` is fsync(2), for a Node that refuses it; Linux only.
+ */
+export type FileCall = (fd: number) => Promise<number>
+
 /** Bytes: a multiple of the length of a page, which is 4, 16 or 64 KiB. */
 export const PAGE = 64 * 1024
 
@@ -56,6 +65,9 @@ const MAP_FAILED = 2n ** 64n - 1n
 const MADV_POPULATE_READ = process.platform === 'linux' ? 22 : undefined
 // Only begins, and waits for nothing (sync_file_range(2)).
 const SYNC_FILE_RANGE_WRITE = 2
+// The same on Linux, macOS and the BSDs.
+const LOCK_EX = 2
+const LOCK_NB = 4
 
 let found: Promise<Libc> | undefined
 
@@ -118,11 +130,26 @@ async function bind(): Promise<Libc> {
         })
       })
   })
+  /** A call of one descriptor and these arguments. Over a network it may take a while. */
+  const fileCall = (prototype: string, ...rest: number[]): FileCall | undefined =>
+    has(() => {
+      const call = library.func(prototype)
+      return (fd) =>
+        new Promise((resolve) => {
+          call.async(fd, ...rest, (error: unknown, result: number) => {
+            resolve(error === null && result === 0 ? 0 : koffi.errno())
+          })
+        })
+    })
+  const lock = fileCall('int flock(int, int)', LOCK_EX | LOCK_NB)
+  const sync = fileCall('int fsync(int)')
   // Electron's engine takes no memory that is not its own, and keeps its memory in a place of its own.
   const ownMemoryOnly = process.versions.electron !== undefined
   return {
     ...(map && !ownMemoryOnly && { map }),
     ...(memory && !ownMemoryOnly && { memory }),
     ...(beginWriteOut && process.platform === 'linux' && { beginWriteOut }),
+    ...(lock && { lock }),
+    ...(sync && process.platform === 'linux' && { sync }),
   }
 }

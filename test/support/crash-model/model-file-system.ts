@@ -7,6 +7,7 @@
  * calls back, so that two processes take turns as a test wants them to, and can make them fail.
  */
 
+import type { Lock } from '../../../src/io/file/file-lock.js'
 import type { Descriptor, FileStatus, FileSystem } from '../../../src/io/file/file-system.js'
 import {
   type Attributes,
@@ -88,6 +89,8 @@ export class ModelFileSystem implements Recording {
   readonly events: Event[] = []
   readonly processes: ModelProcess[] = []
   readonly #modified = new Map<Inode, number>()
+  /** Who has locked a file, and by which of its descriptors. */
+  readonly locks = new Map<Inode, { readonly process: ModelProcess; readonly fd: Descriptor }>()
   calls = 0
 
   constructor(disk = new ModelDisk(BLOCK_SIZE)) {
@@ -130,6 +133,12 @@ export class ModelFileSystem implements Recording {
     this.disk.syncAll()
     this.start = this.disk.clone()
     this.#modified.set(inode, modified)
+  }
+
+  /** A file that a living process has open and locked, which takes no part. */
+  plantLock(path: string): void {
+    const inode = find(this.disk, path, false).inode as Inode
+    this.locks.set(inode, { process: new ModelProcess(this, 'elsewhere', {}), fd: 3 })
   }
 
   /** The names in a folder, as a running system sees them. */
@@ -215,6 +224,7 @@ export class ModelProcess implements FileSystem {
   /** From now on none of its calls does anything. Its descriptors are closed. */
   kill(): void {
     this.#killed = true
+    for (const fd of this.#descriptors.keys()) this.#unlock(fd)
     this.#descriptors.clear()
   }
 
@@ -262,6 +272,32 @@ export class ModelProcess implements FileSystem {
       if (this.#model.disk.node(inode).type !== 'folder') throw systemError('ENOTDIR', 'open', path)
       return this.#open(inode, path)
     })
+  }
+
+  openForLock(path: string): Promise<Descriptor> {
+    return this.#call('openForLock', path, () =>
+      this.#open(this.#existing(path, false, 'open').inode, path),
+    )
+  }
+
+  lock(fd: Descriptor): Promise<Lock> {
+    return this.#call('lock', fd, () => {
+      const inode = this.#inode(fd, 'flock')
+      const holder = this.#model.locks.get(inode)
+      if (holder !== undefined) {
+        return holder.process === this && holder.fd === fd ? 'taken' : 'held'
+      }
+      this.#model.locks.set(inode, { process: this, fd })
+      return 'taken'
+    }).catch((error) => {
+      // As the real one: an error says that nothing can be locked.
+      if (error instanceof Killed) throw error
+      return 'unknown'
+    })
+  }
+
+  isLocal(path: string): Promise<boolean> {
+    return this.#call('isLocal', path, () => true)
   }
 
   /**
@@ -319,6 +355,7 @@ export class ModelProcess implements FileSystem {
   close(fd: Descriptor): Promise<void> {
     return this.#call('close', fd, () => {
       this.#inode(fd, 'close')
+      this.#unlock(fd)
       this.#descriptors.delete(fd)
     })
   }
@@ -430,6 +467,13 @@ export class ModelProcess implements FileSystem {
     const fd = this.#next++
     this.#descriptors.set(fd, { inode, path })
     return fd
+  }
+
+  /** What a close, or the end of the process, does with a lock. */
+  #unlock(fd: Descriptor): void {
+    const inode = this.#descriptors.get(fd)?.inode
+    const holder = inode === undefined ? undefined : this.#model.locks.get(inode)
+    if (holder?.process === this && holder.fd === fd) this.#model.locks.delete(inode as Inode)
   }
 
   #inode(fd: Descriptor, call: string): Inode {

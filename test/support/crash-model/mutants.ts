@@ -12,7 +12,7 @@ import type { Descriptor, FileSystem } from '../../../src/io/file/file-system.js
 import type { Sink } from '../../../src/io/sink.js'
 import type { ModelProcess } from './model-file-system.js'
 import { newFolders, overwrite, rotation, symbolicLink } from './plots.js'
-import { type Commit, DEAD_PROCESS, settle } from './stage.js'
+import { type Commit, settle } from './stage.js'
 
 export interface Mutant extends Commit {
   /** A scenario that finds it out. */
@@ -29,7 +29,7 @@ interface Seen {
   readonly renamed: boolean
 }
 
-const TEMPORARY = /\.([^/\\]+)\.[0-9a-f]{8}\.\d+\.[0-9a-f]{16}\.tmp$/
+const TEMPORARY = /\.([^/\\]+)\.[0-9a-f]{8}\.\d+\.[0-9a-f]{16}(\.locked)?\.tmp$/
 
 /** A temporary file's destination, or the path itself where it is none. */
 const destinationOf = (path: string) => path.replace(TEMPORARY, '$1')
@@ -164,12 +164,22 @@ export const MUTANTS: readonly Mutant[] = [
     },
   })),
 
-  mutant('Temporary files of living processes are swept', TWO_SAVERS, (fs) => {
-    const dead = (name: string) => name.replace(`.${process.pid}.`, `.${DEAD_PROCESS}.`)
-    const living = (path: string) => path.replace(`.${DEAD_PROCESS}.`, `.${process.pid}.`)
+  mutant('Temporary files of living processes are swept', TWO_SAVERS, (fs) => ({
+    lock: async (fd) => {
+      await fs.lock(fd)
+      return 'taken'
+    },
+  })),
+
+  mutant('A temporary file is not looked at again once it is locked', TWO_SAVERS, (fs, _, seen) => {
+    let own: string | undefined
     return {
-      readdir: async (path) => (await fs.readdir(path)).map(dead),
-      unlink: (path) => fs.unlink(living(path)),
+      create(path, mode) {
+        own = path
+        return fs.create(path, mode)
+      },
+      lstat: (path) =>
+        path === own && seen.file !== undefined ? fs.fstat(seen.file) : fs.lstat(path),
     }
   }),
 
@@ -212,6 +222,9 @@ function changed(process: ModelProcess, change: Change): FileSystem {
     mkdir: (path) => process.mkdir(path),
     create: (path, mode) => process.create(path, mode),
     openFolder: (path) => process.openFolder(path),
+    openForLock: (path) => process.openForLock(path),
+    lock: (fd) => process.lock(fd),
+    isLocal: (path) => process.isLocal(path),
     fstat: (fd) => process.fstat(fd),
     fchmod: (fd, mode) => process.fchmod(fd, mode),
     fchown: (fd, uid, gid) => process.fchown(fd, uid, gid),

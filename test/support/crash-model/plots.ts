@@ -92,21 +92,31 @@ const numbered = (name: string, number: number) => name.replace(`.${process.pid}
 
 /** A name as a process of another machine makes it. */
 const elsewhere = (name: string) =>
-  name.replace(/\.[0-9a-f]{8}(\.\d+\.[0-9a-f]{16}\.tmp)$/, '.0000beef$1')
+  name.replace(/\.[0-9a-f]{8}(\.\d+\.[0-9a-f]{16}(\.locked)?\.tmp)$/, '.0000beef$1')
 
-const left = numbered(temporaryName('a.ckpt'), DEAD_PROCESS)
-const forgotten = elsewhere(temporaryName('a.ckpt'))
-const running = elsewhere(temporaryName('b.ckpt'))
+const unlocked = (name: string) => temporaryName(name, { locked: false })
+
+const left = numbered(unlocked('a.ckpt'), DEAD_PROCESS)
+const forgotten = elsewhere(unlocked('a.ckpt'))
+const running = elsewhere(unlocked('b.ckpt'))
+// Of processes whose number is that of a living one: a container that was started again, another one.
+const restarted = temporaryName('a.ckpt')
+const gone = elsewhere(temporaryName('a.ckpt'))
+const living = elsewhere(temporaryName('b.ckpt'))
 const unrelated = '.a.ckpt.tmp'
 
 export const swept: Plot = {
-  name: 'Temporary files of dead processes are swept',
+  name: 'Temporary files of dead savers are swept',
   plant: (model) => {
     model.plantFolder('/run')
     const bytes = new Uint8Array(600)
     model.plantFile(`/run/${left}`, bytes, { modified: Date.now() })
     model.plantFile(`/run/${forgotten}`, bytes, { modified: Date.now() - 48 * HOUR })
     model.plantFile(`/run/${running}`, bytes, { modified: Date.now() - HOUR })
+    model.plantFile(`/run/${restarted}`, bytes, { modified: Date.now() })
+    model.plantFile(`/run/${gone}`, bytes, { modified: Date.now() })
+    model.plantFile(`/run/${living}`, bytes)
+    model.plantLock(`/run/${living}`)
     model.plantFile(`/run/${unrelated}`, bytes)
   },
   act: (actor) => actor.save(PATH, first),
@@ -114,13 +124,13 @@ export const swept: Plot = {
   expectation: {
     paths: [PATH],
     also: (tree: Tree) =>
-      [running, unrelated].flatMap((name) =>
+      [running, living, unrelated].flatMap((name) =>
         findInode(tree, `/run/${name}`) === undefined
           ? [`${name} is somebody else's, and gone`]
           : [],
       ),
   },
-  foreign: [running, unrelated],
+  foreign: [running, living, unrelated],
 }
 
 export const PLOTS: readonly Plot[] = [

@@ -29,6 +29,7 @@ const ON_NAMES: ReadonlySet<Call['name']> = new Set([
   'readdir',
   'create',
   'openForWriting',
+  'lock',
   'rename',
 ])
 

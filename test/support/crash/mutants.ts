@@ -29,7 +29,7 @@ export type Mutant =
   /** Tries a sync again that has failed. */
   | 'sync-tried-again'
 
-const TEMPORARY = /\.([^/]+)\.[0-9a-f]{8}\.\d+\.[0-9a-f]{16}\.tmp$/
+const TEMPORARY = /\.([^/]+)\.[0-9a-f]{8}\.\d+\.[0-9a-f]{16}(\.locked)?\.tmp$/
 
 /** The destination that a temporary file is for. */
 const destinationOf = (path: string) => path.replace(TEMPORARY, '$1')

@@ -22,7 +22,7 @@ export const CALLS = [
   ...['fallocate', 'rename', 'renameat', 'renameat2', 'link', 'linkat', 'unlink', 'unlinkat'],
   ...['mkdir', 'mkdirat', 'fchmod', 'fchown', 'chmod', 'chown', 'fchmodat', 'fchownat', 'lchown'],
   ...['statx', 'newfstatat', 'fstat', 'stat', 'lstat', 'readlink', 'readlinkat', 'getdents64'],
-  ...['access', 'faccessat', 'utimensat', 'copy_file_range', 'sendfile'],
+  ...['flock', 'access', 'faccessat', 'utimensat', 'copy_file_range', 'sendfile'],
 ]
   .map((name) => `?${name}`)
   .join()
@@ -64,8 +64,9 @@ function resultOf(text: string): number {
 function placeless(text: string, place: string): string {
   return text
     .replaceAll(place, '~')
-    .replaceAll(/\.([^/"]+)\.[0-9a-f]{8}\.(\d+)\.[0-9a-f]{16}\.tmp/g, (_, name, pid) =>
-      Number(pid) === NOBODYS_PID ? `${name}.LEFTOVER` : `${name}.TEMPORARY`,
+    .replaceAll(
+      /\.([^/"]+)\.[0-9a-f]{8}\.(\d+)\.[0-9a-f]{16}(?:\.locked)?\.tmp/g,
+      (_, name, pid) => (Number(pid) === NOBODYS_PID ? `${name}.LEFTOVER` : `${name}.TEMPORARY`),
     )
     .replaceAll(/0x[0-9a-f]+|\b\d+(?=<)/g, '…')
 }

@@ -66,7 +66,8 @@ export function observedFileSystem({
     }
     const run = nodeFileSystem[operation] as (...args: readonly unknown[]) => Promise<unknown>
     const result = await run(...args)
-    if (operation === 'create' || operation === 'openFolder') open.set(result as Descriptor, path)
+    if (['create', 'openFolder', 'openForLock'].includes(operation))
+      open.set(result as Descriptor, path)
     return result
   }
   const operations = Object.keys(nodeFileSystem) as Operation[]

@@ -4,13 +4,15 @@ returned, the new one.
 
   1. Missing folders are created, and each one's name synced in the folder above; so is that of the
      lowest one that was there. The destination is resolved: a symbolic link is followed and stays.
-  2. A temporary file is created in the same folder, exclusively and under an unpredictable name; it
-     takes the mode and owner of the file that it is to replace. Those that killed processes have
-     left there are removed.
+  2. The temporary files that dead savers have left in the same folder are removed. One is created
+     there, exclusively and under an unpredictable name, and locked: as long as the lock is held, no
+     other saver takes it for a leftover. It takes the mode and owner of the file that it is to
+     replace.
   3. All bytes are written; a short write is gone on with, and the length is checked.
   4. The file is synced. A sync that fails is not tried again: after an error the system may have
      dropped the pages and call the next one a success.
-  5. The file is renamed over the destination, and the folder, opened beforehand, synced.
+  5. The file is renamed over the destination and then closed, which ends its lock; the folder, opened
+     beforehand, is synced.
 
 A failure up to the rename leaves the destination as it was and removes the temporary file. After a
 failure past it the new file is there, and it is uncertain whether a power cut undoes it.
@@ -25,7 +27,7 @@ import stat
 from typing import Iterator, Optional
 
 from .error import CheckpointError
-from .temporary_file import sweep_temporary_files, temporary_name
+from .temporary_file import create_temporary_file, is_file_at, sweep_temporary_files
 
 # Most bytes handed to one write call; the system stops at 2 GiB.
 _MAX_WRITE = 64 * 1024 * 1024
@@ -35,9 +37,6 @@ _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM)
 
 # Symbolic links that point to one another, at most; Linux's own limit.
 _MAX_LINKS = 40
-
-# Names are 64 random bits, so one that is taken is somebody's doing; then a few more are tried.
-_NAME_TRIES = 4
 
 
 class FileCommit:
@@ -49,6 +48,10 @@ class FileCommit:
         self._file: Optional[int] = None
         self._folder: Optional[int] = None
         self._temporary: Optional[str] = None
+        #: Of the temporary file as it was created, and of the file that it is to replace.
+        self._status: Optional[os.stat_result] = None
+        self._replaced: Optional[os.stat_result] = None
+        self._locked = False
         self._committed = False
         self._destination = path
         try:
@@ -82,15 +85,25 @@ class FileCommit:
         temporary = self._temporary
         if temporary is None:
             raise ValueError("there is nothing to commit")
+        file = self._open()
         with _step("commit"):
-            file, self._file = self._open(), None
-            os.close(file)
+            # What was synced has no errors left to tell of when it is closed, and a lock is to last
+            # as long as the name of one that is locked.
+            if not self._locked:
+                self._file = None
+                os.close(file)
             try:
                 os.rename(temporary, self._destination)
             except OSError as cause:
-                self._check_not_renamed(temporary, cause)
-                raise
+                error = self._failed_rename(temporary, cause)
+                if error is cause:
+                    raise
+                raise error from cause
         self._committed = True
+        if self._locked:
+            self._file = None
+            with contextlib.suppress(OSError):
+                os.close(file)
         return self._sync_folder()
 
     def abort(self) -> None:
@@ -107,32 +120,23 @@ class FileCommit:
 
     def _begin(self, path: str) -> None:
         with _step("prepare the folder of"):
-            _make_folder(os.path.dirname(os.path.abspath(path)))
+            # `..` stays: behind a link it is the folder above the one that the link leads to.
+            if not os.path.isabs(path):
+                path = os.path.join(os.getcwd(), path)
+            _make_folder(os.path.dirname(path))
             self._destination = _resolve_links(path)
         with _step("examine"):
-            replaced = _existing(self._destination)
+            replaced = self._replaced = _existing(self._destination)
         with _step("create a temporary file beside"):
-            folder = os.path.dirname(self._destination)
+            folder, name = os.path.split(self._destination)
             # Opened before the commit, so that a lack of descriptors or of rights shows in time.
             self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             # First: on a full disk it may be what makes room.
             sweep_temporary_files(folder)
-            self._create(folder, 0o666 if replaced is None else 0o600)
+            created = create_temporary_file(folder, name, 0o666 if replaced is None else 0o600)
+            self._temporary, self._file, self._locked, self._status = created
             if replaced is not None:
                 self._take_after(replaced)
-
-    def _create(self, folder: str, mode: int) -> None:
-        for tries in range(_NAME_TRIES, 0, -1):
-            path = os.path.join(folder, temporary_name(os.path.basename(self._destination)))
-            try:
-                self._file = os.open(
-                    path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode
-                )
-                self._temporary = path
-                return
-            except FileExistsError:
-                if tries == 1:
-                    raise
 
     def _take_after(self, replaced: os.stat_result) -> None:
         """Takes the mode and the owner of the file that is to be replaced."""
@@ -149,23 +153,37 @@ class FileCommit:
                     mode &= 0o7707
         os.fchmod(file, mode)
 
-    def _check_not_renamed(self, temporary: str, cause: OSError) -> None:
-        """A rename that failed may have taken place: over a network the answer can be lost. Then
-        nobody may be told that the old file is untouched."""
+    def _failed_rename(self, temporary: str, cause: OSError) -> Exception:
+        """The error to raise for a rename that failed. It may have taken place: over a network the
+        answer can be lost. Then nobody may be told that the old file is untouched. Which file is
+        where tells."""
+        status = self._status
+        assert status is not None
         try:
-            os.lstat(temporary)
-            return
-        except FileNotFoundError:
-            pass
+            is_there = is_file_at(self._destination, status)
+            is_still_temporary = is_file_at(temporary, status)
+            there = _lstat_if_any(self._destination)
         except OSError:
             # It cannot be looked at: nothing speaks against the error.
-            return
+            return cause
+        if not is_there:
+            if is_still_temporary:
+                return cause
+            replaced = self._replaced
+            if there is None or (replaced is not None and os.path.samestat(there, replaced)):
+                reason = (
+                    "the temporary file or its folder was removed or moved during the save"
+                )
+                return OSError(cause.errno, f"{_reason(cause)}; {reason}")
         self._committed = True
-        raise CheckpointError(
-            "CKPT_NOT_DURABLE",
+        where = (
             "the new checkpoint is in place, though the system reported an error for that: a power "
-            f"cut may bring back what was there before ({_reason(cause)})",
-        ) from cause
+            "cut may bring back what was there before"
+            if is_there
+            else "the temporary file is gone, and another file has taken the place of the old one: it "
+            "is uncertain whether the new checkpoint was there in between"
+        )
+        return CheckpointError("CKPT_NOT_DURABLE", f"{where} ({_reason(cause)})")
 
     def _sync_folder(self) -> str:
         folder = self._folder
@@ -218,31 +236,33 @@ def _reason(error: OSError) -> str:
 
 
 def _resolve_links(path: str) -> str:
-    """Follows symbolic links to the file that they name, which need not exist."""
-    current = os.path.abspath(path)
+    """Follows symbolic links to the file that they name, which need not exist. ``path`` is absolute;
+    ``..`` in it, and in a link, is the folder above the one that the name before it leads to."""
+    current = path
     for _ in range(_MAX_LINKS + 1):
+        if current.endswith("/"):
+            raise OSError("it names a folder")
         folder = os.path.realpath(os.path.dirname(current))
         real = os.path.join(folder, os.path.basename(current))
-        try:
-            if not stat.S_ISLNK(os.lstat(real).st_mode):
-                return real
-        except FileNotFoundError:
+        status = _lstat_if_any(real)
+        if status is None or not stat.S_ISLNK(status.st_mode):
             return real
-        # Not made absolute by its text: `..` in a link means the folder above the real one.
-        target = os.path.join(folder, os.readlink(real))
-        current = os.path.join(
-            os.path.realpath(os.path.dirname(target)), os.path.basename(target)
-        )
+        current = os.path.join(folder, os.readlink(real))
     raise OSError(errno.ELOOP, "the symbolic links go round in a circle")
+
+
+def _lstat_if_any(path: str) -> Optional[os.stat_result]:
+    """What is at a path, or None where nothing is. Does not follow a link."""
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
 
 
 def _existing(path: str) -> Optional[os.stat_result]:
     """The file that is to be replaced, or None where there is none."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(status.st_mode):
+    status = _lstat_if_any(path)
+    if status is not None and not stat.S_ISREG(status.st_mode):
         folder = stat.S_ISDIR(status.st_mode)
         raise OSError("it is a folder" if folder else "it is a device, pipe or socket")
     return status
