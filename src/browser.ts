@@ -6,9 +6,16 @@
 import { describe } from './format/attributes.js'
 import type { Sink } from './io/sink.js'
 import type { Checkpoint } from './load/checkpoint.js'
-import { type OpenOptions, openBytes } from './load/open.js'
+import { LOAD_OPTIONS, type OpenOptions, openBytes } from './load/open.js'
+import { givenOptions } from './options.js'
 import { checkPlace } from './save/mistakes.js'
-import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './save/write.js'
+import {
+  isSink,
+  SAVE_OPTIONS,
+  type SaveOptions,
+  type SaveReport,
+  writeCheckpoint,
+} from './save/write.js'
 import type { Module, Optimizer } from './state.js'
 
 export * from './public.js'
@@ -18,6 +25,7 @@ export async function loadCheckpoint(
   from: Uint8Array | ArrayBuffer | Blob,
   options: OpenOptions = {},
 ): Promise<Checkpoint> {
+  options = givenOptions('loadCheckpoint', LOAD_OPTIONS, options)
   return openBytes(from, options, 'bytes or a Blob where there are no paths')
 }
 
@@ -28,6 +36,7 @@ export async function saveCheckpoint(
   optimizer?: Optimizer | null,
   options: SaveOptions = {},
 ): Promise<SaveReport> {
+  options = givenOptions('saveCheckpoint', SAVE_OPTIONS, options)
   if (!isSink(to)) {
     checkPlace(to, 'a sink')
     throw new TypeError(

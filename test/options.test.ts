@@ -1,4 +1,6 @@
 import test from 'ava'
+import * as browser from '../src/browser.js'
+import { loadCheckpoint, MemorySink, restoreCheckpoint, saveCheckpoint } from '../src/index.js'
 import { givenOptions, type OptionNames } from '../src/options.js'
 
 interface Options {
@@ -57,6 +59,53 @@ test('what is not an object of options is refused', (t) => {
     t.throws(() => given(options), {
       instanceOf: TypeError,
       message: /^the options of train must be/,
+    })
+  }
+})
+
+const data = new Float32Array(1)
+const model = { stateDict: () => ({ w: { shape: [1], data } }) }
+
+async function savedBytes(): Promise<Uint8Array> {
+  const sink = new MemorySink()
+  await saveCheckpoint(sink, model, null, { step: 7, loss: undefined } as never)
+  return sink.bytes
+}
+
+test('every function that takes options refuses one that it does not know, and ignores undefined', async (t) => {
+  const bytes = await savedBytes()
+  const checkpoint = await loadCheckpoint(bytes)
+  t.is(checkpoint.step, 7)
+  const calls: { readonly [name: string]: (options: never) => unknown } = {
+    saveCheckpoint: (options) => saveCheckpoint(new MemorySink(), model, null, options),
+    loadCheckpoint: (options) => loadCheckpoint(bytes, options),
+    restoreCheckpoint: (options) => restoreCheckpoint(checkpoint, model, null, options),
+    verify: (options) => checkpoint.verify(options),
+    faults: (options) => checkpoint.faults(options).next(),
+    'saveCheckpoint ': (options) => browser.saveCheckpoint(new MemorySink(), model, null, options),
+    'loadCheckpoint ': (options) => browser.loadCheckpoint(bytes, options),
+  }
+  for (const [name, call] of Object.entries(calls)) {
+    const error = await t.throwsAsync(async () => call({ colour: 1 } as never), {
+      instanceOf: TypeError,
+    })
+    t.true(error!.message.startsWith(`${name.trim()} has no option "colour"`), error!.message)
+    await t.notThrowsAsync(async () => call({ onProgress: undefined, verify: undefined } as never))
+  }
+})
+
+test('a restore says what is not a checkpoint, and what to pass', async (t) => {
+  const bytes = await savedBytes()
+  for (const [value, words] of [
+    ['a.ckpt', /load it first/],
+    [bytes, /load it first/],
+    [loadCheckpoint(bytes), /is an await missing\?/],
+    [model, /that comes first, then the model/],
+    [undefined, /undefined/],
+  ] as const) {
+    await t.throwsAsync(restoreCheckpoint(value as never, model), {
+      instanceOf: TypeError,
+      message: words,
     })
   }
 })

@@ -8,6 +8,7 @@ import type { Metadata, StateRecord, TensorRecord } from '../format/metadata.js'
 import type { Segment, SegmentTable } from '../format/segment-table.js'
 import { orAborted } from '../io/concurrency.js'
 import type { Source } from '../io/source.js'
+import { givenOptions, type OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
 import { type SegmentOptions, SegmentReader } from './segment.js'
 import { CheckpointState, CheckpointTensor, LazyTensors } from './state.js'
@@ -17,6 +18,8 @@ export interface VerifyOptions {
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
+
+const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { onProgress: true, signal: true }
 
 export class Checkpoint implements Disposable, AsyncDisposable {
   /** Version of the file format. */
@@ -91,6 +94,7 @@ export class Checkpoint implements Disposable, AsyncDisposable {
    * first fault (CKPT_TENSOR_CHECKSUM, CKPT_FORMAT), or the signal's reason.
    */
   async verify(options: VerifyOptions = {}): Promise<void> {
+    options = givenOptions('verify', VERIFY_OPTIONS, options)
     for await (const fault of this.faults(options)) throw fault
   }
 
@@ -98,7 +102,8 @@ export class Checkpoint implements Disposable, AsyncDisposable {
    * The same, going on after a fault: yields an error for every tensor that is damaged. A file that
    * could not be read on is thrown.
    */
-  async *faults({ onProgress, signal }: VerifyOptions = {}): AsyncGenerator<CheckpointError> {
+  async *faults(options: VerifyOptions = {}): AsyncGenerator<CheckpointError> {
+    const { onProgress, signal } = givenOptions('faults', VERIFY_OPTIONS, options)
     const readers = new Set<SegmentReader>()
     for (const state of this.states) for (const [, tensor] of state) readers.add(tensor.segment())
     let total = 0

@@ -3,10 +3,11 @@
 import { CheckpointError } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { mapFile } from '../io/file/map-source.js'
+import { givenOptions } from '../options.js'
 import { pathOf } from '../path.js'
 import { checksumHelpers } from '../threads/checksum-pool.js'
 import type { Checkpoint } from './checkpoint.js'
-import { type OpenOptions, openBytes, openCheckpoint } from './open.js'
+import { LOAD_OPTIONS, type OpenOptions, openBytes, openCheckpoint } from './open.js'
 
 export interface LoadOptions extends OpenOptions {
   /**
@@ -28,6 +29,7 @@ export async function loadCheckpoint(
   from: string | URL | Uint8Array | ArrayBuffer | Blob,
   options: LoadOptions = {},
 ): Promise<Checkpoint> {
+  options = givenOptions('loadCheckpoint', LOAD_OPTIONS, options)
   if (typeof from !== 'string' && !(from instanceof URL)) {
     return openBytes(from, options, 'a path, a file: URL, bytes or a Blob')
   }

@@ -5,6 +5,7 @@ import { BlobSource } from '../io/blob-source.js'
 import { MemorySource } from '../io/memory-source.js'
 import { ReadAheadSource } from '../io/read-ahead-source.js'
 import type { Source } from '../io/source.js'
+import type { OptionNames } from '../options.js'
 import { Checkpoint } from './checkpoint.js'
 import { readMetadata } from './metadata.js'
 
@@ -15,6 +16,12 @@ export interface OpenOptions {
    * metadata is verified in any case.
    */
   readonly verify?: boolean
+}
+
+/** The names of the options of a load; `map` has an effect on files alone. */
+export const LOAD_OPTIONS: OptionNames<OpenOptions & { readonly map?: boolean }> = {
+  verify: true,
+  map: true,
 }
 
 /**

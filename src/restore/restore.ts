@@ -11,9 +11,11 @@ import type { Checkpoint } from '../load/checkpoint.js'
 import type { SegmentReader, Tick } from '../load/segment.js'
 import type { CheckpointState } from '../load/state.js'
 import { checkSegments, copySegments } from '../load/verify.js'
+import { givenOptions, type OptionNames } from '../options.js'
 import { quote } from '../printable.js'
 import type { OnProgress } from '../progress.js'
 import { collectState } from '../save/collect.js'
+import { checkCheckpoint } from '../save/mistakes.js'
 import { checkExtras } from '../save/plan.js'
 import type { LoadOptions, Module, Optimizer, Stateful } from '../state.js'
 import {
@@ -58,6 +60,16 @@ export interface RestoreOptions {
   readonly signal?: AbortSignal
 }
 
+/** The names of the options of a restore. */
+export const RESTORE_OPTIONS: OptionNames<RestoreOptions> = {
+  strict: true,
+  extras: true,
+  verify: true,
+  onWarning: true,
+  onProgress: true,
+  signal: true,
+}
+
 /** What a restore did. */
 export interface RestoreReport {
   readonly epoch: number
@@ -96,6 +108,8 @@ export async function restoreCheckpoint(
   optimizer?: Optimizer | null,
   options: RestoreOptions = {},
 ): Promise<RestoreReport> {
+  options = givenOptions('restoreCheckpoint', RESTORE_OPTIONS, options)
+  checkCheckpoint(checkpoint)
   const { strict = true, verify = true, signal, onProgress } = options
   signal?.throwIfAborted()
   const targets: [name: string, target: Stateful, saved: CheckpointState | null][] = [

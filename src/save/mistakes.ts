@@ -97,6 +97,20 @@ function placeRemedy(value: unknown): string {
   return ''
 }
 
+/** Throws a TypeError for what is not an open checkpoint. */
+export function checkCheckpoint(value: unknown): void {
+  if (typeof value === 'object' && value !== null && 'states' in value && 'model' in value) return
+  const isPlace = typeof value === 'string' || value instanceof URL || ArrayBuffer.isView(value)
+  const remedy = isPlace
+    ? ': load it first, restoreCheckpoint(await loadCheckpoint(path), model)'
+    : typeof value === 'object' && value !== null && has(value, 'stateDict')
+      ? ': that comes first, then the model and the optimizer'
+      : ''
+  throw new TypeError(
+    `a checkpoint is restored from a Checkpoint, not from ${describe(value)}${remedy}`,
+  )
+}
+
 /** Whether a value looks like what a `stateDict()` returns. */
 function isState(value: object): boolean {
   if ('tensors' in value) return true

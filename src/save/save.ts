@@ -4,11 +4,18 @@ import { sep } from 'node:path'
 import { CheckpointError } from '../errors.js'
 import { FileSink } from '../io/file/file-sink.js'
 import type { Sink } from '../io/sink.js'
+import { givenOptions } from '../options.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
 import type { Module, Optimizer } from '../state.js'
 import { checkPlace } from './mistakes.js'
-import { isSink, type SaveOptions, type SaveReport, writeCheckpoint } from './write.js'
+import {
+  isSink,
+  SAVE_OPTIONS,
+  type SaveOptions,
+  type SaveReport,
+  writeCheckpoint,
+} from './write.js'
 
 /**
  * Saves a model, and an optimizer if there is one, with the progress of the run. When the promise
@@ -34,6 +41,7 @@ export async function saveCheckpoint(
   optimizer?: Optimizer | null,
   options: SaveOptions = {},
 ): Promise<SaveReport> {
+  options = givenOptions('saveCheckpoint', SAVE_OPTIONS, options)
   if (isSink(to)) return writeCheckpoint(to, model, optimizer, options)
   checkPlace(to, 'a path, a file: URL or a sink')
   const path = pathOf(to)

@@ -6,6 +6,7 @@
 import { encode } from '../format/encode.js'
 import type { Durability, Sink } from '../io/sink.js'
 import { assertLittleEndian } from '../load/metadata.js'
+import type { OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
 import type { Module, Optimizer } from '../state.js'
 import { type CheckpointProgress, collectContents } from './plan.js'
@@ -22,6 +23,19 @@ export interface SaveOptions extends CheckpointProgress {
   readonly onProgress?: OnProgress
   /** Ends the save: it rejects with the signal's reason, and what was there before is untouched. */
   readonly signal?: AbortSignal
+}
+
+/** The names of the options of a save. */
+export const SAVE_OPTIONS: OptionNames<SaveOptions> = {
+  epoch: true,
+  step: true,
+  loss: true,
+  metrics: true,
+  config: true,
+  extras: true,
+  durable: true,
+  onProgress: true,
+  signal: true,
 }
 
 export interface SaveReport {

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import type { Report } from '../../bench/report.js'
 import { loadsTypeScript } from '../support/child.js'
+import { requires } from '../support/requires.js'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -63,11 +64,10 @@ test('wrong options end a run with the help and exit code 2', (t) => {
   t.true(stderr.includes('--rounds N'))
 })
 
-test('a folder in memory is refused: a save there waits for no device', (t) => {
-  const memory = '/dev/shm'
-  const tmpfs = process.platform === 'linux' && statfsSync(memory).type === 0x01021994
-  if (!tmpfs) return t.pass('this system has no /dev/shm')
-  const folder = mkdtempSync(join(memory, 'bench-test-'))
+const withMemory = requires(test, 'linux', 'tmpfs:/dev/shm')
+
+withMemory('a folder in memory is refused: a save there waits for no device', (t) => {
+  const folder = mkdtempSync('/dev/shm/bench-test-')
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   const { status, stderr } = bench('--ours-alone', '--only', 'save', '--dir', folder)
   t.not(status, 0)

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { build } from 'esbuild'
 import { browsers, openPage } from '../support/browser/browsers.js'
+import { requires } from '../support/requires.js'
 
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
@@ -25,10 +26,9 @@ test('the entry for browsers bundles without any module of Node', async (t) => {
 
 for (const browser of browsers) {
   const { name, program, needs } = browser
-  // CI has all of them, so a missing one is a failure there.
-  const inBrowser = program === undefined && process.env.CI === undefined ? test.skip : test.serial
+  const inBrowser = requires(test.serial, { what: needs, here: program !== undefined })
   inBrowser(
-    `${name} saves to its private file system, restores every bit, and keeps the old file when a save is aborted (needs ${needs})`,
+    `${name} saves to its private file system, restores every bit, and keeps the old file when a save is aborted`,
     async (t) => {
       t.timeout(120_000)
       const script = await bundle()

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { loadsTypeScript } from '../support/child.js'
 import { damage, saveNames, saveSample } from '../support/cli/sample-checkpoint.js'
+import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
 
 const COMMAND = [process.execPath, loadsTypeScript, 'src/cli/main.ts'] as const
@@ -36,7 +36,7 @@ const ckpt = (...argv: string[]): Promise<Outcome> =>
 const shell = (script: string, ...argv: string[]): Promise<Outcome> =>
   outcome(spawn('sh', ['-c', script, ...COMMAND, ...argv]))
 
-const posix = process.platform === 'win32' ? test.skip : test
+const posix = requires(test, 'posix')
 
 test('the process exits with 0, 1 or 2', async (t) => {
   const folder = await scratchFolder(t)
@@ -115,7 +115,7 @@ test('a reader that goes away in the middle is no error', async (t) => {
   t.is(err, '')
 })
 
-const full = existsSync('/dev/full') ? test : test.skip
+const full = requires(test, 'file:/dev/full')
 
 full('an output that cannot be written is an error', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')

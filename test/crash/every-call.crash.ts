@@ -2,11 +2,11 @@
 
 import { type Findings, sweep } from '../support/crash/every-call.js'
 import { report } from '../support/crash/report.js'
-import { testWith } from '../support/crash/requirements.js'
 import type { SceneName } from '../support/crash/scene.js'
 import type { Call } from '../support/crash/trace.js'
 import type { Fault } from '../support/crash/tracer.js'
 import { workspace } from '../support/crash/workspace.js'
+import { testWith } from '../support/requires.js'
 
 const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EINTR']
 

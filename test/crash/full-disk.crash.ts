@@ -7,11 +7,11 @@ import { faultsOfAttempt, NEW, OLD } from '../support/crash/attempt.js'
 import { Disk } from '../support/crash/disk.js'
 import { inParallel } from '../support/crash/in-parallel.js'
 import { report } from '../support/crash/report.js'
-import { testWith } from '../support/crash/requirements.js'
 import { scaled } from '../support/crash/scale.js'
 import { NOBODYS_PID } from '../support/crash/scene.js'
 import { checkpointBytes } from '../support/crash/training.js'
 import { command, mount, workspace } from '../support/crash/workspace.js'
+import { testWith } from '../support/requires.js'
 
 const PAGE = 4096
 

@@ -7,11 +7,11 @@ import { saveCheckpoint } from '../../src/save/save.js'
 import { Random } from '../support/crash/random.js'
 import { Reader } from '../support/crash/reader.js'
 import { report } from '../support/crash/report.js'
-import { testWith } from '../support/crash/requirements.js'
 import { RestlessSaver } from '../support/crash/save-forever.js'
 import { scaled } from '../support/crash/scale.js'
 import { trainingAt } from '../support/crash/training.js'
 import { workspace } from '../support/crash/workspace.js'
+import { testWith } from '../support/requires.js'
 
 const KILLS = scaled(60)
 

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { type Attempt, faultsOfAttempt, NEW, OLD } from '../support/crash/attempt.js'
 import { Disk } from '../support/crash/disk.js'
 import { report } from '../support/crash/report.js'
-import { testWith } from '../support/crash/requirements.js'
 import { checkpointBytes } from '../support/crash/training.js'
 import { command, mount, workspace } from '../support/crash/workspace.js'
+import { testWith } from '../support/requires.js'
 
 // Users that this machine does not have, and their groups.
 const USER = 54_321

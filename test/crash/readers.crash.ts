@@ -5,10 +5,10 @@ import type { ExecutionContext } from 'ava'
 import type { Mutant } from '../support/crash/mutants.js'
 import { Reader } from '../support/crash/reader.js'
 import { report } from '../support/crash/report.js'
-import { testWith } from '../support/crash/requirements.js'
 import { RestlessSaver } from '../support/crash/save-forever.js'
 import { scaled } from '../support/crash/scale.js'
 import { workspace } from '../support/crash/workspace.js'
+import { testWith } from '../support/requires.js'
 
 const READS = scaled(10_000)
 

@@ -10,9 +10,9 @@ import type { ExecutionContext } from 'ava'
 import { type Attempt, faultsOfAttempt, OLD } from '../support/crash/attempt.js'
 import { inParallel } from '../support/crash/in-parallel.js'
 import { report } from '../support/crash/report.js'
-import { testWith } from '../support/crash/requirements.js'
 import { checkpointBytes } from '../support/crash/training.js'
 import { command, workspace } from '../support/crash/workspace.js'
+import { testWith } from '../support/requires.js'
 
 // More than a save makes; the later ones change nothing.
 const CALLS = Array.from({ length: 10 }, (_, i) => i + 1)

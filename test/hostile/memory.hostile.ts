@@ -6,6 +6,7 @@ import { runChild } from '../support/child.js'
 import { catalogue } from '../support/hostile/catalogue.js'
 import { dense } from '../support/hostile/dense.js'
 import type { Measurement } from '../support/hostile/measure.js'
+import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
 import { canMap } from '../support/ways-to-load.js'
 
@@ -39,20 +40,23 @@ async function measure(
   return measured
 }
 
-if (process.platform === 'linux') {
-  test('no file that is refused takes more memory than a few times its length', async (t) => {
-    t.timeout(120_000)
-    const refused = catalogue.filter(({ noticed = 'open' }) => noticed === 'open')
-    // By number: some names are too long for a file.
-    const files = refused.map(({ make }, i) => ({ name: `${i}`, make }))
-    for (const { file, length, way, outcome, growth } of await measure(t, files)) {
-      const { name, code } = refused[Number(file)]!
-      t.is(outcome, code, name)
-      t.true(growth < 3 * length + NOISE, `${name} (${way}): ${growth} bytes for ${length}`)
-    }
-  })
+const onLinux = requires(test, 'linux')
 
-  test('no file that is sound takes more memory than thirty times its length, however dense', async (t) => {
+onLinux('no file that is refused takes more memory than a few times its length', async (t) => {
+  t.timeout(120_000)
+  const refused = catalogue.filter(({ noticed = 'open' }) => noticed === 'open')
+  // By number: some names are too long for a file.
+  const files = refused.map(({ make }, i) => ({ name: `${i}`, make }))
+  for (const { file, length, way, outcome, growth } of await measure(t, files)) {
+    const { name, code } = refused[Number(file)]!
+    t.is(outcome, code, name)
+    t.true(growth < 3 * length + NOISE, `${name} (${way}): ${growth} bytes for ${length}`)
+  }
+})
+
+onLinux(
+  'no file that is sound takes more memory than thirty times its length, however dense',
+  async (t) => {
     t.timeout(120_000)
     const files = Object.entries(dense).map(([name, make]) => ({ name, make }))
     for (const { file, length, way, growth, outcome } of await measure(t, files)) {
@@ -60,8 +64,8 @@ if (process.platform === 'linux') {
       t.true(outcome === 'sound' || outcome === 'CKPT_FLATBUFFER', name)
       t.true(growth < 30 * length + NOISE, `${name} (${way}): ${growth} bytes for ${length}`)
     }
-  })
-}
+  },
+)
 
 test('of the dense files, those that share nothing but strings and shapes are sound', async (t) => {
   for (const what of ['tensors', 'states without a tensor', 'keys of one map', 'metrics']) {

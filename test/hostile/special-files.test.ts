@@ -10,11 +10,12 @@ import { loadCheckpoint } from '../../src/index.js'
 import { Patch } from '../support/format/patch.js'
 import { forge, state, tensor } from '../support/hostile/forge.js'
 import { plainModel } from '../support/hostile/goldens.js'
+import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
 
 const run = promisify(execFile)
-const onUnix = process.platform !== 'win32'
-const onLinux = process.platform === 'linux'
+const onUnix = requires(test, 'posix')
+const onLinux = requires(test, 'linux')
 
 // Milliseconds. Nothing here has a reason to wait for anything; a FIFO would wait for ever.
 const PATIENCE = 20_000
@@ -45,43 +46,43 @@ test('what is not there is refused', async (t) => {
   await refused(t, join(await scratchFolder(t), 'nothing'), 'CKPT_READ')
 })
 
-if (onUnix) {
-  test('a FIFO is refused without waiting for who would write to it', async (t) => {
-    const path = join(await scratchFolder(t), 'fifo')
-    await run('mkfifo', [path])
-    await refused(t, path, 'CKPT_READ', /a device, pipe or socket/)
+onUnix('a FIFO is refused without waiting for who would write to it', async (t) => {
+  const path = join(await scratchFolder(t), 'fifo')
+  await run('mkfifo', [path])
+  await refused(t, path, 'CKPT_READ', /a device, pipe or socket/)
+})
+
+onUnix('a link to a FIFO is refused without waiting', async (t) => {
+  const folder = await scratchFolder(t)
+  await run('mkfifo', [join(folder, 'fifo')])
+  await symlink('fifo', join(folder, 'link'))
+  await refused(t, join(folder, 'link'), 'CKPT_READ', /a device, pipe or socket/)
+})
+
+onUnix('a socket is refused', async (t) => {
+  const path = join(await scratchFolder(t), 'socket')
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  t.teardown(() => server.close())
+  await refused(t, path, 'CKPT_READ')
+})
+
+for (const device of ['/dev/zero', '/dev/full', '/dev/null', '/dev/random', '/dev/urandom']) {
+  requires(test, `file:${device}`)(`the device ${device} is refused`, async (t) => {
+    await refused(t, device, 'CKPT_READ', /a device, pipe or socket/)
   })
+}
 
-  test('a link to a FIFO is refused without waiting', async (t) => {
-    const folder = await scratchFolder(t)
-    await run('mkfifo', [join(folder, 'fifo')])
-    await symlink('fifo', join(folder, 'link'))
-    await refused(t, join(folder, 'link'), 'CKPT_READ', /a device, pipe or socket/)
-  })
+onUnix('links that lead round in a circle are refused', async (t) => {
+  const folder = await scratchFolder(t)
+  await symlink('b', join(folder, 'a'))
+  await symlink('a', join(folder, 'b'))
+  await refused(t, join(folder, 'a'), 'CKPT_READ')
+})
 
-  test('a socket is refused', async (t) => {
-    const path = join(await scratchFolder(t), 'socket')
-    const server = createServer()
-    await new Promise<void>((resolve) => server.listen(path, resolve))
-    t.teardown(() => server.close())
-    await refused(t, path, 'CKPT_READ')
-  })
-
-  for (const device of ['/dev/zero', '/dev/full', '/dev/null', '/dev/random', '/dev/urandom']) {
-    if (!existsSync(device)) continue
-    test(`the device ${device} is refused`, async (t) => {
-      await refused(t, device, 'CKPT_READ', /a device, pipe or socket/)
-    })
-  }
-
-  test('links that lead round in a circle are refused', async (t) => {
-    const folder = await scratchFolder(t)
-    await symlink('b', join(folder, 'a'))
-    await symlink('a', join(folder, 'b'))
-    await refused(t, join(folder, 'a'), 'CKPT_READ')
-  })
-
-  test('a link that leads nowhere is refused, and one that leads to a file is followed', async (t) => {
+onUnix(
+  'a link that leads nowhere is refused, and one that leads to a file is followed',
+  async (t) => {
     const folder = await scratchFolder(t)
     const link = join(folder, 'link')
     await symlink('file', link)
@@ -89,33 +90,13 @@ if (onUnix) {
     await writeFile(join(folder, 'file'), plainModel.bytes)
     await using checkpoint = await loadCheckpoint(link)
     t.is(checkpoint.model.size, 2)
-  })
-}
+  },
+)
 
-if (onLinux) {
-  // Files as far as the system says, without a length, or with one that is made up.
-  for (const path of ['/proc/self/status', '/proc/self/mem', '/proc/kmsg']) {
-    if (!existsSync(path)) continue
-    test(`${path} is refused without being read`, async (t) => {
-      t.timeout(PATIENCE)
-      for (const map of [true, false]) {
-        const error = await t.throwsAsync(loadCheckpoint(path, { map }), {
-          instanceOf: CheckpointError,
-        })
-        t.regex((error as CheckpointError).code, /^CKPT_(NOT_A_CHECKPOINT|READ)$/)
-      }
-    })
-  }
-
-  test('a file that is shorter than the system says is refused', async (t) => {
-    const path = '/sys/kernel/mm/transparent_hugepage/enabled'
-    if (!existsSync(path)) return t.pass('there is none here')
-    await refused(t, path, 'CKPT_FILE_CHANGED')
-  })
-
-  test('the memory of the whole machine is refused', async (t) => {
-    const path = '/proc/kcore'
-    if (!existsSync(path)) return t.pass('there is none here')
+// Files as far as the system says, without a length, or with one that is made up. Not every kernel has all.
+const proc = ['/proc/self/status', '/proc/self/mem', '/proc/kmsg', '/proc/kcore']
+for (const path of proc.filter(existsSync)) {
+  onLinux(`${path} is refused without being read`, async (t) => {
     t.timeout(PATIENCE)
     for (const map of [true, false]) {
       const error = await t.throwsAsync(loadCheckpoint(path, { map }), {
@@ -125,6 +106,15 @@ if (onLinux) {
     }
   })
 }
+
+// Said to be a page long.
+const SHORT = '/sys/kernel/mm/transparent_hugepage/enabled'
+requires(test, `file:${SHORT}`)(
+  'a file that is shorter than the system says is refused',
+  async (t) => {
+    await refused(t, SHORT, 'CKPT_FILE_CHANGED')
+  },
+)
 
 /**
  * A sparse file that begins with `start`, as long as the file system takes of these lengths. The

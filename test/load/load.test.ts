@@ -12,6 +12,7 @@ import { restoreCheckpoint } from '../../src/restore/restore.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import { runChild } from '../support/child.js'
 import { memoryState, snapshot } from '../support/memory-state.js'
+import { requires } from '../support/requires.js'
 import { flipBits, inMemory, positionOf } from '../support/saved.js'
 import { scratchFolder } from '../support/scratch.js'
 import { canMap, loadBy, type Way, ways } from '../support/ways-to-load.js'
@@ -228,7 +229,7 @@ for (const way of ways) {
   })
 }
 
-const withMaps = canMap ? test : test.skip
+const withMaps = requires(test, 'memory maps')
 
 withMaps('a file is mapped, unless that is not wanted', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
@@ -335,7 +336,7 @@ test('a folder is refused, and so is a pipe, without waiting for somebody to wri
   t.is(outcome, 'CKPT_READ')
 })
 
-const onLinux = process.platform === 'linux' ? test : test.skip
+const onLinux = requires(test, 'linux')
 
 onLinux('a load that fails leaves no descriptor and no map behind', async (t) => {
   const path = await fs.realpath(await scratchFolder(t)).then((folder) => join(folder, 'a.ckpt'))

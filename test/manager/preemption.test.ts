@@ -7,7 +7,8 @@ import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
 import { Preemption } from '../../src/manager/preemption.js'
-import { startChild } from '../support/child.js'
+import { loadsTypeScript, startChild } from '../support/child.js'
+import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
 
 type Respond = (line: string, send: (signal: NodeJS.Signals) => void) => void
@@ -184,7 +185,7 @@ test('a save that never ends is told of by the second signal, and cut short by t
   t.regex(ended.errors, /SIGINT: the checkpoint is being saved/)
 })
 
-const posix = process.platform === 'win32' ? test.skip : test
+const posix = requires(test, 'posix')
 
 posix('SIGUSR1 ends the process too, whose own answer to it is a debugger', async (t) => {
   const ended = await run(t, 'usr1', atStep5('SIGUSR1'))
@@ -195,14 +196,16 @@ posix('SIGUSR1 ends the process too, whose own answer to it is a debugger', asyn
 
 // A process of its own PID namespace, as that of a container: the first process is number 1.
 const NAMESPACE = ['--pid', '--fork', '--mount-proc']
-const canBeFirst = spawnSync('unshare', [...NAMESPACE, 'true']).status === 0
-const asFirst = canBeFirst ? test : test.skip
+const asFirst = requires(test, {
+  what: 'a PID namespace of its own (unshare, root)',
+  here: spawnSync('unshare', [...NAMESPACE, 'true']).status === 0,
+})
 
 asFirst('process 1 of a container ends too, though no signal ends it', async (t) => {
   const folder = await scratchFolder(t)
   const program = '../support/manager/children/train-until-signal.ts'
   const path = fileURLToPath(new URL(program, import.meta.url))
-  const node = [process.execPath, '--import=tsx', path, folder, 'self']
+  const node = [process.execPath, loadsTypeScript, path, folder, 'self']
   const child = spawn('unshare', [...NAMESPACE, '--kill-child', ...node], { stdio: 'pipe' })
   t.teardown(() => child.kill('SIGKILL'))
   let output = ''

@@ -9,7 +9,6 @@ import type { ExecutionContext } from 'ava'
 import { whichStep } from '../support/crash/found.js'
 import { outcomeFaults } from '../support/crash/promise.js'
 import { report } from '../support/crash/report.js'
-import { testWith } from '../support/crash/requirements.js'
 import { type Outcome, Saver } from '../support/crash/save-once.js'
 import { scaled } from '../support/crash/scale.js'
 import { inject } from '../support/crash/tracer.js'
@@ -17,6 +16,7 @@ import { checkpointBytes } from '../support/crash/training.js'
 import { command, workspace } from '../support/crash/workspace.js'
 import { FaultyDisk } from '../support/power/faulty-disk.js'
 import { FOLDER_SYNC, lateSync, until } from '../support/power/late-sync.js'
+import { testWith } from '../support/requires.js'
 
 const OLD = 1
 const NEW = 2

@@ -10,6 +10,7 @@ import {
   jsonFromBinary,
   outputOf,
 } from '../../scripts/flatc.js'
+import { requires } from '../support/requires.js'
 
 const SCHEMA = `table Note { text:string; number:double; bytes:[ubyte]; }
 root_type Note;
@@ -33,7 +34,7 @@ async function useProgram(t: ExecutionContext, ...lines: string[]): Promise<void
 }
 
 // One after the other: $FLATC is there for all of them at once.
-const posixTest = process.platform === 'win32' ? test.serial.skip : test.serial
+const posixTest = requires(test.serial, 'posix')
 
 test.serial('JSON becomes a FlatBuffer, and comes back', async (t) => {
   const binary = await binaryFromJson(SCHEMA, JSON.stringify(NOTE))

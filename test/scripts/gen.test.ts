@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { generate, generatedFolders, readGenerated } from '../../scripts/generated.js'
 import { checkConformity, isReleased, readReleased } from '../../scripts/released.js'
+import { requires } from '../support/requires.js'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 const schema = await readFile(join(project, 'schema/checkpoint.fbs'), 'utf8')
@@ -265,7 +266,7 @@ function idleFlatc(version: string): string {
   return `#!/bin/sh\n[ "$1" = --version ] && echo "flatc version ${version}"\nexit 0\n`
 }
 
-const posixTest = process.platform === 'win32' ? test.skip : test
+const posixTest = requires(test, 'posix')
 
 posixTest('a flatc of another version than the runtime is refused', async (t) => {
   const folder = await folderOf(t, {

@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
+import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
 import { watchThreads } from '../support/threads.js'
-import { canMap } from '../support/ways-to-load.js'
 
 const threads = watchThreads()
 
@@ -29,7 +29,7 @@ const { crc32 }: typeof import('../../src/format/checksum.js') = await import(
 )
 
 // Linux 5.14 has the call without which nobody touches a map that may be gone.
-const onLinux = canMap && process.platform === 'linux' ? test.serial : test.serial.skip
+const onLinux = requires(test.serial, 'linux', 'memory maps')
 
 const MIB = 2 ** 20
 

@@ -4,7 +4,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { libc, type MemoryCalls } from '../../src/io/file/libc.js'
 import { type Copy, copyTogether, helpToCopy } from '../../src/threads/shared-copies.js'
-import { canMap } from '../support/ways-to-load.js'
+import { requires } from '../support/requires.js'
 
 /** Memory whose addresses are numbers of our own, where the copy with this number fails. */
 function pretendedMemory(failAt = Number.POSITIVE_INFINITY) {
@@ -75,7 +75,7 @@ const HELPER = `
   })`
 
 // Where files can be mapped there is koffi.
-const withKoffi = canMap ? test : test.skip
+const withKoffi = requires(test, 'memory maps')
 
 withKoffi('what another thread has begun to copy is waited for', async (t) => {
   const calls = (await libc()).memory!

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { loadCheckpoint, saveCheckpoint } from '../../../src/index.js'
 import { CheckpointManager } from '../../support/built.js'
+import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
 
 const model = { stateDict: () => ({ w: { shape: [1], data: Float32Array.of(1) } }) }
@@ -23,7 +24,7 @@ async function linkedFolders(t: ExecutionContext): Promise<{ home: string; disk:
 }
 
 // Windows takes `..` off the text of a path.
-const onPosix = process.platform === 'win32' ? test.skip : test
+const onPosix = requires(test, 'posix')
 
 onPosix(
   '`..` behind a link is the folder above the one that it leads to, as in a load',

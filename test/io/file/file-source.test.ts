@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { limitReads, refuseStatus } from '../../support/io/limited-reads.js'
+import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
 import { collectGarbage } from '../../support/trainer/garbage-collection.js'
 
@@ -15,8 +16,8 @@ const { FileSource, openFile } = await import('../../../src/io/file/file-source.
 
 const BYTES = Uint8Array.from({ length: 1_000 }, (_, i) => (i * 7) % 256)
 
-const onLinux = process.platform === 'linux' ? test : test.skip
-const onUnix = process.platform === 'win32' ? test.skip : test
+const onLinux = requires(test, 'linux')
+const onUnix = requires(test, 'posix')
 
 /** How many descriptors of this process are open on a file. */
 function descriptorsOf(path: string): number {

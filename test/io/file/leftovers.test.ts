@@ -6,7 +6,7 @@ import * as fs from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
-import { testWith } from '../../support/crash/requirements.js'
+import { testWith } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
 
 const program = fileURLToPath(new URL('../../support/children/save-and-stop.mjs', import.meta.url))

@@ -2,11 +2,11 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { libc } from '../../../src/io/file/libc.js'
+import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
-import { canMap } from '../../support/ways-to-load.js'
 
 // Where files can be mapped there is koffi.
-const onLinux = canMap && process.platform === 'linux' ? test : test.skip
+const onLinux = requires(test, 'linux', 'memory maps')
 
 /** Bytes that wait to be written to a disk, on this machine. */
 function waitingBytes(): number {

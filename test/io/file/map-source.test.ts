@@ -10,14 +10,14 @@ import { loadCheckpoint } from '../../../src/load/load.js'
 import { saveCheckpoint } from '../../../src/save/save.js'
 import { runChild } from '../../support/child.js'
 import { memoryState } from '../../support/memory-state.js'
+import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
 import { collectGarbage } from '../../support/trainer/garbage-collection.js'
-import { canMap } from '../../support/ways-to-load.js'
 
 const BYTES = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 7) % 256)
 
-const withMaps = canMap ? test : test.skip
-const onLinux = canMap && process.platform === 'linux' ? test : test.skip
+const withMaps = requires(test, 'memory maps')
+const onLinux = requires(test, 'linux', 'memory maps')
 
 async function map(path: string) {
   const source = await mapFile(await openFile(path))

@@ -11,6 +11,7 @@ import {
   temporaryName,
 } from '../../../src/io/file/temporary-file.js'
 import { observedFileSystem, systemError } from '../../support/io/observed-file-system.js'
+import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
 
 /** The number of a process that has ended. */
@@ -60,7 +61,7 @@ const noLocks: Partial<FileSystem> = { lock: async () => 'unknown' }
 const heldLocks: Partial<FileSystem> = { lock: async () => 'held' }
 
 // Which machine this is, and what lives on it, is read from /proc; locks are those of the C library.
-const onLinux = process.platform === 'linux' ? test : test.skip
+const onLinux = requires(test, 'linux')
 
 test('a name is hidden, tells its file and its process, and is never made twice', (t) => {
   for (const locked of [true, false]) {

@@ -1,0 +1,57 @@
+/** What holds of the tests themselves: where they are, and that none is passed over in silence. */
+
+import { readdir, readFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+
+const folder = fileURLToPath(new URL('..', import.meta.url))
+
+/** The files of programs outside test/support, with their text. */
+async function programs(): Promise<{ path: string; text: string }[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter((entry) => entry.isFile() && /\.[cm]?[jt]s$/.test(entry.name))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .filter((path) => !path.startsWith('support/'))
+  return Promise.all(
+    paths.map(async (path) => ({ path, text: await readFile(join(folder, path), 'utf8') })),
+  )
+}
+
+/** The suites that package.json has scripts for: `npm test` is called `test`, and test:x is called x. */
+async function suites(): Promise<string[]> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  const { scripts } = JSON.parse(manifest) as { scripts: Record<string, string> }
+  return Object.values(scripts).flatMap((command) => {
+    const [, suite] = /"test\/\*\*\/\*\.(\w+)\.ts"/.exec(command) ?? []
+    return suite ?? []
+  })
+}
+
+test('every program outside test/support is a test of a suite, and has one', async (t) => {
+  const known = new Set(await suites())
+  t.true(known.has('test'))
+  for (const { path, text } of await programs()) {
+    const [, suite] = /\.(\w+)\.ts$/.exec(path) ?? []
+    t.true(suite !== undefined && known.has(suite), `test/${path} belongs to no suite`)
+    t.regex(text, /from 'ava'|requires\.js'|power\.js'/, `test/${path} has no test`)
+  }
+})
+
+test('no test is passed over in silence: what a machine lacks is said with requires()', async (t) => {
+  for (const { path, text } of await programs()) {
+    if (path === 'package/tests.test.ts') continue
+    t.notRegex(text, /\.skip\b/, `test/${path} skips a test by itself`)
+    t.notRegex(text, /return t\.pass\(|t\.pass\(['"`]/, `test/${path} passes without a test`)
+  }
+})
+
+test('every suite is run in CI', async (t) => {
+  const ci = await readFile(new URL('../../.ci/run', import.meta.url), 'utf8')
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  const { scripts } = JSON.parse(manifest) as { scripts: Record<string, string> }
+  for (const name of Object.keys(scripts).filter((name) => /^test(:|$)/.test(name))) {
+    t.regex(ci, new RegExp(`npm (run )?${name}$`, 'm'), name)
+  }
+})
