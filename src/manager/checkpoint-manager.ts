@@ -170,7 +170,9 @@ export class CheckpointManager implements AsyncDisposable {
   ): Promise<ResumeReport | null> {
     await this.#finishing
     const onWarning = options.onWarning ?? this.#warn
-    return resumeFrom(this.#folder, model, optimizer, { ...options, onWarning })
+    const report = await resumeFrom(this.#folder, model, optimizer, { ...options, onWarning })
+    this.#schedule.resumed(report?.step ?? 0)
+    return report
   }
 
   /**

@@ -7,7 +7,10 @@ import { describe, isPlainObject } from '../format/attributes.js'
 
 /** Rules about when to save; a save is due if one of them says so. */
 export interface SaveRules {
-  /** When the step is a multiple of this. */
+  /**
+   * When the step is a multiple of this, or the first one that the manager is asked about after a multiple
+   * (as at the end of an epoch alone).
+   */
   readonly everySteps?: number
   /** When so many seconds have passed since the last save (or since the manager was made). */
   readonly everySeconds?: number
@@ -25,6 +28,8 @@ export class SaveSchedule {
   /** When the last save began, in milliseconds. */
   #last: number
   #asked = false
+  /** The step that the manager was asked about last, or that the run goes on from. */
+  #before: number | undefined
   #savedStep: number | undefined
 
   /** `now` in milliseconds. */
@@ -41,16 +46,23 @@ export class SaveSchedule {
   isDue(step: number, now: number, empty: boolean): boolean {
     const { everySteps, everySeconds, steps, firstStep, custom } = this.#rules
     const first = !this.#asked
+    const before = this.#before ?? step - 1
     this.#asked = true
+    this.#before = step
     if (step === this.#savedStep) return false
     this.#savedStep = undefined
     return (
-      (everySteps !== undefined && step % everySteps === 0) ||
+      (everySteps !== undefined && reachesMultiple(everySteps, before, step)) ||
       (everySeconds !== undefined && now - this.#last >= everySeconds * 1000) ||
       (steps?.includes(step) ?? false) ||
       (firstStep === true && first && empty) ||
       (custom?.(step) ?? false)
     )
+  }
+
+  /** The run goes on from `step`, 0 if it is new. */
+  resumed(step: number): void {
+    this.#before = step
   }
 
   /** A save of `step` has begun. */
@@ -63,6 +75,11 @@ export class SaveSchedule {
   failed(step: number): void {
     if (this.#savedStep === step) this.#savedStep = undefined
   }
+}
+
+/** Whether `step` is a multiple of `every`, or the first to come after one since `before`. */
+function reachesMultiple(every: number, before: number, step: number): boolean {
+  return step % every === 0 || Math.floor(step / every) > Math.floor(before / every)
 }
 
 /** Throws a TypeError or RangeError, with the name of the rule, for what are no rules. */

@@ -26,6 +26,28 @@ test('every so many steps: at the multiples, wherever the run began', (t) => {
   t.true(new SaveSchedule({ everySteps: 4 }, 0).isDue(0, 0, true))
 })
 
+test('every so many steps: at the first one that is asked about after a multiple', (t) => {
+  const asked = (schedule: SaveSchedule, ...steps: number[]) =>
+    steps.filter((step) => {
+      const isDue = schedule.isDue(step, 0, false)
+      if (isDue) schedule.saved(step, 0)
+      return isDue
+    })
+  const rules = { everySteps: 50 }
+  const epochs = Array.from({ length: 26 }, (_, i) => 4 * (i + 1))
+  t.deepEqual(asked(new SaveSchedule(rules, 0), ...epochs), [52, 100])
+  const resumed = new SaveSchedule(rules, 0)
+  resumed.resumed(96)
+  t.deepEqual(asked(resumed, 102, 104), [102])
+  const anew = new SaveSchedule(rules, 0)
+  anew.resumed(0)
+  t.deepEqual(asked(anew, 60, 120), [60, 120])
+  // Where it began is not known: only a multiple is due.
+  t.deepEqual(asked(new SaveSchedule(rules, 0), 1001, 1002, 1050), [1050])
+  const back = new SaveSchedule(rules, 0)
+  t.deepEqual(asked(back, 150, 20, 49, 51), [150, 51])
+})
+
 test('every so many seconds: since the last save began, or since the start', (t) => {
   t.deepEqual(due({ everySeconds: 2.5 }, 10, { millis: 1000 }), [3, 6, 9])
 })

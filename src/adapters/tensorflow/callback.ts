@@ -30,7 +30,8 @@ export interface FitManager {
 export interface FitCallbackOptions {
   /**
    * When the manager is asked whether a checkpoint is due: after every `epoch` (the default), or after
-   * every `batch`. Its rule `everySteps` counts batches, and so wants `batch`.
+   * every `batch`. Its rule `everySteps` counts batches: asked by `epoch`, it saves at the end of the epoch
+   * in which so many have passed.
    */
   readonly ask?: 'epoch' | 'batch'
   /** What else to save and restore, by name: a sampler, for one. */
@@ -47,12 +48,19 @@ const OPTIONS: OptionNames<FitCallbackOptions> = {
   step: true,
 }
 
-/** What `fit` tells of a batch or an epoch: `loss`, the metrics by their names, and `val_…` of both. */
+/**
+ * What `fit` tells of a batch or an epoch: `loss`, the metrics by their names, and `val_…` of both. Next to
+ * callbacks of TensorFlow.js's own classes they come as scalar tensors, which are read and stay `fit`'s.
+ */
 export interface FitLogs {
   readonly [name: string]: number
 }
 
-/** Fits `callbacks` of `model.fit`, alone or in an array. */
+/**
+ * Fits `callbacks` of `model.fit`: alone, or in an array of plain objects. TensorFlow.js takes either those or
+ * instances of its own classes, and goes by the first one: next to `tf.callbacks.earlyStopping()`, say, give it
+ * `[new tf.CustomCallback(callback, 'auto'), stopping]`.
+ */
 export interface FitCallback {
   /**
    * Restores the newest checkpoint, if there is one. To be called before `fit`, which takes what it
@@ -61,6 +69,10 @@ export interface FitCallback {
   resume(options?: Omit<RestoreOptions, 'extras'>): Promise<{ initialEpoch: number }>
   /** Batches that have been trained, over all epochs and resumes. */
   readonly step: number
+  /** Does nothing; called where TensorFlow.js takes this for an instance of one of its classes. */
+  setParams(params: unknown): void
+  /** As `setParams`. */
+  setModel(model: unknown): void
   onTrainBegin(): Promise<void>
   onEpochBegin(epoch: number): Promise<void>
   onBatchBegin(batch: number): Promise<void>
@@ -132,6 +144,8 @@ export function tensorflowCallback(
       }
       return { initialEpoch: epochs }
     },
+    setParams() {},
+    setModel() {},
     async onTrainBegin() {},
     async onEpochBegin(epoch) {
       epochs = epoch
@@ -143,13 +157,13 @@ export function tensorflowCallback(
     },
     async onBatchEnd(_batch, batchLogs = {}) {
       step++
-      logs = batchLogs
+      logs = await numbersOf(batchLogs)
       asked = false
       saved = false
     },
     async onEpochEnd(epoch, epochLogs = {}) {
       epochs = epoch + 1
-      logs = epochLogs
+      logs = await numbersOf(epochLogs)
       saved = false
       await save(false)
     },
@@ -160,13 +174,22 @@ export function tensorflowCallback(
   }
 }
 
+/** Logs as numbers, the scalar tensors among them read. */
+async function numbersOf(logs: { readonly [name: string]: unknown }): Promise<FitLogs> {
+  const numbers: { [name: string]: number } = {}
+  for (const [name, value] of Object.entries(logs)) {
+    const { data } = (value ?? {}) as { data?(): Promise<ArrayLike<number>> }
+    if (typeof value === 'number') numbers[name] = value
+    else if (typeof data === 'function') numbers[name] = (await data.call(value))[0] ?? Number.NaN
+  }
+  return numbers
+}
+
 function progressOf(logs: FitLogs): Pick<SaveOptions, 'loss' | 'metrics'> {
   const { loss } = logs
-  const metrics = Object.entries(logs).filter(
-    ([name, value]) => typeof value === 'number' && !NO_METRICS.has(name),
-  )
+  const metrics = Object.entries(logs).filter(([name]) => !NO_METRICS.has(name))
   return {
-    ...(typeof loss === 'number' ? { loss } : {}),
+    ...(loss === undefined ? {} : { loss }),
     metrics: Object.fromEntries(metrics),
   }
 }

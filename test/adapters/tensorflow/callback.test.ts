@@ -192,6 +192,37 @@ test('a save that fails ends the fit', async (t) => {
   })
 })
 
+test('next to a callback of a class of TensorFlow.js, after it or wrapped, the same is saved', async (t) => {
+  const alone = await fit(await scratchFolder(t), 2, {})
+  const orders: ((ours: Untyped, stop: Untyped) => Untyped[])[] = [
+    (ours, stop) => [stop, ours],
+    (ours, stop) => [new tf.CustomCallback(ours, 'never'), stop],
+    (ours, stop) => [stop, new tf.CustomCallback(ours, 'never')],
+  ]
+  for (const inOrder of orders) {
+    const { model, states } = compiled()
+    await using manager = new CheckpointManager(await scratchFolder(t))
+    const ours = tensorflowCallback(manager, ...states)
+    const callbacks = inOrder(ours, tf.callbacks.earlyStopping({ monitor: 'loss', patience: 5 }))
+    const [x, y] = data()
+    await model.fit(x, y, { ...fitArguments, epochs: 2, callbacks })
+    const list = await manager.list()
+    t.deepEqual(
+      list.map(({ step, loss, metrics }) => ({ step, loss, metrics })),
+      alone.list.map(({ step, loss, metrics }) => ({ step, loss, metrics })),
+    )
+  }
+})
+
+test('asked by epoch, a rule that counts batches saves when so many have passed', async (t) => {
+  const { list } = await fit(await scratchFolder(t), 5, { save: { everySteps: 8 } })
+  t.deepEqual(positions(list), [
+    [2, 10],
+    [4, 20],
+    [5, 25],
+  ])
+})
+
 test('wrong arguments are refused', (t) => {
   const { states } = compiled()
   t.throws(() => tensorflowCallback({} as FitManager, ...states), {
