@@ -51,4 +51,8 @@ export const DTYPES = {
   complex64: { code: 25, bits: 64, array: Float32Array },
   /** Two float64 an element: the real part, then the imaginary one. */
   complex128: { code: 26, bits: 128, array: Float64Array },
+  /** Two's complement integer of 4 bits, packed. */
+  int4: { code: 27, bits: 4, array: Uint8Array },
+  /** Unsigned integer of 4 bits, packed. */
+  uint4: { code: 28, bits: 4, array: Uint8Array },
 } as const

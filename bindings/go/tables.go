@@ -248,6 +248,10 @@ var dtypes = map[DType]dtypeRow{
 	25: {"complex64", 64, "complex64"},
 	// Two float64 an element: the real part, then the imaginary one.
 	26: {"complex128", 128, "complex128"},
+	// Two's complement integer of 4 bits, packed.
+	27: {"int4", 4, "uint8"},
+	// Unsigned integer of 4 bits, packed.
+	28: {"uint4", 4, "uint8"},
 }
 
 const identifier = "LWCK"

@@ -39,6 +39,8 @@ const table: readonly [DType, code: number, bits: number, array: { readonly name
   ['bool', 24, 8, Uint8Array],
   ['complex64', 25, 64, Float32Array],
   ['complex128', 26, 128, Float64Array],
+  ['int4', 27, 4, Uint8Array],
+  ['uint4', 28, 4, Uint8Array],
 ]
 
 for (const [dtype, code, bits, array] of table) {

@@ -94,6 +94,8 @@ const arrays: { readonly [dtype in DType]: TypedArray } = {
   bool: Uint8Array.of(0, 1, 1, 0),
   complex64: Float32Array.of(1, -1, 2, -2, 3, -3, NaN, -0),
   complex128: Float64Array.of(1, -1, 2, -2, 3, -3, NaN, -0),
+  int4: Uint8Array.of(0x0f, 0x87),
+  uint4: Uint8Array.of(0x0f, 0x87),
 }
 
 for (const dtype of dtypes) {

@@ -32,7 +32,7 @@ TEST(DType, NumbersAndNamesAreThoseOfTheSchema) {
     EXPECT_EQ(lightwatch::dtype_bits(static_cast<DType>(code)) != 0, name != nullptr) << code;
     known += name == nullptr ? 0 : 1;
   }
-  EXPECT_EQ(known, 23u);
+  EXPECT_EQ(known, 25u);
 }
 
 TEST(DType, LengthIsTheProductTimesTheWidth) {

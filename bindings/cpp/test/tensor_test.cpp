@@ -133,6 +133,14 @@ TEST_P(Views, EveryDTypeHasItsTypesAndNoOther) {
     EXPECT_EQ(of(dtype), Names{dtype}) << dtype;
   }
   EXPECT_EQ(count, 23u);
+  // Those that are younger than the golden file.
+  const auto young = load_checkpoint(corpus("valid/integers-of-4-bits.ckpt"));
+  for (const char *dtype : {"int4", "uint4"}) {
+    const Tensor tensor = young.model().at(std::string("dtype/") + dtype);
+    EXPECT_EQ(lightwatch::dtype_name(tensor.dtype()), std::string(dtype));
+    EXPECT_EQ(tensor.element_count(), 8u);
+    EXPECT_EQ(viewers(tensor), Names{"uint8"}) << dtype;
+  }
 }
 
 TEST_P(Views, ElementsAreThoseThatWereSaved) {

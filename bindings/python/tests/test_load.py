@@ -109,6 +109,11 @@ def test_every_dtype_has_its_array():
         for name, length in (("float6_e2m3fn", 6), ("float6_e3m2fn", 6), ("float4_e2m1fn", 4)):
             array = checkpoint.model[f"dtype/{name}"]
             assert array.dtype == np.uint8 and array.shape == (length,)
+    with lw.load(GOLDEN.parents[1] / "conformance/valid/integers-of-4-bits.ckpt") as checkpoint:
+        for name in ("int4", "uint4"):
+            array = checkpoint.model[f"dtype/{name}"]
+            assert array.dtype == np.uint8 and array.shape == (4,)
+            assert checkpoint.model.tensors[f"dtype/{name}"].shape == (2, 4)
 
 
 def test_without_ml_dtypes_elements_are_raw_bits():

@@ -168,6 +168,10 @@ def test_progress_that_a_file_cannot_hold_is_refused(tmp_path, options):
         {"w": np.array(["text"])},
         {"w": np.array([object()])},
         {"w": lw.RawTensor("float4_e2m1fn", (3,), bytes(2))},
+        {"w": lw.RawTensor("int4", (3,), bytes(2))},
+        # A byte an element in memory, and packed in a file.
+        {"w": np.zeros(2, ml_dtypes.int4)},
+        {"w": np.zeros(2, ml_dtypes.uint4)},
         {"w": lw.RawTensor("float32", (2,), bytes(4))},
         {"w": lw.RawTensor("float33", (2,), bytes(8))},
     ],
@@ -257,12 +261,16 @@ def test_raw_bits_are_of_the_dtype_that_is_given(tmp_path):
         {
             "bf16": lw.RawTensor("bfloat16", (2, 3), bits),
             "fp4": lw.RawTensor("float4_e2m1fn", (2, 2), b"\x12\x34"),
+            "i4": lw.RawTensor("int4", (4,), b"\xf0\x87"),
+            "u4": lw.RawTensor("uint4", (2, 1), b"\xf0"),
             "fp6": lw.RawTensor("float6_e2m3fn", (4,), bytearray(b"\1\2\3")),
         },
     )
     model = lw.load(path).model
     assert model["bf16"].dtype == ml_dtypes.bfloat16 and model["bf16"].tobytes() == bits.tobytes()
     assert model.tensors["fp4"].shape == (2, 2) and model["fp4"].tobytes() == b"\x12\x34"
+    assert model.tensors["i4"].dtype == "int4" and model["i4"].tobytes() == b"\xf0\x87"
+    assert model.tensors["u4"].dtype == "uint4" and model.tensors["u4"].shape == (2, 1)
     assert model["fp6"].tolist() == [1, 2, 3]
 
 

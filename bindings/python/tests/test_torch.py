@@ -123,6 +123,16 @@ def test_every_dtype_of_pytorch_comes_back(tmp_path):
             assert torch.equal(same, tensor.view(torch.uint8) if tensor.ndim else tensor)
 
 
+@pytest.mark.parametrize("name", ["int4", "uint4"])
+def test_a_packed_dtype_that_is_a_byte_an_element_in_memory_is_refused(tmp_path, name):
+    dtype = getattr(torch, name, None)
+    if dtype is None:
+        pytest.skip(f"this PyTorch has no {name}")
+    given = torch.zeros(2, dtype=torch.uint8).view(dtype)
+    with pytest.raises(TypeError, match="packed bytes: give a RawTensor"):
+        lw.save(tmp_path / "x.ckpt", {"w": given})
+
+
 def test_tensors_are_shared_and_writing_to_them_does_not_reach_the_file(tmp_path):
     path = tmp_path / "shared.ckpt"
     weights = torch.ones(1000)

@@ -100,6 +100,10 @@ pub enum DType {
     Complex64,
     /// Two float64 an element: the real part, then the imaginary one.
     Complex128,
+    /// Two's complement integer of 4 bits, packed.
+    Int4,
+    /// Unsigned integer of 4 bits, packed.
+    Uint4,
 }
 
 /// The numbers that elements are viewed as; a complex number is two of them.
@@ -143,6 +147,8 @@ impl DType {
         DType::Bool,
         DType::Complex64,
         DType::Complex128,
+        DType::Int4,
+        DType::Uint4,
     ];
 
     /// The name in the schema: `float32`.
@@ -171,6 +177,8 @@ impl DType {
             DType::Bool => "bool",
             DType::Complex64 => "complex64",
             DType::Complex128 => "complex128",
+            DType::Int4 => "int4",
+            DType::Uint4 => "uint4",
         }
     }
 
@@ -201,6 +209,8 @@ impl DType {
             DType::Bool => 8,
             DType::Complex64 => 64,
             DType::Complex128 => 128,
+            DType::Int4 => 4,
+            DType::Uint4 => 4,
         }
     }
 
@@ -230,6 +240,8 @@ impl DType {
             24 => Some(DType::Bool),
             25 => Some(DType::Complex64),
             26 => Some(DType::Complex128),
+            27 => Some(DType::Int4),
+            28 => Some(DType::Uint4),
             _ => None,
         }
     }
@@ -259,6 +271,8 @@ impl DType {
             DType::Bool => View::U8,
             DType::Complex64 => View::F32,
             DType::Complex128 => View::F64,
+            DType::Int4 => View::U8,
+            DType::Uint4 => View::U8,
         }
     }
 }

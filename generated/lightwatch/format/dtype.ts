@@ -125,5 +125,15 @@ export enum DType {
   /**
    * Two float64 an element: the real part, then the imaginary one.
    */
-  complex128 = 26
+  complex128 = 26,
+
+  /**
+   * Two's complement integer of 4 bits, packed.
+   */
+  int4 = 27,
+
+  /**
+   * Unsigned integer of 4 bits, packed.
+   */
+  uint4 = 28
 }

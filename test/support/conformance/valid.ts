@@ -2,7 +2,7 @@
 
 import type { Attribute, Attributes } from '../../../src/format/attributes.js'
 import { type DType, dtypes, tensorByteLength } from '../../../src/format/dtype.js'
-import { type Golden, type GoldenState, type GoldenTensor, v1 } from '../golden/v1.js'
+import { type Golden, type GoldenState, type GoldenTensor, v1, v1Dtypes } from '../golden/v1.js'
 import type { WriterOptions } from './second-writer.js'
 import { MAX_NULLS, sharedTexts, sharedTextsHold } from './shared-texts.js'
 
@@ -210,6 +210,19 @@ const packed = [
   bits('bool', 'bools', Uint8Array.of(0, 1, 2, 255)),
 ]
 
+const nibbles = [
+  tensor('dtype/int4', 'int4', [2, 4], 8),
+  tensor('dtype/uint4', 'uint4', [2, 4], 9),
+  bits('uint8', 'bytes', Uint8Array.of(255)),
+  {
+    name: 'every int4',
+    dtype: 'int4',
+    shape: [16],
+    bytes: Uint8Array.of(0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe),
+  },
+  { name: 'none', dtype: 'uint4', shape: [3, 0], bytes: new Uint8Array(0) },
+] satisfies GoldenTensor[]
+
 export const validFiles: readonly ValidFile[] = [
   {
     name: 'golden-v1',
@@ -242,8 +255,13 @@ export const validFiles: readonly ValidFile[] = [
   { name: 'training', about: 'a model, its optimizer, and extras', holds: training },
   {
     name: 'every-dtype',
-    about: 'a tensor of every dtype',
-    holds: model(dtypes.map((dtype, i) => tensor(dtype, dtype, [2, 4], i))),
+    about: 'a tensor of every dtype of version 0.1.0 of the library',
+    holds: model(v1Dtypes.map((dtype, i) => tensor(dtype, dtype, [2, 4], i))),
+  },
+  {
+    name: 'integers-of-4-bits',
+    about: 'packed integers, two to a byte, whose first element is in the lower half',
+    holds: model(nibbles),
   },
   {
     name: 'scalars',

@@ -43,7 +43,7 @@ const bytesOf = (array: Float32Array | Float64Array | Uint32Array | BigUint64Arr
   new Uint8Array(array.buffer)
 
 // Those of version 1, whatever there may be by now.
-const dtypes: readonly DType[] = [
+export const v1Dtypes: readonly DType[] = [
   'float64',
   'float32',
   'float16',
@@ -69,7 +69,7 @@ const dtypes: readonly DType[] = [
   'complex128',
 ]
 
-const ofEveryDtype = dtypes.map((dtype, i): GoldenTensor => {
+const ofEveryDtype = v1Dtypes.map((dtype, i): GoldenTensor => {
   return { name: `dtype/${dtype}`, dtype, shape: [2, 4], bytes: pattern(dtype, [2, 4], i) }
 })
 

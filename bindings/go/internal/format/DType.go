@@ -60,6 +60,10 @@ const (
 	DTypecomplex64       DType = 25
 	/// Two float64 an element: the real part, then the imaginary one.
 	DTypecomplex128      DType = 26
+	/// Two's complement integer of 4 bits, packed.
+	DTypeint4            DType = 27
+	/// Unsigned integer of 4 bits, packed.
+	DTypeuint4           DType = 28
 )
 
 var EnumNamesDType = map[DType]string{
@@ -87,6 +91,8 @@ var EnumNamesDType = map[DType]string{
 	DTypebool:            "bool",
 	DTypecomplex64:       "complex64",
 	DTypecomplex128:      "complex128",
+	DTypeint4:            "int4",
+	DTypeuint4:           "uint4",
 }
 
 var EnumValuesDType = map[string]DType{
@@ -114,6 +120,8 @@ var EnumValuesDType = map[string]DType{
 	"bool":            DTypebool,
 	"complex64":       DTypecomplex64,
 	"complex128":      DTypecomplex128,
+	"int4":            DTypeint4,
+	"uint4":           DTypeuint4,
 }
 
 func (v DType) String() string {

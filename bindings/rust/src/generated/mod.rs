@@ -31,10 +31,10 @@ pub mod format {
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_DTYPE: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_DTYPE: u8 = 26;
+pub const ENUM_MAX_DTYPE: u8 = 28;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_DTYPE: [DType; 24] = [
+pub const ENUM_VALUES_DTYPE: [DType; 26] = [
   DType::unknown,
   DType::float64,
   DType::float32,
@@ -59,6 +59,8 @@ pub const ENUM_VALUES_DTYPE: [DType; 24] = [
   DType::bool,
   DType::complex64,
   DType::complex128,
+  DType::int4,
+  DType::uint4,
 ];
 
 /// The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json says
@@ -117,9 +119,13 @@ impl DType {
   pub const complex64: Self = Self(25);
   /// Two float64 an element: the real part, then the imaginary one.
   pub const complex128: Self = Self(26);
+  /// Two's complement integer of 4 bits, packed.
+  pub const int4: Self = Self(27);
+  /// Unsigned integer of 4 bits, packed.
+  pub const uint4: Self = Self(28);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 26;
+  pub const ENUM_MAX: u8 = 28;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::unknown,
     Self::float64,
@@ -145,6 +151,8 @@ impl DType {
     Self::bool,
     Self::complex64,
     Self::complex128,
+    Self::int4,
+    Self::uint4,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -173,6 +181,8 @@ impl DType {
       Self::bool => Some("bool"),
       Self::complex64 => Some("complex64"),
       Self::complex128 => Some("complex128"),
+      Self::int4 => Some("int4"),
+      Self::uint4 => Some("uint4"),
       _ => None,
     }
   }

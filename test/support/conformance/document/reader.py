@@ -27,7 +27,7 @@ DTYPES = {
     11: ("float6_e3m2fn", 6), 12: ("float4_e2m1fn", 4), 16: ("int8", 8), 17: ("int16", 16),
     18: ("int32", 32), 19: ("int64", 64), 20: ("uint8", 8), 21: ("uint16", 16),
     22: ("uint32", 32), 23: ("uint64", 64), 24: ("bool", 8), 25: ("complex64", 64),
-    26: ("complex128", 128),
+    26: ("complex128", 128), 27: ("int4", 4), 28: ("uint4", 4),
 }  # fmt: skip
 
 # The schema: the fields of each table in the order of their slots, and what they hold.

@@ -60,6 +60,10 @@ enum class DType : std::uint8_t {
   complex64 = 25,
   /// Two float64 an element: the real part, then the imaginary one.
   complex128 = 26,
+  /// Two's complement integer of 4 bits, packed.
+  int4 = 27,
+  /// Unsigned integer of 4 bits, packed.
+  uint4 = 28,
 };
 
 /// What a program can do about a CheckpointError. The codes are the same in every language.
@@ -190,6 +194,8 @@ inline constexpr DTypeRow dtype_rows[] = {
     {"bool", 8, ViewKind::uint_number, 1},
     {"complex64", 64, ViewKind::complex_number, 8},
     {"complex128", 128, ViewKind::complex_number, 16},
+    {"int4", 4, ViewKind::uint_number, 1},
+    {"uint4", 4, ViewKind::uint_number, 1},
 };
 
 /// The names of the rules.

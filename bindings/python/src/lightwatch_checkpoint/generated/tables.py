@@ -73,6 +73,8 @@ DTYPES = (
     ("bool", 24, 8, "?"),
     ("complex64", 25, 64, "<c8"),
     ("complex128", 26, 128, "<c16"),
+    ("int4", 27, 4, None),
+    ("uint4", 28, 4, None),
 )
 
 #: Four bytes at byte 4 of a file.

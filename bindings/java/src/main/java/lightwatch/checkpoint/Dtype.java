@@ -59,7 +59,11 @@ public enum Dtype {
   /** Two float32 an element: the real part, then the imaginary one. */
   COMPLEX64(25, 64, "complex64"),
   /** Two float64 an element: the real part, then the imaginary one. */
-  COMPLEX128(26, 128, "complex128");
+  COMPLEX128(26, 128, "complex128"),
+  /** Two's complement integer of 4 bits, packed. */
+  INT4(27, 4, "int4"),
+  /** Unsigned integer of 4 bits, packed. */
+  UINT4(28, 4, "uint4");
 
   // By their number in a file, a byte.
   private static final Dtype[] BY_CODE = new Dtype[256];

@@ -108,8 +108,16 @@ public final class DType {
    * Two float64 an element: the real part, then the imaginary one.
    */
   public static final int complex128 = 26;
+  /**
+   * Two's complement integer of 4 bits, packed.
+   */
+  public static final int int4 = 27;
+  /**
+   * Unsigned integer of 4 bits, packed.
+   */
+  public static final int uint4 = 28;
 
-  public static final String[] names = { "unknown", "float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn", "", "", "", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64", "complex128", };
+  public static final String[] names = { "unknown", "float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn", "", "", "", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64", "complex128", "int4", "uint4", };
 
   public static String name(int e) { return names[e]; }
 }

@@ -16,6 +16,9 @@ final class TestFiles {
 
   static final Path GOLDEN = PROJECT.resolve("test/golden/v1.ckpt");
 
+  /** Dtypes that are younger than the golden file. */
+  static final Path YOUNG = PROJECT.resolve("test/conformance/valid/integers-of-4-bits.ckpt");
+
   private TestFiles() {}
 
   static byte[] golden() throws IOException {
