@@ -1,7 +1,10 @@
+import { join } from 'node:path'
 import test from 'ava'
 import * as browser from '../src/browser.js'
 import { loadCheckpoint, MemorySink, restoreCheckpoint, saveCheckpoint } from '../src/index.js'
 import { givenOptions, type OptionNames } from '../src/options.js'
+import { BackgroundSaver, CheckpointManager } from './support/built.js'
+import { scratchFolder } from './support/scratch.js'
 
 interface Options {
   readonly step?: number | undefined
@@ -76,12 +79,29 @@ test('every function that takes options refuses one that it does not know, and i
   const bytes = await savedBytes()
   const checkpoint = await loadCheckpoint(bytes)
   t.is(checkpoint.step, 7)
+  const folder = await scratchFolder(t)
+  const path = join(folder, 'a.ckpt')
+  const saver = new BackgroundSaver({ whenBusy: undefined } as never)
+  t.teardown(() => saver.close())
+  const manager = new CheckpointManager(folder, { keep: undefined, save: undefined } as never)
+  t.teardown(() => manager.close())
+  const rules = (options: object) => new CheckpointManager(folder, options as never).close()
   const calls: { readonly [name: string]: (options: never) => unknown } = {
     saveCheckpoint: (options) => saveCheckpoint(new MemorySink(), model, null, options),
     loadCheckpoint: (options) => loadCheckpoint(bytes, options),
     restoreCheckpoint: (options) => restoreCheckpoint(checkpoint, model, null, options),
     verify: (options) => checkpoint.verify(options),
     faults: (options) => checkpoint.faults(options).next(),
+    BackgroundSaver: (options) => new BackgroundSaver(options).close(),
+    'BackgroundSaver.save': (options) => saver.save(path, model, null, options)?.durable,
+    CheckpointManager: rules,
+    'CheckpointManager.save': (options) =>
+      manager.save(model, null, { step: 1, ...(options as object) }),
+    restoreLatest: (options) => manager.restoreLatest(model, null, options),
+    save: (options) => rules({ save: options }),
+    keep: (options) => rules({ keep: options }),
+    'keep.best': (options) =>
+      rules({ keep: { best: { count: 1, metric: 'loss', mode: 'min', ...(options as object) } } }),
     'saveCheckpoint ': (options) => browser.saveCheckpoint(new MemorySink(), model, null, options),
     'loadCheckpoint ': (options) => browser.loadCheckpoint(bytes, options),
   }

@@ -7,15 +7,16 @@ import { messageOf, warn } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { nextTurn } from '../io/concurrency.js'
 import type { Durability } from '../io/sink.js'
+import { givenOptions, type OptionNames } from '../options.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
 import { type BackgroundSave, BackgroundSaver, type WhenBusy } from '../save/background/saver.js'
-import type { SaveOptions } from '../save/write.js'
+import { SAVE_OPTIONS, type SaveOptions } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
 import { CheckpointFolder, type CheckpointInfo } from './checkpoint-folder.js'
 import { OwnCheckpoints, warnOfUnreadable } from './own-checkpoints.js'
 import { Preemption } from './preemption.js'
-import { type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'
+import { RESUME_OPTIONS, type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'
 import { bestOf, checkKeepPolicy, type KeepBest, type KeepPolicy } from './retention.js'
 import { checkSaveRules, type SaveRules, SaveSchedule } from './schedule.js'
 
@@ -48,12 +49,23 @@ export interface ManagerOptions {
   readonly onWarning?: (message: string) => void
 }
 
+const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
+  save: true,
+  keep: true,
+  whenBusy: true,
+  stagingBytes: true,
+  preemption: true,
+  onWarning: true,
+}
+
 export interface ManagedSaveOptions extends SaveOptions {
   /** The step that has been taken; the file is named after it. */
   readonly step: number
   /** Saves now, due or not, and waits for its turn whatever `whenBusy` says. */
   readonly force?: boolean
 }
+
+const MANAGED_SAVE_OPTIONS: OptionNames<ManagedSaveOptions> = { ...SAVE_OPTIONS, force: true }
 
 // Signals, and what the thread that writes has to say, come when the event loop turns. A trainer that
 // never waits for anything gives it no turn, so `save` does, this often, in milliseconds.
@@ -80,6 +92,7 @@ export class CheckpointManager implements AsyncDisposable {
 
   /** The folder is made by the first save. Throws a TypeError or RangeError for wrong options. */
   constructor(folder: string | URL, options: ManagerOptions = {}) {
+    options = givenOptions('CheckpointManager', MANAGER_OPTIONS, options)
     const { save, keep = 'all', whenBusy = 'wait', preemption = false, stagingBytes } = options
     if (save !== undefined) checkSaveRules(save)
     checkKeepPolicy(keep)
@@ -128,6 +141,7 @@ export class CheckpointManager implements AsyncDisposable {
     options: ManagedSaveOptions,
   ): Promise<boolean> {
     if (this.#closing !== undefined) throw new TypeError('this CheckpointManager has been closed')
+    options = givenOptions('CheckpointManager.save', MANAGED_SAVE_OPTIONS, options)
     const { force = false, ...saveOptions } = options
     const path = this.#folder.pathOf(options.step)
     const now = performance.now()
@@ -168,6 +182,7 @@ export class CheckpointManager implements AsyncDisposable {
     optimizer?: Optimizer | null,
     options: ResumeOptions = {},
   ): Promise<ResumeReport | null> {
+    options = givenOptions('restoreLatest', RESUME_OPTIONS, options)
     await this.#finishing
     const onWarning = options.onWarning ?? this.#warn
     const report = await resumeFrom(this.#folder, model, optimizer, { ...options, onWarning })

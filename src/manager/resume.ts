@@ -5,8 +5,14 @@
 
 import { CheckpointError, withPath } from '../errors.js'
 import { loadCheckpoint } from '../load/load.js'
+import type { OptionNames } from '../options.js'
 import { quote } from '../printable.js'
-import { type RestoreOptions, type RestoreReport, restoreCheckpoint } from '../restore/restore.js'
+import {
+  RESTORE_OPTIONS,
+  type RestoreOptions,
+  type RestoreReport,
+  restoreCheckpoint,
+} from '../restore/restore.js'
 import type { Module, Optimizer } from '../state.js'
 import {
   type CheckpointFolder,
@@ -21,6 +27,9 @@ export interface ResumeOptions extends RestoreOptions {
   /** Whether the file may be mapped (default true); see `loadCheckpoint`. */
   readonly map?: boolean
 }
+
+/** The names of the options of a resume. */
+export const RESUME_OPTIONS: OptionNames<ResumeOptions> = { ...RESTORE_OPTIONS, map: true }
 
 /** What was restored, and what was passed over for it. */
 export interface ResumeReport extends RestoreReport {

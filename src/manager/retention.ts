@@ -6,6 +6,7 @@
 
 import { messageOf } from '../errors.js'
 import { describe, isPlainObject } from '../format/attributes.js'
+import { givenOptions, type OptionNames } from '../options.js'
 import { quote } from '../printable.js'
 import { isSteps } from './schedule.js'
 
@@ -50,6 +51,22 @@ export interface KeepRules {
   readonly steps?: readonly number[]
   /** Those that this says yes to. */
   readonly custom?: (candidate: KeepCandidate) => boolean
+}
+
+const KEEP_BEST: OptionNames<KeepBest> = {
+  count: true,
+  metric: true,
+  mode: true,
+  keepUnmeasured: true,
+}
+const KEEP_RULES: OptionNames<KeepRules> = {
+  newest: true,
+  best: true,
+  everySteps: true,
+  everySeconds: true,
+  newerThanSeconds: true,
+  steps: true,
+  custom: true,
 }
 
 /** `all`, or rules. */
@@ -168,25 +185,13 @@ export function checkKeepPolicy(policy: unknown): asserts policy is KeepPolicy {
   if (!isPlainObject(policy)) {
     throw new TypeError(`keep must be 'all' or an object of rules, not ${describe(policy)}`)
   }
-  const rules = policy as KeepRules
-  const known = [
-    'newest',
-    'best',
-    'everySteps',
-    'everySeconds',
-    'newerThanSeconds',
-    'steps',
-    'custom',
-  ]
-  for (const name of Object.keys(rules)) {
-    if (!known.includes(name)) throw new TypeError(`keep has no rule ${JSON.stringify(name)}`)
-  }
+  const rules = givenOptions<KeepRules>('keep', KEEP_RULES, policy)
   count(rules.newest, 'keep.newest')
   count(rules.everySteps, 'keep.everySteps')
   duration(rules.everySeconds, 'keep.everySeconds')
   duration(rules.newerThanSeconds, 'keep.newerThanSeconds')
   if (rules.best !== undefined) {
-    if (!isPlainObject(rules.best)) throw new TypeError('keep.best must be an object')
+    givenOptions('keep.best', KEEP_BEST, rules.best)
     count(rules.best.count ?? 0, 'keep.best.count')
     if (typeof rules.best.metric !== 'string' || rules.best.metric === '') {
       throw new TypeError('keep.best.metric must be the name of a metric, or `loss`')

@@ -4,6 +4,7 @@
  */
 
 import { describe, isPlainObject } from '../format/attributes.js'
+import { givenOptions, type OptionNames } from '../options.js'
 
 /** Rules about when to save; a save is due if one of them says so. */
 export interface SaveRules {
@@ -20,6 +21,14 @@ export interface SaveRules {
   readonly firstStep?: boolean
   /** When this says so. */
   readonly custom?: (step: number) => boolean
+}
+
+const SAVE_RULES: OptionNames<SaveRules> = {
+  everySteps: true,
+  everySeconds: true,
+  steps: true,
+  firstStep: true,
+  custom: true,
 }
 
 /** Decides for each step of one run whether it is saved. */
@@ -87,10 +96,8 @@ export function checkSaveRules(rules: unknown): asserts rules is SaveRules {
   if (!isPlainObject(rules)) {
     throw new TypeError(`save must be an object of rules, not ${describe(rules)}`)
   }
-  const { everySteps, everySeconds, steps, firstStep, custom, ...unknown } = rules as SaveRules
-  for (const name of Object.keys(unknown)) {
-    throw new TypeError(`save has no rule ${JSON.stringify(name)}`)
-  }
+  const given = givenOptions<SaveRules>('save', SAVE_RULES, rules)
+  const { everySteps, everySeconds, steps, firstStep, custom } = given
   if (everySteps !== undefined && !(Number.isSafeInteger(everySteps) && everySteps > 0)) {
     throw new RangeError(
       `save.everySteps must be an integer of at least 1, not ${String(everySteps)}`,

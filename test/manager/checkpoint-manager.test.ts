@@ -391,7 +391,7 @@ test('after close nothing is saved, and close may be called again', async (t) =>
 
 test('wrong options and steps are told at once', async (t) => {
   const wrong: [unknown, RegExp][] = [
-    [{ save: { everyStep: 1 } }, /save has no rule/],
+    [{ save: { everyStep: 1 } }, /save has no option/],
     [{ keep: 'none' }, /keep must be/],
     [{ whenBusy: 'no' }, /whenBusy/],
     [{ stagingBytes: -1 }, /stagingBytes/],

@@ -294,7 +294,7 @@ test('what is no policy is refused, with the name of the rule', (t) => {
   const best = { count: 1, metric: 'loss', mode: 'min' }
   const wrong: [unknown, RegExp][] = [
     ['none', /keep must be 'all' or an object of rules/],
-    [{ latest: 3 }, /keep has no rule "latest"/],
+    [{ latest: 3 }, /keep has no option "latest"/],
     [{ newest: 0 }, /keep\.newest must be an integer of at least 1, not 0/],
     [{ everySteps: 2.5 }, /keep\.everySteps/],
     [{ everySeconds: 0 }, /keep\.everySeconds/],

@@ -86,7 +86,7 @@ test('a step that has been saved is not due again; one whose save did not begin 
 test('what are no rules is refused, with the name of the rule', (t) => {
   const wrong: [unknown, RegExp][] = [
     [null, /save must be an object of rules, not null/],
-    [{ everyStep: 5 }, /save has no rule "everyStep"/],
+    [{ everyStep: 5 }, /save has no option "everyStep"/],
     [{ everySteps: 0 }, /save\.everySteps must be an integer of at least 1, not 0/],
     [{ everySteps: 1.5 }, /save\.everySteps/],
     [{ everySeconds: -1 }, /save\.everySeconds must be a number above 0, not -1/],

@@ -5,10 +5,12 @@
  */
 
 import { CheckpointError } from '../../errors.js'
+import { givenOptions, type OptionNames } from '../../options.js'
 import { pathOf } from '../../path.js'
 import type { Module, Optimizer } from '../../state.js'
 import { SinkThread } from '../../threads/sink-thread.js'
-import type { SaveOptions } from '../write.js'
+import { checkPlace } from '../mistakes.js'
+import { SAVE_OPTIONS, type SaveOptions } from '../write.js'
 import { type BackgroundSave, RunningSave } from './running-save.js'
 import { StagingArea } from './staging-area.js'
 import { writeInThread } from './write-in-thread.js'
@@ -32,6 +34,8 @@ export interface BackgroundSaverOptions {
   readonly stagingBytes?: number
 }
 
+const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = { whenBusy: true, stagingBytes: true }
+
 export class BackgroundSaver implements AsyncDisposable {
   readonly #whenBusy: WhenBusy
   readonly #staging: StagingArea
@@ -41,6 +45,7 @@ export class BackgroundSaver implements AsyncDisposable {
 
   /** Throws a TypeError or RangeError for wrong options. */
   constructor(options: BackgroundSaverOptions = {}) {
+    options = givenOptions('BackgroundSaver', SAVER_OPTIONS, options)
     const { whenBusy = 'wait', stagingBytes = Number.POSITIVE_INFINITY } = options
     if (!['wait', 'skip', 'error'].includes(whenBusy)) {
       throw new TypeError(`whenBusy must be 'wait', 'skip' or 'error', not ${String(whenBusy)}`)
@@ -72,6 +77,8 @@ export class BackgroundSaver implements AsyncDisposable {
     options: SaveOptions = {},
   ): BackgroundSave | null {
     if (this.#closed) throw new TypeError('this BackgroundSaver has been closed')
+    options = givenOptions('BackgroundSaver.save', SAVE_OPTIONS, options)
+    checkPlace(to, 'a path or a file: URL')
     const path = pathOf(to)
     const before = this.#current
     if (before !== undefined && this.#whenBusy === 'skip') return null
