@@ -40,8 +40,8 @@ export interface Source {
   readonly helpers?: (byteLength: number) => ChecksumHelpers
   /**
    * The bytes in place, without a copy, for the caller of a tensor's `data`; undefined if they are too
-   * many for one array. The memory lives as long as the view; its `buffer` may be larger only if the
-   * caller gave that memory. A view of a map may have been written to: to know what the file has, read.
+   * many for one array. The memory lives as long as the view, or what keeps it; its `buffer` may be larger
+   * only if the caller gave that memory. A view of a map may have been written to: to know what the file has, read.
    */
   view?(position: number, length: number): Uint8Array | undefined
   /** Fills `target` from `position` on, at once, or throws. Absent: reading is asynchronous only. */

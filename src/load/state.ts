@@ -10,6 +10,9 @@ import { bytesOf } from '../state.js'
 import type { SegmentReader } from './segment.js'
 import { checkSegments, copySegments } from './verify.js'
 
+/** The view that each array in place was made of: a map looks after its memory for as long as the view lives. */
+const viewOf = new WeakMap<TypedArray, Uint8Array>()
+
 /** A tensor of a checkpoint. */
 export class CheckpointTensor implements LoadedTensor {
   readonly name: string
@@ -45,7 +48,9 @@ export class CheckpointTensor implements LoadedTensor {
     const reader = this.#reader()
     let array = this.#array?.deref()
     if (array === undefined) {
-      array = this.#typed(reader.bytesSync())
+      const bytes = reader.bytesSync()
+      array = this.#typed(bytes)
+      viewOf.set(array, bytes)
       this.#array = new WeakRef(array)
     }
     return array

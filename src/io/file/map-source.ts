@@ -64,9 +64,7 @@ class MapSource implements Source {
     if (length > constants.MAX_LENGTH) return undefined
     // There is no memory to view, and none to keep.
     if (length === 0) return new Uint8Array(0)
-    const buffer = this.#mapping.view(position, length)
-    this.#mapping.keepFor(buffer)
-    return new Uint8Array(buffer)
+    return this.#mapping.handOut(position, length)
   }
 
   readSync(target: Uint8Array, position: number): void {

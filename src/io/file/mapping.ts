@@ -1,4 +1,14 @@
-/** A mapped file as memory, which lives for as long as somebody needs it. */
+/**
+ * A mapped file as memory, which lives for as long as a view of it is needed: unmapping memory that is
+ * still in use is the end of the process.
+ *
+ * The finalizer of a view's ArrayBuffer tells that it is no longer needed, unless its memory has been
+ * transferred to another ArrayBuffer by then. So `transfer()` is refused; and a buffer is held until the
+ * array that was handed out over it is collected, to look then whether it has its memory: streams of bytes
+ * take that from what they are given. If it is gone the map stays for good. (To mark a buffer as
+ * untransferable is no help: on Node 20 and 22 the mark does not hold, and Node 24 ends a process that
+ * exits with such a buffer by an abort.)
+ */
 
 import { CheckpointError } from '../../errors.js'
 import { type MapCalls, PAGE } from './libc.js'
@@ -24,7 +34,22 @@ export class Mapping {
     this.length = length
   }
 
-  /** Memory, from `position` on, that is good until `close`; see `keepFor`. Throws CKPT_CLOSED. */
+  /**
+   * Bytes for a caller: they keep the map for as long as the array can be reached, or its buffer. Throws
+   * CKPT_CLOSED.
+   */
+  handOut(position: number, length: number): Uint8Array {
+    const buffer = this.view(position, length)
+    this.#users++
+    for (const name of TRANSFERS) {
+      if (name in buffer) Object.defineProperty(buffer, name, { value: refuseTransfer })
+    }
+    const bytes = new Uint8Array(buffer)
+    arrays.register(bytes, { mapping: this, buffer })
+    return bytes
+  }
+
+  /** Memory, from `position` on, that is good until `close`. Throws CKPT_CLOSED. */
   view(position: number, length: number): ArrayBuffer {
     this.#check(position, length)
     return this.#calls.view(this.#address + BigInt(position), length)
@@ -59,13 +84,7 @@ export class Mapping {
     if (this.#closed) throw new CheckpointError('CKPT_CLOSED', 'the file is closed')
   }
 
-  /** Keeps the map for as long as `buffer` can be reached. */
-  keepFor(buffer: ArrayBuffer): void {
-    this.#users++
-    views.register(buffer, this)
-  }
-
-  /** A buffer of `keepFor` is gone. */
+  /** A buffer that was handed out is gone. */
   release(): void {
     this.#users--
     this.#unmapIfUnused()
@@ -91,4 +110,21 @@ export class Mapping {
   }
 }
 
-const views = new FinalizationRegistry<Mapping>((mapping) => mapping.release())
+const TRANSFERS = ['transfer', 'transferToFixedLength', 'transferToImmutable']
+
+function refuseTransfer(): never {
+  throw new TypeError(
+    'the memory of a mapped file cannot be transferred: transfer a copy, made by slice()',
+  )
+}
+
+/** Buffers that are no longer held here: one that is collected needs its map no more. */
+const buffers = new FinalizationRegistry<Mapping>((mapping) => mapping.release())
+
+/** The arrays that were handed out, each with its buffer, which is held until then. */
+const arrays = new FinalizationRegistry<{
+  readonly mapping: Mapping
+  readonly buffer: ArrayBuffer
+}>(({ mapping, buffer }) => {
+  if (buffer.byteLength > 0) buffers.register(buffer, mapping)
+})

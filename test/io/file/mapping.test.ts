@@ -166,10 +166,9 @@ test('a map goes when it is closed, once', (t) => {
   t.deepEqual(calls.broughtIn, [])
 })
 
-test('a map that somebody needs stays when it is closed, until nobody does', (t) => {
+test('a map that is needed stays when it is closed, until it is needed no more', (t) => {
   const { calls, mapping } = mapped(1_000)
-  const buffers = [mapping.view(0, 10), mapping.view(10, 10), mapping.view(20, 10)]
-  for (const buffer of buffers) mapping.keepFor(buffer)
+  const buffers = [mapping.handOut(0, 10), mapping.handOut(10, 10), mapping.handOut(20, 10)]
   // One that has gone before.
   mapping.release()
   t.is(calls.unmapped.length, 0)
@@ -181,22 +180,61 @@ test('a map that somebody needs stays when it is closed, until nobody does', (t)
   t.is(buffers.length, 3)
 })
 
-test('a map that nobody needs any more stays open until it is closed', (t) => {
+test('a map that is needed no more stays open until it is closed', (t) => {
   const { calls, mapping } = mapped(1_000)
-  mapping.keepFor(mapping.view(0, 10))
+  mapping.handOut(0, 10)
   mapping.release()
   t.is(calls.unmapped.length, 0)
   mapping.close()
   t.is(calls.unmapped.length, 1)
 })
 
-test('a view that has been collected needs the map no more', async (t) => {
-  const { calls, mapping } = mapped(1_000)
-  ;(() => mapping.keepFor(mapping.view(0, 10)))()
-  mapping.close()
-  for (let tries = 0; tries < 100 && calls.unmapped.length === 0; tries++) {
+/** Whether the map has been unmapped, once all that can be collected has been. */
+async function isUnmapped({ unmapped }: PretendedCalls): Promise<boolean> {
+  for (let tries = 0; tries < 30 && unmapped.length === 0; tries++) {
     await collectGarbage()
     await setTimeout(10)
   }
-  t.is(calls.unmapped.length, 1)
+  return unmapped.length > 0
+}
+
+test('a view that has been collected needs the map no more', async (t) => {
+  const { calls, mapping } = mapped(1_000)
+  ;(() => mapping.handOut(0, 10))()
+  mapping.close()
+  t.true(await isUnmapped(calls))
+})
+
+test('a view keeps the map by its buffer alone', async (t) => {
+  const { calls, mapping } = mapped(1_000)
+  const buffer = (() => mapping.handOut(0, 10).buffer)()
+  mapping.close()
+  t.false(await isUnmapped(calls))
+  t.is(buffer.byteLength, 10)
+})
+
+test('the memory of a view is not transferred by its methods', (t) => {
+  const { mapping } = mapped(1_000)
+  const { buffer } = mapping.handOut(0, 10)
+  const methods = ['transfer', 'transferToFixedLength'].filter((name) => name in buffer)
+  for (const name of methods) {
+    t.throws(() => (buffer as unknown as Record<string, () => void>)[name]!(), {
+      instanceOf: TypeError,
+      message: /cannot be transferred: transfer a copy/,
+    })
+  }
+  t.is(buffer.byteLength, 10)
+})
+
+test('a buffer whose memory was transferred keeps the map for good, whether before the close or after', async (t) => {
+  for (const afterClose of [false, true]) {
+    const { calls, mapping } = mapped(1_000)
+    ;(() => {
+      const { buffer } = mapping.handOut(0, 10)
+      if (afterClose) mapping.close()
+      structuredClone(buffer, { transfer: [buffer as ArrayBuffer] })
+      mapping.close()
+    })()
+    t.false(await isUnmapped(calls))
+  }
 })
