@@ -19,6 +19,8 @@ export const description: SchemaDescription = {
       { name: 'model', slot: 22, required: true, type: { base: 'table', table: 'State' } },
       { name: 'optimizer', slot: 24, required: false, type: { base: 'table', table: 'State' } },
       { name: 'extras', slot: 26, required: false, type: { base: 'vector', element: { base: 'table', table: 'State' }, segment: false } },
+      { name: 'sequence', slot: 28, required: false, type: { base: 'scalar', scalar: 'uint64', size: 8 } },
+      { name: 'saved_at', slot: 30, required: false, type: { base: 'scalar', scalar: 'uint64', size: 8 } },
     ],
     Entry: [
       { name: 'key', slot: 4, required: true, type: { base: 'string' } },

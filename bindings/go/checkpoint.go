@@ -23,6 +23,8 @@ type Checkpoint struct {
 	Loss           *float64 // nil where there is none yet
 	Metrics        []Metric // in the order of the file
 	Config         *string  // JSON text, or nil
+	Sequence       *int64   // place in the order of the saves of its run, or nil
+	SavedAt        *int64   // when it was saved, in milliseconds since 1970, or nil
 	Model          *State
 	Optimizer      *State   // nil where there is none
 	Extras         []*State // in the order of the file

@@ -86,6 +86,14 @@ func (d *decoder) unsigned(value uint64, what string) int64 {
 	return int64(value)
 }
 
+func (d *decoder) optional(value *uint64, what string) *int64 {
+	if value == nil {
+		return nil
+	}
+	number := d.unsigned(*value, what)
+	return &number
+}
+
 // decode turns verified metadata into values.
 func decode(metadata []byte) (*Checkpoint, error) {
 	root := format.GetRootAsCheckpoint(metadata, 0)
@@ -115,6 +123,8 @@ func decode(metadata []byte) (*Checkpoint, error) {
 		text := d.text(config, "the config")
 		c.Config = &text
 	}
+	c.Sequence = d.optional(root.Sequence(), "sequence")
+	c.SavedAt = d.optional(root.SavedAt(), "saved_at")
 	if d.err != nil {
 		return nil, d.err
 	}

@@ -271,6 +271,8 @@ var tables = map[string][]field{
 		{name: "model", slot: 22, required: true, kind: tableField, table: "State"},
 		{name: "optimizer", slot: 24, kind: tableField, table: "State"},
 		{name: "extras", slot: 26, kind: tablesField, table: "State"},
+		{name: "sequence", slot: 28, kind: numberField, size: 8},
+		{name: "saved_at", slot: 30, kind: numberField, size: 8},
 	},
 	"Entry": {
 		{name: "key", slot: 4, required: true, kind: stringField},

@@ -61,6 +61,8 @@ With --json (lengths and offsets are in bytes):
   config          the config; null if there is none, if it is not JSON, or if it
                   is nested deeper than 100 levels
   configText      the text of it that is in the file, which keeps every digit
+  sequence        place in the order of the saves of its run, or null
+  savedAt         when it was saved, in milliseconds since 1970, or null
   model           a state
   optimizer       a state, or null
   extras          states, in the order in which they were saved

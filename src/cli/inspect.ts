@@ -74,7 +74,7 @@ export function inspectLines(file: string, metadata: Metadata, width?: number): 
 
 function overviewLines(metadata: Metadata): string[] {
   const { progress, fileLength, metadataLength, version } = metadata
-  const { epoch, step, loss, metrics, config } = progress
+  const { epoch, step, loss, metrics, config, sequence, savedAt } = progress
   const states = allStates(metadata)
   const tensors = states.reduce((sum, state) => sum + state.tensors.length, 0)
   const segments = new Map(
@@ -88,12 +88,20 @@ function overviewLines(metadata: Metadata): string[] {
     `loss      ${loss === null ? 'none yet' : valueText(loss)}`,
     ...metricLines(metrics),
     ...configLines(config),
+    ...(sequence === null ? [] : [`sequence  ${sequence}`]),
+    ...(savedAt === null ? [] : [`saved at  ${timeText(savedAt)}`]),
     `tensors   ${formatCount(tensors)} in ${formatThings(states.length, 'state')}, ` +
       formatBytes(tensorBytes),
     `file      ${exactBytes(fileLength)}, format version ${version}`,
     `metadata  ${exactBytes(metadataLength)}`,
     `overhead  ${exactBytes(overhead)}, ${PERCENT.format(overhead / fileLength)} of the file`,
   ]
+}
+
+/** As a date, if there is one of so many milliseconds since 1970. */
+function timeText(savedAt: number): string {
+  const date = new Date(savedAt)
+  return Number.isNaN(date.getTime()) ? `${savedAt} ms since 1970` : date.toISOString()
 }
 
 function metricLines(metrics: { readonly [name: string]: number }): string[] {

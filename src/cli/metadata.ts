@@ -94,7 +94,7 @@ function isNestedWithin(levels: number, value: unknown): boolean {
  */
 export function inspectJson(file: string, metadata: Metadata): object {
   const { version, metadataLength, fileLength, progress, model, optimizer, extras } = metadata
-  const { epoch, step, loss, metrics, config } = progress
+  const { epoch, step, loss, metrics, config, sequence, savedAt } = progress
   const ties = findTies(metadata)
   return {
     file,
@@ -107,6 +107,8 @@ export function inspectJson(file: string, metadata: Metadata): object {
     metrics: mapObject(metrics, numberJson),
     config: (config === null ? null : configValue(config)) ?? null,
     configText: config,
+    sequence,
+    savedAt,
     model: stateJson(model, ties),
     optimizer: optimizer === null ? null : stateJson(optimizer, ties),
     extras: extras.map((extra) => stateJson(extra, ties)),

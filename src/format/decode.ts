@@ -63,12 +63,16 @@ function progressOf(root: Checkpoint): Progress {
     setKey(metrics, name, value)
   }
   const config = root.config(UTF8_BYTES)
+  const sequence = root.sequence()
+  const savedAt = root.savedAt()
   return {
     epoch: safe(root.epoch(), 'epoch'),
     step: safe(root.step(), 'step'),
     loss: root.loss(),
     metrics,
     config: config === null ? null : text(config, 'the config'),
+    sequence: sequence === null ? null : safe(sequence, 'sequence'),
+    savedAt: savedAt === null ? null : safe(savedAt, 'saved_at'),
   }
 }
 

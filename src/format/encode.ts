@@ -164,6 +164,10 @@ function buildRoot(
   Checkpoint.addModel(builder, modelAt)
   if (optimizerAt !== 0) Checkpoint.addOptimizer(builder, optimizerAt)
   if (extrasVector !== 0) Checkpoint.addExtras(builder, extrasVector)
+  // Where they are absent, the bytes are those of a file without these fields.
+  const { sequence, savedAt } = progress
+  if (sequence !== null) Checkpoint.addSequence(builder, BigInt(sequence))
+  if (savedAt !== null) Checkpoint.addSavedAt(builder, BigInt(savedAt))
   return Checkpoint.endCheckpoint(builder)
 }
 

@@ -14,6 +14,10 @@ export interface Progress {
   readonly metrics: { readonly [name: string]: number }
   /** JSON text, or null where none was given. */
   readonly config: string | null
+  /** Place in the order of the run's saves, from 0 up; null where none was given. */
+  readonly sequence: number | null
+  /** When it was saved, in milliseconds since 1970; null where none was given. */
+  readonly savedAt: number | null
 }
 
 /** A tensor as the file describes it. Lengths and positions are in bytes. */

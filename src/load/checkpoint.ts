@@ -30,6 +30,16 @@ export class Checkpoint implements Disposable, AsyncDisposable {
   /** Null where there was none yet. */
   readonly loss: number | null
   readonly metrics: { readonly [name: string]: number }
+  /**
+   * Place in the order of the saves of its run, by which a run that went back to an earlier step is
+   * resumed where it was saved last. A CheckpointManager writes it; null where none was given.
+   */
+  readonly sequence: number | null
+  /**
+   * When it was saved by the saver's clock, in milliseconds since 1970 (`new Date(savedAt)`). A
+   * CheckpointManager writes it; null where none was given.
+   */
+  readonly savedAt: number | null
   /** The config's JSON text as it was given, or null where there is none. */
   readonly configText: string | null
   readonly model: CheckpointState
@@ -59,6 +69,8 @@ export class Checkpoint implements Disposable, AsyncDisposable {
     this.step = progress.step
     this.loss = progress.loss
     this.metrics = progress.metrics
+    this.sequence = progress.sequence
+    this.savedAt = progress.savedAt
     this.configText = progress.config
     this.byteLength = metadata.fileLength
     this.metadataLength = metadata.metadataLength

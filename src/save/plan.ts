@@ -23,6 +23,16 @@ export interface CheckpointProgress {
   readonly metrics?: { readonly [name: string]: number }
   /** Anything that JSON holds exactly, or JSON text. */
   readonly config?: unknown
+  /**
+   * Place in the order of the saves of a run, an integer from 0 up: greater than that of each save
+   * before it, whatever their steps. A CheckpointManager gives it; left out, the file has none.
+   */
+  readonly sequence?: number | null
+  /**
+   * When it is saved: a Date, or milliseconds since 1970. A CheckpointManager gives it; left out, the
+   * file has none, and the same state gives the same bytes.
+   */
+  readonly savedAt?: Date | number | null
   /** Whatever else has a state dict: a scheduler, a sampler, a random generator, EMA weights. */
   readonly extras?: { readonly [name: string]: Stateful }
 }
@@ -103,7 +113,13 @@ export function checkExtras(
 }
 
 function checkProgress(given: CheckpointProgress): Progress {
-  const { epoch = 0, step = 0, loss = null, metrics = {}, config } = given
+  const { epoch = 0, step = 0, loss = null, metrics = {}, config, sequence = null } = given
+  const savedAt = given.savedAt == null ? null : timeOf(given.savedAt)
+  for (const [name, value] of Object.entries({ sequence, savedAt })) {
+    if (value === null) continue
+    checkInteger(value, name)
+    if (value < 0) throw new RangeError(`${name} must not be negative, but it is ${value}`)
+  }
   checkInteger(epoch, 'epoch')
   checkInteger(step, 'step')
   if (loss !== null && typeof loss !== 'number') {
@@ -128,7 +144,15 @@ function checkProgress(given: CheckpointProgress): Progress {
     // Unlike assignment, this makes a key of `__proto__`.
     metrics: Object.fromEntries(copied),
     config: config === undefined ? null : configText(config),
+    sequence,
+    savedAt,
   }
+}
+
+/** Milliseconds since 1970. A Date may be one of another realm. */
+function timeOf(time: Date | number): number {
+  const isDate = Object.prototype.toString.call(time) === '[object Date]'
+  return isDate ? (time as Date).getTime() : (time as number)
 }
 
 function checkInteger(value: unknown, name: string): void {

@@ -33,6 +33,8 @@ export const SAVE_OPTIONS: OptionNames<SaveOptions> = {
   metrics: true,
   config: true,
   extras: true,
+  sequence: true,
+  savedAt: true,
   durable: true,
   onProgress: true,
   signal: true,

@@ -94,6 +94,18 @@ model: 0 tensors, 0 elements, 0 B
   )
 })
 
+test('the place in the order of saves and the time are printed where they are there', async (t) => {
+  const file = join(await scratchFolder(t), 'a.ckpt')
+  const lines = async (savedAt: number) => {
+    await saveCheckpoint(file, stateful({}), null, { sequence: 12, savedAt })
+    return (await runFake(['inspect', file])).out.split('\n').slice(5, 7)
+  }
+  const time = Date.UTC(2026, 10, 28, 8, 30)
+  t.deepEqual(await lines(time), ['sequence  12', 'saved at  2026-11-28T08:30:00.000Z'])
+  const beyond = Number.MAX_SAFE_INTEGER
+  t.deepEqual(await lines(beyond), ['sequence  12', `saved at  ${beyond} ms since 1970`])
+})
+
 test('the odd numbers are printed as they are', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   const odd = { nan: Number.NaN, low: Number.NEGATIVE_INFINITY, zero: -0 }

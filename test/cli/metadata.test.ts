@@ -46,6 +46,8 @@ test('--json prints one object with everything in it', async (t) => {
     metrics: { accuracy: 0.875, perplexity: 'NaN' },
     config: { lr: 3e-4, seed: 12345678901234567000, layers: [1, 2], name: 'nano' },
     configText: '{"lr":3e-4,"seed":12345678901234567890,"layers":[1,2],"name":"nano"}',
+    sequence: null,
+    savedAt: null,
   })
   t.deepEqual(
     [optimizer.name, optimizer.kind, optimizer.elements, optimizer.byteLength],

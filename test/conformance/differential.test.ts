@@ -18,6 +18,8 @@ const report: FileReport = {
   loss: null,
   metrics: [],
   config: null,
+  sequence: null,
+  saved_at: null,
   states: [
     {
       name: 'model',

@@ -170,7 +170,15 @@ test.serial(
     const tensor = { name: 'long', dtype: 'float32', shape: [length / 4], segment: 0 } as const
     const last = { name: 'last', dtype: 'uint8', shape: [3], segment: 1 } as const
     const metadata = encode({
-      progress: { epoch: 0, step: 0, loss: null, metrics: {}, config: null },
+      progress: {
+        epoch: 0,
+        step: 0,
+        loss: null,
+        metrics: {},
+        config: null,
+        sequence: null,
+        savedAt: null,
+      },
       model: { ...state, name: 'model', tensors: [tensor, last] },
       optimizer: null,
       extras: [],

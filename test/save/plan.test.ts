@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { loadCheckpoint } from '../../src/load/load.js'
 import { type CheckpointProgress, checkExtras, collectContents } from '../../src/save/plan.js'
@@ -112,8 +113,9 @@ test('states come as model, optimizer and the extras in their order, each asked 
   }
 })
 
-test('progress that is left out is 0, 0, no loss, no metrics and no config', async (t) => {
-  const none = { epoch: 0, step: 0, loss: null, metrics: {}, config: null }
+test('progress that is left out is 0, 0, no loss, no metrics, no config, no order and no time', async (t) => {
+  const nothing = { loss: null, config: null, sequence: null, savedAt: null }
+  const none = { epoch: 0, step: 0, metrics: {}, ...nothing }
   t.deepEqual((await collectContents(NOTHING, null, {})).content.progress, none)
   const undefinedOnes = { epoch: undefined, loss: undefined, config: undefined, extras: undefined }
   const given = undefinedOnes as unknown as CheckpointProgress
@@ -150,6 +152,25 @@ test('the names of metrics and of extras may be those of properties', async (t) 
   t.is(Object.getPrototypeOf(checkpoint.metrics), Object.prototype)
 })
 
+test('the place in the order of saves and the time come back, and are absent where none is given', async (t) => {
+  const savedWith = async (options: CheckpointProgress) => {
+    const bytes = await inMemory(NOTHING, null, options)
+    const { sequence, savedAt } = await loadCheckpoint(bytes)
+    return { sequence, savedAt, bytes }
+  }
+  const absent = await savedWith({})
+  t.like(absent, { sequence: null, savedAt: null })
+  t.deepEqual(await savedWith({ sequence: null, savedAt: null }), absent)
+  t.like(await savedWith({ sequence: 0, savedAt: 0 }), { sequence: 0, savedAt: 0 })
+  const most = Number.MAX_SAFE_INTEGER
+  t.like(await savedWith({ sequence: most, savedAt: most }), { sequence: most, savedAt: most })
+  const date = new Date('2026-11-28T08:30:00.250Z')
+  const foreign = runInNewContext(`new Date(${date.getTime()})`)
+  for (const savedAt of [date, foreign, date.getTime()]) {
+    t.like(await savedWith({ savedAt }), { sequence: null, savedAt: date.getTime() })
+  }
+})
+
 const refusals: readonly [given: object, kind: typeof TypeError, message: RegExp][] = [
   [{ epoch: '3' }, TypeError, /^epoch must be a number, not a string/],
   [{ epoch: 3n }, TypeError, /^epoch must be a number, not a bigint/],
@@ -160,6 +181,13 @@ const refusals: readonly [given: object, kind: typeof TypeError, message: RegExp
   [{ step: Infinity }, RangeError, /^step must be an integer/],
   [{ loss: '0.5' }, TypeError, /^loss must be a number or null, not a string/],
   [{ loss: Float32Array.of(1) }, TypeError, /^loss must be .*, not an instance of Float32Array/],
+  [{ sequence: -1 }, RangeError, /^sequence must not be negative, but it is -1/],
+  [{ sequence: 1.5 }, RangeError, /^sequence must be an integer .*, not 1.5/],
+  [{ sequence: '1' }, TypeError, /^sequence must be a number, not a string/],
+  [{ savedAt: -1 }, RangeError, /^savedAt must not be negative/],
+  [{ savedAt: new Date(Number.NaN) }, RangeError, /^savedAt must be an integer .*, not NaN/],
+  [{ savedAt: '2026-11-28' }, TypeError, /^savedAt must be a number, not a string/],
+  [{ savedAt: {} }, TypeError, /^savedAt must be a number, not an object/],
   [{ metrics: [1] }, TypeError, /^metrics must be a plain object of numbers, not an array/],
   [{ metrics: null }, TypeError, /^metrics must be a plain object of numbers, not null/],
   [{ metrics: new Map() }, TypeError, /^metrics must be .*, not an instance of Map/],

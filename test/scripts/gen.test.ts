@@ -165,7 +165,7 @@ test('a schema that does not conform to a release generates nothing', async (t) 
 
 const NOT_CONFORMING: [what: string, from: string, to: string, message: RegExp][] = [
   ['a field removed in the middle', 'epoch:long;', '', /Checkpoint\.step/],
-  ['a field removed at the end', 'extras:[State];', '', /Checkpoint\.extras/],
+  ['a field removed at the end', 'saved_at:ulong = null;', '', /Checkpoint\.saved_at/],
   [
     'fields reordered',
     'metadata_length:uint;',
@@ -189,8 +189,8 @@ const NOT_CONFORMING: [what: string, from: string, to: string, message: RegExp][
   ],
   [
     'a field appended that is required',
-    'extras:[State];',
-    'extras:[State]; note:string (required);',
+    'saved_at:ulong = null;',
+    'saved_at:ulong = null; note:string (required);',
     /Checkpoint\.note is required/,
   ],
   [
@@ -231,7 +231,7 @@ for (const [what, from, to, message] of NOT_CONFORMING) {
 }
 
 const CONFORMING: [what: string, from: string, to: string][] = [
-  ['a field appended', 'extras:[State];', 'extras:[State]; note:string;'],
+  ['a field appended', 'saved_at:ulong = null;', 'saved_at:ulong = null; note:string;'],
   ['a value appended to an enum', 'complex128 = 26', 'complex128 = 26, int256 = 99'],
   ['a table added', 'root_type', 'table Note { text:string (required); } root_type'],
   ['an optional field deprecated', 'config:string;', 'config:string (deprecated);'],

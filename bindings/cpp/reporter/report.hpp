@@ -112,6 +112,10 @@ inline std::string state(const lightwatch::State &state) {
          json_list(state, [](const auto &entry) { return tensor(entry.second); }) + "}";
 }
 
+inline std::string json_integer(std::optional<std::uint64_t> number) {
+  return number ? std::to_string(*number) : "null";
+}
+
 /// The report of a file that is accepted. Throws CheckpointError where it is not.
 inline std::string accepted(const std::string &path, const lightwatch::LoadOptions &options) {
   const lightwatch::Checkpoint checkpoint = lightwatch::load_checkpoint(path, options);
@@ -124,6 +128,8 @@ inline std::string accepted(const std::string &path, const lightwatch::LoadOptio
          ",\"loss\":" + (checkpoint.loss() ? json_double(*checkpoint.loss()) : "null") +
          ",\"metrics\":" + json_pairs(checkpoint.metrics(), json_double) +
          ",\"config\":" + json_optional(checkpoint.config()) +
+         ",\"sequence\":" + json_integer(checkpoint.sequence()) +
+         ",\"saved_at\":" + json_integer(checkpoint.saved_at()) +
          ",\"states\":" + json_list(checkpoint.states(), state) + "}";
 }
 

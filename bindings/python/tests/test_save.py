@@ -1,4 +1,5 @@
 import math
+from datetime import datetime, timedelta, timezone
 
 import ml_dtypes
 import numpy as np
@@ -28,6 +29,39 @@ def test_the_golden_file_is_saved_again_to_the_same_bytes(tmp_path, golden, mapp
     report = save_again(lw.load(GOLDEN, map=mapped), path)
     assert path.read_bytes() == golden
     assert report.nbytes == len(golden) and report.durability == "durable"
+
+
+def test_the_order_and_the_time_of_a_save_are_what_was_given(tmp_path):
+    path = tmp_path / "order.ckpt"
+
+    def saved(**options):
+        lw.save(path, {}, **options)
+        checkpoint = lw.load(path)
+        return checkpoint.sequence, checkpoint.saved_at
+
+    assert saved() == (None, None)
+    without = path.read_bytes()
+    assert saved(sequence=0, saved_at=0) == (0, 0)
+    assert saved(sequence=2**53 - 1, saved_at=2**53 - 1) == (2**53 - 1, 2**53 - 1)
+    moment = datetime(2026, 11, 28, 8, 30, 0, 250_999, tzinfo=timezone(timedelta(hours=1)))
+    assert saved(saved_at=moment) == (None, 1_795_851_000_250)
+    assert saved() == (None, None) and path.read_bytes() == without
+
+
+@pytest.mark.parametrize(
+    "options, error",
+    [
+        ({"sequence": -1}, ValueError),
+        ({"sequence": 1.5}, TypeError),
+        ({"sequence": 2**53}, ValueError),
+        ({"saved_at": -1}, ValueError),
+        ({"saved_at": "now"}, TypeError),
+        ({"saved_at": datetime(2026, 11, 28)}, ValueError),
+    ],
+)
+def test_what_is_no_order_or_time_is_refused(tmp_path, options, error):
+    with pytest.raises(error, match="^(sequence|saved_at) must"):
+        lw.save(tmp_path / "order.ckpt", {}, **options)
 
 
 def attributes_after(tmp_path, attributes):

@@ -47,6 +47,8 @@ def state():
         loss=0.25,
         metrics={"accuracy": 0.5, "nan": math.nan},
         config={"lr": 0.1, "layers": [1, 2]},
+        sequence=12,
+        saved_at=1_796_000_000_123,
         extras={"ema": {"tied.a": tied}, "rng": lw.State({}, attributes={"seed": 1})},
     )
 
@@ -120,6 +122,8 @@ def test_random_states_are_the_same_bytes_in_both(tmp_path, typescript, seed):
         some() if seed % 2 else None,
         epoch=seed,
         loss=[None, 0.5][seed % 2],
+        sequence=[None, 0, 2**53 - 1][seed % 3],
+        saved_at=[0, None][seed % 2],
         metrics={f"m{i}": i / 3 for i in range(seed)},
         extras={f"e{i}": some() for i in range(seed % 3)},
     )

@@ -100,6 +100,8 @@ pub struct Checkpoint {
     loss: Option<f64>,
     metrics: NameMap<f64>,
     config: Option<String>,
+    sequence: Option<u64>,
+    saved_at: Option<u64>,
     model: State,
     optimizer: Option<State>,
     extras: NameMap<State>,
@@ -154,6 +156,8 @@ impl Checkpoint {
             loss,
             metrics,
             config,
+            sequence,
+            saved_at,
         } = progress;
         let Segments { records, by_offset } = segments;
         let source = Arc::new(source);
@@ -198,6 +202,8 @@ impl Checkpoint {
             loss,
             metrics,
             config,
+            sequence,
+            saved_at,
             model,
             optimizer,
             extras,
@@ -243,6 +249,18 @@ impl Checkpoint {
     /// The run's config as JSON text, as the trainer gave it. That it is JSON is not checked.
     pub fn config(&self) -> Option<&str> {
         self.config.as_deref()
+    }
+
+    /// The place of this save in the order of the saves of its run, where the writer gave one: a run
+    /// that went back to an earlier step is resumed where this is largest. At most 2^53 - 1.
+    pub fn sequence(&self) -> Option<u64> {
+        self.sequence
+    }
+
+    /// When it was saved by the writer's clock, in milliseconds since 1970, where the writer gave the
+    /// time. At most 2^53 - 1.
+    pub fn saved_at(&self) -> Option<u64> {
+        self.saved_at
     }
 
     /// The model's state.

@@ -65,7 +65,15 @@ fn decode_progress(root: &Checkpoint<'_>) -> Result<Progress> {
         loss: root.loss(),
         metrics,
         config: text(root._tab, Checkpoint::VT_CONFIG, "the config")?.map(str::to_owned),
+        sequence: safe_optional(root.sequence(), "sequence")?,
+        saved_at: safe_optional(root.saved_at(), "saved_at")?,
     })
+}
+
+fn safe_optional(value: Option<u64>, what: &str) -> Result<Option<u64>> {
+    value
+        .map(|number| safe_unsigned(number, what, None))
+        .transpose()
 }
 
 fn decode_state(state: &State<'_>) -> Result<StateRecord> {

@@ -18,6 +18,10 @@ pub(crate) struct Progress {
     pub(crate) metrics: NameMap<f64>,
     /// JSON text.
     pub(crate) config: Option<String>,
+    /// Place in the order of the saves of its run.
+    pub(crate) sequence: Option<u64>,
+    /// In milliseconds since 1970.
+    pub(crate) saved_at: Option<u64>,
 }
 
 /// A tensor as the file describes it. Lengths and positions are in bytes.

@@ -428,6 +428,8 @@ pub(crate) static CHECKPOINT: Table = Table {
         Field { name: "model", slot: 22, required: true, holds: Holds::Table(&STATE) },
         Field { name: "optimizer", slot: 24, required: false, holds: Holds::Table(&STATE) },
         Field { name: "extras", slot: 26, required: false, holds: Holds::Tables(&STATE) },
+        Field { name: "sequence", slot: 28, required: false, holds: Holds::Number(8) },
+        Field { name: "saved_at", slot: 30, required: false, holds: Holds::Number(8) },
     ],
 };
 

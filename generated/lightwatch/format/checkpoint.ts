@@ -122,8 +122,26 @@ extrasLength():number {
   return offset ? this.bb!.__vector_len(this.bb_pos + offset) : 0;
 }
 
+/**
+ * The place of this save in the order of the saves of its run: greater than that of each save before
+ * it, whatever their steps. Absent where the saver gave none.
+ */
+sequence():bigint|null {
+  const offset = this.bb!.__offset(this.bb_pos, 28);
+  return offset ? this.bb!.readUint64(this.bb_pos + offset) : null;
+}
+
+/**
+ * When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
+ * gave none: a save has no time of its own, so that the same state gives the same bytes.
+ */
+savedAt():bigint|null {
+  const offset = this.bb!.__offset(this.bb_pos, 30);
+  return offset ? this.bb!.readUint64(this.bb_pos + offset) : null;
+}
+
 static startCheckpoint(builder:flatbuffers.Builder) {
-  builder.startObject(12);
+  builder.startObject(14);
 }
 
 static addVersion(builder:flatbuffers.Builder, version:number) {
@@ -196,6 +214,14 @@ static createExtrasVector(builder:flatbuffers.Builder, data:flatbuffers.Offset[]
 
 static startExtrasVector(builder:flatbuffers.Builder, numElems:number) {
   builder.startVector(4, numElems, 4);
+}
+
+static addSequence(builder:flatbuffers.Builder, sequence:bigint) {
+  builder.addFieldInt64(12, sequence, null);
+}
+
+static addSavedAt(builder:flatbuffers.Builder, savedAt:bigint) {
+  builder.addFieldInt64(13, savedAt, null);
 }
 
 static endCheckpoint(builder:flatbuffers.Builder):flatbuffers.Offset {

@@ -58,6 +58,8 @@ export function expectedReport(golden: Golden, metadataLength: number): FileRepo
     loss: loss === null ? null : doubleBits(loss),
     metrics: reportedMetrics(metrics),
     config,
+    sequence: golden.sequence ?? null,
+    saved_at: golden.savedAt ?? null,
     states: statesOf(golden).map(expectedState),
   }
 

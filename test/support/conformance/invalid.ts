@@ -48,6 +48,9 @@ function changed(bytes: Uint8Array, change: (patch: Patch) => void): () => Uint8
   }
 }
 
+/** A file with a place in the order of saves, and a time. */
+const ordered = writeFile({ ...training, sequence: 7, savedAt: 1_796_000_000_123 }, {})
+
 /** The attribute at an index of the optimizer of `trainingFile`. */
 const attribute = (patch: Patch, index: number) =>
   patch.root.table('optimizer').tables('attributes')[index]!.table('value')
@@ -181,6 +184,8 @@ const more: readonly Fixture[] = [
     ),
     'an epoch of -2^53': roomy((p) => p.root.set('epoch', -(2n ** 53n))),
     'a step of 2^53': roomy((p) => p.root.set('step', 2n ** 53n)),
+    'a sequence of 2^53': changed(ordered, (p) => p.root.set('sequence', 2n ** 53n)),
+    'a time of 2^64 - 1': changed(ordered, (p) => p.root.set('saved_at', 2n ** 64n - 1n)),
     'an offset of 2^53': changed(tied.bytes, (p) => modelTensors(p)[8]!.set('offset', 2n ** 53n)),
   }),
   ...refusedWith('CKPT_FORMAT', 'state.name', {

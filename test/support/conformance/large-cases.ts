@@ -107,6 +107,8 @@ function longReport(tensors: readonly Long[], metadataLength: number): FileRepor
     loss: null,
     metrics: [],
     config: null,
+    sequence: null,
+    saved_at: null,
     states: [{ name: 'model', kind: null, attributes: [], tensors: reported }],
   }
 }

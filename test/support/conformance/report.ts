@@ -42,6 +42,8 @@ export interface FileReport {
   readonly loss: string | null
   readonly metrics: readonly (readonly [name: string, value: string])[]
   readonly config: string | null
+  readonly sequence: number | null
+  readonly saved_at: number | null
   readonly states: readonly ReportedState[]
 }
 

@@ -54,6 +54,8 @@ async function describe(checkpoint: Checkpoint): Promise<Report> {
     loss: loss === null ? null : doubleBits(loss),
     metrics: reportedMetrics(Object.entries(checkpoint.metrics)),
     config: checkpoint.configText,
+    sequence: checkpoint.sequence,
+    saved_at: checkpoint.savedAt,
     states,
   }
 }

@@ -83,6 +83,8 @@ class Metadata {
       model: this.#state(golden.model),
       optimizer: golden.optimizer === null ? undefined : this.#state(golden.optimizer),
       extras: golden.extras.map((state) => this.#state(state)),
+      sequence: golden.sequence === undefined ? undefined : BigInt(golden.sequence),
+      saved_at: golden.savedAt === undefined ? undefined : BigInt(golden.savedAt),
     })
     this.#view.setUint32(0, root, true)
     this.bytes = this.#out.slice(0, this.#end + (options.idleBytes ?? 0))

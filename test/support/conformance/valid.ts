@@ -180,7 +180,7 @@ const progress: Golden = {
 }
 
 /** With these, what a reader has to see first just fits where it looks. */
-export const HEAD_OF_4096 = { idleBytes: 3988, unknownFields: 1 } satisfies WriterOptions
+export const HEAD_OF_4096 = { idleBytes: 3972, unknownFields: 5 } satisfies WriterOptions
 
 /** Lists in a list, one item each. */
 function nested(depth: number): Attribute {
@@ -359,6 +359,23 @@ export const validFiles: readonly ValidFile[] = [
     name: 'loss-nan',
     about: 'a loss that is there and is not a number, and a config of no character',
     holds: { ...NOTHING, loss: Number.NaN, config: '' },
+    second: {},
+  },
+  {
+    name: 'order-of-saves',
+    about: 'a place in the order of saves, and a time, as large as they may be',
+    holds: { ...training, sequence: 2 ** 53 - 1, savedAt: 2 ** 53 - 1 },
+  },
+  {
+    name: 'first-save',
+    about: 'a place in the order of saves, and a time, that are there and are 0',
+    holds: { ...NOTHING, sequence: 0, savedAt: 0 },
+    second: {},
+  },
+  {
+    name: 'time-alone',
+    about: 'a time of a save without a place in an order',
+    holds: { ...NOTHING, savedAt: 1_796_000_000_123 },
     second: {},
   },
   { name: 'attributes', about: 'every kind of value', holds: model([], values) },

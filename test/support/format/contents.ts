@@ -24,7 +24,15 @@ export interface TensorSpec {
   readonly shape: readonly number[]
 }
 
-const NO_PROGRESS: Progress = { epoch: 0, step: 0, loss: null, metrics: {}, config: null }
+const NO_TIME = { sequence: null, savedAt: null }
+const NO_PROGRESS: Progress = {
+  epoch: 0,
+  step: 0,
+  loss: null,
+  metrics: {},
+  config: null,
+  ...NO_TIME,
+}
 
 /** A model of these tensors, each with a segment of its own, and these attributes. */
 export function modelContent(
@@ -157,6 +165,8 @@ export const anyContent: fc.Arbitrary<Content> = fc
         loss: fc.option(anyNumber),
         metrics: anyMap(anyNumber, anyName, 5),
         config: fc.option(fc.json()),
+        sequence: fc.option(fc.maxSafeNat()),
+        savedAt: fc.option(fc.maxSafeNat()),
       },
       { noNullPrototype: true },
     ),

@@ -27,6 +27,9 @@ export interface Golden {
   readonly loss: number | null
   readonly metrics: readonly (readonly [name: string, value: number])[]
   readonly config: string | null
+  /** Left out where there is none, as in every file of 0.1.0. */
+  readonly sequence?: number
+  readonly savedAt?: number
   readonly model: GoldenState
   readonly optimizer: GoldenState | null
   readonly extras: readonly GoldenState[]

@@ -123,7 +123,15 @@ export const goldens: readonly Golden[] = [plainModel, training, tied, extras, e
  */
 export const largeForm: Golden = (() => {
   const metadata = encode({
-    progress: { epoch: 1, step: 2, loss: 3, metrics: {}, config: null },
+    progress: {
+      epoch: 1,
+      step: 2,
+      loss: 3,
+      metrics: {},
+      config: null,
+      sequence: null,
+      savedAt: null,
+    },
     model: {
       name: 'model',
       kind: null,

@@ -53,6 +53,12 @@ class Checkpoint {
   /// The config's JSON text as it was given, where there is one. It is there for as long as this
   /// handle.
   std::optional<std::string_view> config() const noexcept { return metadata().config; }
+  /// The place of this save in the order of the saves of its run, where the writer gave one: a run
+  /// that went back to an earlier step is resumed where this is largest. At most 2^53 - 1.
+  std::optional<std::uint64_t> sequence() const noexcept { return metadata().sequence; }
+  /// When it was saved by the writer's clock, in milliseconds since 1970, where the writer gave the
+  /// time. At most 2^53 - 1.
+  std::optional<std::uint64_t> saved_at() const noexcept { return metadata().saved_at; }
 
   State model() const noexcept { return State(contents_, &metadata().states[0]); }
 

@@ -76,7 +76,7 @@ func report(path string) object {
 	return object{
 		"version": c.Version, "metadata_length": c.MetadataLength, "file_length": c.FileLength,
 		"epoch": c.Epoch, "step": c.Step, "loss": loss, "metrics": sorted(metrics),
-		"config": c.Config, "states": states,
+		"config": c.Config, "sequence": c.Sequence, "saved_at": c.SavedAt, "states": states,
 	}
 }
 

@@ -234,8 +234,42 @@ func (rcv *Checkpoint) ExtrasLength() int {
 	return 0
 }
 
+/// The place of this save in the order of the saves of its run: greater than that of each save before
+/// it, whatever their steps. Absent where the saver gave none.
+func (rcv *Checkpoint) Sequence() *uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(28))
+	if o != 0 {
+		v := rcv._tab.GetUint64(o + rcv._tab.Pos)
+		return &v
+	}
+	return nil
+}
+
+/// The place of this save in the order of the saves of its run: greater than that of each save before
+/// it, whatever their steps. Absent where the saver gave none.
+func (rcv *Checkpoint) MutateSequence(n uint64) bool {
+	return rcv._tab.MutateUint64Slot(28, n)
+}
+
+/// When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
+/// gave none: a save has no time of its own, so that the same state gives the same bytes.
+func (rcv *Checkpoint) SavedAt() *uint64 {
+	o := flatbuffers.UOffsetT(rcv._tab.Offset(30))
+	if o != 0 {
+		v := rcv._tab.GetUint64(o + rcv._tab.Pos)
+		return &v
+	}
+	return nil
+}
+
+/// When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
+/// gave none: a save has no time of its own, so that the same state gives the same bytes.
+func (rcv *Checkpoint) MutateSavedAt(n uint64) bool {
+	return rcv._tab.MutateUint64Slot(30, n)
+}
+
 func CheckpointStart(builder *flatbuffers.Builder) {
-	builder.StartObject(12)
+	builder.StartObject(14)
 }
 func CheckpointAddVersion(builder *flatbuffers.Builder, version uint32) {
 	builder.PrependUint32Slot(0, version, 0)
@@ -279,6 +313,14 @@ func CheckpointAddExtras(builder *flatbuffers.Builder, extras flatbuffers.UOffse
 }
 func CheckpointStartExtrasVector(builder *flatbuffers.Builder, numElems int) flatbuffers.UOffsetT {
 	return builder.StartVector(4, numElems, 4)
+}
+func CheckpointAddSequence(builder *flatbuffers.Builder, sequence uint64) {
+	builder.PrependUint64(sequence)
+	builder.Slot(12)
+}
+func CheckpointAddSavedAt(builder *flatbuffers.Builder, savedAt uint64) {
+	builder.PrependUint64(savedAt)
+	builder.Slot(13)
 }
 func CheckpointEnd(builder *flatbuffers.Builder) flatbuffers.UOffsetT {
 	return builder.EndObject()

@@ -70,7 +70,9 @@ class Checkpoint:
     """An open checkpoint, and a context manager.
 
     ``version``; ``epoch``, ``step``; ``loss``, or None where there is none yet; ``metrics``, names to
-    floats; ``config_text``, JSON text or None; ``model``; ``optimizer`` or None; ``extras``, names to
+    floats; ``config_text``, JSON text or None; ``sequence``, the place of this save in the order of
+    the saves of its run, or None; ``saved_at``, when it was saved in milliseconds since 1970, or None;
+    ``model``; ``optimizer`` or None; ``extras``, names to
     states; ``nbytes``, the file's length; ``metadata_length``, in bytes.
     """
 
@@ -84,6 +86,8 @@ class Checkpoint:
         self.loss = progress.loss
         self.metrics = MappingProxyType(progress.metrics)
         self.config_text = progress.config
+        self.sequence = progress.sequence
+        self.saved_at = progress.saved_at
         self.nbytes = metadata.file_length
         self.metadata_length = metadata.metadata_length
         self._source = source

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, Hashable, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from .metadata import MODEL, OPTIMIZER, Progress
 from .state import RawTensor
 from .tensor import Tensor
 from .text import name_fault, text_fault
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 # Bytes of an array with strides that are gathered at once.
 _GATHER = 1024 * 1024
@@ -57,6 +60,8 @@ def collect(
     metrics: Any,
     config: Any,
     extras: Any,
+    sequence: Any = None,
+    saved_at: Any = None,
 ) -> Tuple[Content, List[SegmentSource]]:
     """Collects everything and checks it. Raises a TypeError or ValueError that names what is wrong."""
     progress = Progress(
@@ -65,6 +70,8 @@ def collect(
         None if loss is None else _number(loss, "loss"),
         _metrics(metrics),
         None if config is None else config_text(config),
+        None if sequence is None else _natural(sequence, "sequence"),
+        None if saved_at is None else _natural(_milliseconds(saved_at), "saved_at"),
     )
     named = _extras(extras)
     collector = _Collector()
@@ -240,6 +247,22 @@ def _number(value: Any, what: str) -> float:
     ):
         raise TypeError(f"{what} must be a number, not {describe(value)}")
     return float(value)
+
+
+def _milliseconds(time: Any) -> Any:
+    """Milliseconds since 1970, of a datetime that says its time zone or a number of them."""
+    if not isinstance(time, datetime):
+        return time
+    if time.tzinfo is None:
+        raise ValueError("saved_at must say its time zone: datetime.now(timezone.utc)")
+    return (time - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _natural(value: Any, what: str) -> int:
+    number = _integer(value, what)
+    if number < 0:
+        raise ValueError(f"{what} must not be negative, but it is {number}")
+    return number
 
 
 def _integer(value: Any, what: str) -> int:

@@ -61,12 +61,16 @@ def _progress(root: Checkpoint) -> Progress:
     epoch = _safe(root.Epoch(), "epoch")
     step = _safe(root.Step(), "step")
     config = root.Config()
+    sequence = root.Sequence()
+    saved_at = root.SavedAt()
     return Progress(
         epoch,
         step,
         root.Loss(),
         metrics,
         None if config is None else decode_text(config, "the config"),
+        None if sequence is None else _safe(sequence, "sequence"),
+        None if saved_at is None else _safe(saved_at, "saved_at"),
     )
 
 

@@ -186,6 +186,10 @@ class _Build:
             Checkpoint.AddOptimizer(builder, optimizer)
         if extras_vector is not None:
             Checkpoint.AddExtras(builder, extras_vector)
+        if progress.sequence is not None:
+            Checkpoint.AddSequence(builder, progress.sequence)
+        if progress.saved_at is not None:
+            Checkpoint.AddSavedAt(builder, progress.saved_at)
         return Checkpoint.End(builder)
 
     def _metric(self, name: str, value: float) -> int:

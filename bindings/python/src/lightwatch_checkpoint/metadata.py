@@ -42,6 +42,10 @@ class Progress(NamedTuple):
     metrics: Dict[str, float]
     #: JSON text.
     config: Optional[str]
+    #: Place in the order of the saves of its run.
+    sequence: Optional[int] = None
+    #: In milliseconds since 1970.
+    saved_at: Optional[int] = None
 
 
 class Metadata(NamedTuple):

@@ -40,6 +40,8 @@ def _describe(checkpoint: Checkpoint) -> Dict[str, Any]:
         "loss": None if checkpoint.loss is None else _double(checkpoint.loss),
         "metrics": [[k, _double(v)] for k, v in _sorted(checkpoint.metrics)],
         "config": checkpoint.config_text,
+        "sequence": checkpoint.sequence,
+        "saved_at": checkpoint.saved_at,
         "states": [_state(state) for state in checkpoint.states],
     }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, List, NamedTuple, Optional, Union
 
 from .checkpoint import check_byte_order
@@ -45,6 +46,8 @@ def save(
     metrics: Optional[Mapping] = None,
     config: Any = None,
     extras: Optional[Mapping] = None,
+    sequence: Optional[int] = None,
+    saved_at: Union[datetime, int, None] = None,
 ) -> SaveReport:
     """Saves a model's state, and an optimizer's if there is one, with the progress of the run. When
     this returns, the checkpoint is complete and survives a power cut; until then, and if it raises,
@@ -53,7 +56,10 @@ def save(
     A state is a mapping of names to arrays (NumPy arrays, PyTorch tensors, ``RawTensor``, or tensors
     of another checkpoint), or a ``State``, which has a kind and attributes as well. The arrays are
     read and not copied. ``config`` is JSON text, or anything that JSON holds exactly; ``extras``
-    maps names to further states. Missing folders are created, and a symbolic link is followed.
+    maps names to further states. ``sequence`` is the place of this save in the order of the saves of
+    its run, from 0 up; ``saved_at`` is when it is saved, a datetime with a time zone or milliseconds
+    since 1970. Both are absent from the file where they are not given, so that the same state gives
+    the same bytes. Missing folders are created, and a symbolic link is followed.
 
     Raises CheckpointError CKPT_NOT_COMMITTED or CKPT_TENSOR_CHANGED (nothing was saved), or
     CKPT_NOT_DURABLE (the new file is there, and a power cut may undo it); a TypeError or ValueError,
@@ -75,6 +81,8 @@ def save(
             metrics=metrics,
             config=config,
             extras=extras,
+            sequence=sequence,
+            saved_at=saved_at,
         )
         metadata = UnsealedMetadata(content)
         commit = FileCommit(text, metadata.file_length)

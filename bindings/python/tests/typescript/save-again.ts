@@ -13,12 +13,15 @@ const stateful = (state: CheckpointState) => ({
 })
 
 await using checkpoint = await loadCheckpoint(from)
-const { epoch, step, loss, metrics, configText, model, optimizer, extras } = checkpoint
+const { epoch, step, loss, metrics, configText, sequence, savedAt } = checkpoint
+const { model, optimizer, extras } = checkpoint
 await saveCheckpoint(to, stateful(model), optimizer === null ? null : stateful(optimizer), {
   epoch,
   step,
   loss,
   metrics,
   config: configText ?? undefined,
+  sequence,
+  savedAt,
   extras: Object.fromEntries([...extras].map(([name, state]) => [name, stateful(state)])),
 })

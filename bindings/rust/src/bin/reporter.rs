@@ -64,8 +64,14 @@ fn report(path: &PathBuf, map: bool) -> Result<String> {
         ("loss", checkpoint.loss().map_or("null".to_owned(), double)),
         ("metrics", metrics),
         ("config", optional(checkpoint.config())),
+        ("sequence", integer(checkpoint.sequence())),
+        ("saved_at", integer(checkpoint.saved_at())),
         ("states", list(states)),
     ]))
+}
+
+fn integer(number: Option<u64>) -> String {
+    number.map_or("null".to_owned(), |number| number.to_string())
 }
 
 fn state(state: &State) -> Result<String> {

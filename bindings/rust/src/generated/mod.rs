@@ -1210,6 +1210,8 @@ impl<'a> Checkpoint<'a> {
   pub const VT_MODEL: flatbuffers::VOffsetT = 22;
   pub const VT_OPTIMIZER: flatbuffers::VOffsetT = 24;
   pub const VT_EXTRAS: flatbuffers::VOffsetT = 26;
+  pub const VT_SEQUENCE: flatbuffers::VOffsetT = 28;
+  pub const VT_SAVED_AT: flatbuffers::VOffsetT = 30;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -1221,6 +1223,8 @@ impl<'a> Checkpoint<'a> {
     args: &'args CheckpointArgs<'args>
   ) -> flatbuffers::WIPOffset<Checkpoint<'bldr>> {
     let mut builder = CheckpointBuilder::new(_fbb);
+    if let Some(x) = args.saved_at { builder.add_saved_at(x); }
+    if let Some(x) = args.sequence { builder.add_sequence(x); }
     if let Some(x) = args.loss { builder.add_loss(x); }
     builder.add_step(args.step);
     builder.add_epoch(args.epoch);
@@ -1328,6 +1332,24 @@ impl<'a> Checkpoint<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<State>>>>(Checkpoint::VT_EXTRAS, None)}
   }
+  /// The place of this save in the order of the saves of its run: greater than that of each save before
+  /// it, whatever their steps. Absent where the saver gave none.
+  #[inline]
+  pub fn sequence(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(Checkpoint::VT_SEQUENCE, None)}
+  }
+  /// When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
+  /// gave none: a save has no time of its own, so that the same state gives the same bytes.
+  #[inline]
+  pub fn saved_at(&self) -> Option<u64> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u64>(Checkpoint::VT_SAVED_AT, None)}
+  }
 }
 
 impl flatbuffers::Verifiable for Checkpoint<'_> {
@@ -1349,6 +1371,8 @@ impl flatbuffers::Verifiable for Checkpoint<'_> {
      .visit_field::<flatbuffers::ForwardsUOffset<State>>("model", Self::VT_MODEL, true)?
      .visit_field::<flatbuffers::ForwardsUOffset<State>>("optimizer", Self::VT_OPTIMIZER, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<State>>>>("extras", Self::VT_EXTRAS, false)?
+     .visit_field::<u64>("sequence", Self::VT_SEQUENCE, false)?
+     .visit_field::<u64>("saved_at", Self::VT_SAVED_AT, false)?
      .finish();
     Ok(())
   }
@@ -1366,6 +1390,8 @@ pub struct CheckpointArgs<'a> {
     pub model: Option<flatbuffers::WIPOffset<State<'a>>>,
     pub optimizer: Option<flatbuffers::WIPOffset<State<'a>>>,
     pub extras: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<State<'a>>>>>,
+    pub sequence: Option<u64>,
+    pub saved_at: Option<u64>,
 }
 impl<'a> Default for CheckpointArgs<'a> {
   #[inline]
@@ -1383,6 +1409,8 @@ impl<'a> Default for CheckpointArgs<'a> {
       model: None, // required field
       optimizer: None,
       extras: None,
+      sequence: None,
+      saved_at: None,
     }
   }
 }
@@ -1441,6 +1469,14 @@ impl<'a: 'b, 'b, A: flatbuffers::Allocator + 'a> CheckpointBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Checkpoint::VT_EXTRAS, extras);
   }
   #[inline]
+  pub fn add_sequence(&mut self, sequence: u64) {
+    self.fbb_.push_slot_always::<u64>(Checkpoint::VT_SEQUENCE, sequence);
+  }
+  #[inline]
+  pub fn add_saved_at(&mut self, saved_at: u64) {
+    self.fbb_.push_slot_always::<u64>(Checkpoint::VT_SAVED_AT, saved_at);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a, A>) -> CheckpointBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     CheckpointBuilder {
@@ -1471,6 +1507,8 @@ impl core::fmt::Debug for Checkpoint<'_> {
       ds.field("model", &self.model());
       ds.field("optimizer", &self.optimizer());
       ds.field("extras", &self.extras());
+      ds.field("sequence", &self.sequence());
+      ds.field("saved_at", &self.saved_at());
       ds.finish()
   }
 }

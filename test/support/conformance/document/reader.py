@@ -36,7 +36,7 @@ TABLES = {
         ("version", "uint32"), ("metadata_length", "uint32"), ("metadata_crc32", "uint32"),
         ("file_length", "uint64"), ("epoch", "int64"), ("step", "int64"), ("loss", "double"),
         ("metrics", ["Metric"]), ("config", "string"), ("model!", "State"), ("optimizer", "State"),
-        ("extras", ["State"]),
+        ("extras", ["State"]), ("sequence", "uint64"), ("saved_at", "uint64"),
     ],
     "Metric": [("name!", "string"), ("value", "double")],
     "State": [
@@ -261,6 +261,8 @@ class Values:
         self.step = safe(root.get("step", 0))
         self.loss = double(root["loss"]) if "loss" in root else None
         self.config = text(root["config"]) if "config" in root else None
+        self.sequence = safe(root["sequence"]) if "sequence" in root else None
+        self.saved_at = safe(root["saved_at"]) if "saved_at" in root else None
         self.model = self.state(root["model"])
         self.optimizer = self.state(root["optimizer"]) if "optimizer" in root else None
         self.extras = [self.state(extra) for extra in root.get("extras", [])]
@@ -443,6 +445,8 @@ def read(file, length):
         "loss": values.loss,
         "metrics": in_order(values.metrics),
         "config": values.config,
+        "sequence": values.sequence,
+        "saved_at": values.saved_at,
         "states": [
             {**state, "tensors": [report_tensor(file, tensor) for tensor in state["tensors"]]}
             for state in values.states

@@ -41,6 +41,8 @@ class Decoder {
     metadata.step = safe(root.step(), "step");
     if (const auto loss = root.loss()) metadata.loss = *loss;
     if (root.config() != nullptr) metadata.config = text(*root.config(), "the config");
+    if (const auto number = root.sequence()) metadata.sequence = safe(*number, "sequence");
+    if (const auto time = root.saved_at()) metadata.saved_at = safe(*time, "saved_at");
 
     const auto *extras = root.extras();
     const std::uint32_t extra_count = extras == nullptr ? 0 : extras->size();

@@ -63,6 +63,9 @@ struct Metadata {
   std::optional<double> loss;
   NameMap<double> metrics;
   std::optional<std::string_view> config;
+  std::optional<std::uint64_t> sequence;
+  /// In milliseconds since 1970.
+  std::optional<std::uint64_t> saved_at;
   /// The model, the optimizer where there is one, the extras: the order of their segments in the
   /// file.
   std::vector<StateRecord> states;

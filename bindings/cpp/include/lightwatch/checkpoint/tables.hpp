@@ -294,6 +294,8 @@ inline constexpr FieldDescription checkpoint_fields[] = {
     {"model", 22, true, FieldType::table, 0, TableType::state},
     {"optimizer", 24, false, FieldType::table, 0, TableType::state},
     {"extras", 26, false, FieldType::tables, 0, TableType::state},
+    {"sequence", 28, false, FieldType::number, 8, TableType::checkpoint},
+    {"saved_at", 30, false, FieldType::number, 8, TableType::checkpoint},
 };
 
 inline constexpr FieldDescription entry_fields[] = {

@@ -165,8 +165,26 @@ class Checkpoint(object):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(26))
         return o == 0
 
+    # The place of this save in the order of the saves of its run: greater than that of each save before
+    # it, whatever their steps. Absent where the saver gave none.
+    # Checkpoint
+    def Sequence(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(28))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint64Flags, o + self._tab.Pos)
+        return None
+
+    # When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
+    # gave none: a save has no time of its own, so that the same state gives the same bytes.
+    # Checkpoint
+    def SavedAt(self):
+        o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(30))
+        if o != 0:
+            return self._tab.Get(flatbuffers.number_types.Uint64Flags, o + self._tab.Pos)
+        return None
+
 def CheckpointStart(builder):
-    builder.StartObject(12)
+    builder.StartObject(14)
 
 def Start(builder):
     CheckpointStart(builder)
@@ -254,6 +272,18 @@ def CheckpointStartExtrasVector(builder, numElems):
 
 def StartExtrasVector(builder, numElems):
     return CheckpointStartExtrasVector(builder, numElems)
+
+def CheckpointAddSequence(builder, sequence):
+    builder.PrependUint64Slot(12, sequence, None)
+
+def AddSequence(builder, sequence):
+    CheckpointAddSequence(builder, sequence)
+
+def CheckpointAddSavedAt(builder, savedAt):
+    builder.PrependUint64Slot(13, savedAt, None)
+
+def AddSavedAt(builder, savedAt):
+    CheckpointAddSavedAt(builder, savedAt)
 
 def CheckpointEnd(builder):
     return builder.EndObject()

@@ -98,6 +98,8 @@ TABLES = {
         ("model", 22, "table", 0, "State", True),
         ("optimizer", 24, "table", 0, "State", False),
         ("extras", 26, "tables", 0, "State", False),
+        ("sequence", 28, "number", 8, None, False),
+        ("saved_at", 30, "number", 8, None, False),
     ),
     "Entry": (
         ("key", 4, "string", 0, None, True),

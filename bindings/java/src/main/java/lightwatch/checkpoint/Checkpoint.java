@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import lightwatch.checkpoint.Metadata.StateRecord;
 import lightwatch.checkpoint.Metadata.TensorRecord;
 
@@ -153,6 +154,22 @@ public final class Checkpoint implements AutoCloseable {
   /** The run's config, if there is one: JSON text, as it was given and not checked. */
   public Optional<String> config() {
     return metadata.config();
+  }
+
+  /**
+   * The place of this save in the order of the saves of its run, if the writer gave one, up to
+   * 2^53 - 1: a run that went back to an earlier step is resumed where this is largest.
+   */
+  public OptionalLong sequence() {
+    return metadata.sequence();
+  }
+
+  /**
+   * When it was saved by the writer's clock, in milliseconds since 1970, if the writer gave the time;
+   * up to 2^53 - 1.
+   */
+  public OptionalLong savedAt() {
+    return metadata.savedAt();
   }
 
   /** The state of the model. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 import lightwatch.checkpoint.Metadata.StateRecord;
 import lightwatch.checkpoint.Metadata.TensorRecord;
 import lightwatch.format.Entry;
@@ -46,6 +47,14 @@ final class Decoder {
     long step = safe(root.step(), "step");
     OptionalDouble loss = root.hasLoss() ? OptionalDouble.of(root.loss()) : OptionalDouble.empty();
     Optional<String> config = optionalText(root.configAsByteBuffer(), "the config");
+    OptionalLong sequence =
+        root.hasSequence()
+            ? OptionalLong.of(safeUnsigned(root.sequence(), "sequence"))
+            : OptionalLong.empty();
+    OptionalLong savedAt =
+        root.hasSavedAt()
+            ? OptionalLong.of(safeUnsigned(root.savedAt(), "saved_at"))
+            : OptionalLong.empty();
     StateRecord model = state(root.model(), position.table(Table.CHECKPOINT_MODEL));
     lightwatch.format.State optimizer = root.optimizer();
     Optional<StateRecord> optimizerRecord =
@@ -65,6 +74,8 @@ final class Decoder {
         loss,
         metrics,
         config,
+        sequence,
+        savedAt,
         model,
         optimizerRecord,
         extras);

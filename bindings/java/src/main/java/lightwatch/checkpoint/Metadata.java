@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.OptionalLong;
 
 /**
  * What the metadata of a checkpoint says, as plain values. Lengths and positions are in bytes.
@@ -19,6 +20,8 @@ record Metadata(
     OptionalDouble loss,
     Map<String, Double> metrics,
     Optional<String> config,
+    OptionalLong sequence,
+    OptionalLong savedAt,
     StateRecord model,
     Optional<StateRecord> optimizer,
     List<StateRecord> extras) {

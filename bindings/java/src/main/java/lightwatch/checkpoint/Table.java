@@ -46,6 +46,10 @@ enum Table {
       new Field("optimizer", 24, false, new TableType(STATE));
   static final Field CHECKPOINT_EXTRAS =
       new Field("extras", 26, false, new VectorType(new TableType(STATE)));
+  static final Field CHECKPOINT_SEQUENCE =
+      new Field("sequence", 28, false, new Scalar(8, false));
+  static final Field CHECKPOINT_SAVED_AT =
+      new Field("saved_at", 30, false, new Scalar(8, false));
 
   static final Field ENTRY_KEY =
       new Field("key", 4, true, new StringType());
@@ -120,7 +124,9 @@ enum Table {
               CHECKPOINT_CONFIG,
               CHECKPOINT_MODEL,
               CHECKPOINT_OPTIMIZER,
-              CHECKPOINT_EXTRAS);
+              CHECKPOINT_EXTRAS,
+              CHECKPOINT_SEQUENCE,
+              CHECKPOINT_SAVED_AT);
       case ENTRY ->
           List.of(
               ENTRY_KEY,

@@ -75,6 +75,18 @@ public final class Checkpoint extends Table {
   public int extrasLength() { int o = __offset(26); return o != 0 ? __vector_len(o) : 0; }
   public lightwatch.format.State.Vector extrasVector() { return extrasVector(new lightwatch.format.State.Vector()); }
   public lightwatch.format.State.Vector extrasVector(lightwatch.format.State.Vector obj) { int o = __offset(26); return o != 0 ? obj.__assign(__vector(o), 4, bb) : null; }
+  /**
+   * The place of this save in the order of the saves of its run: greater than that of each save before
+   * it, whatever their steps. Absent where the saver gave none.
+   */
+  public boolean hasSequence() { return 0 != __offset(28); }
+  public long sequence() { int o = __offset(28); return o != 0 ? bb.getLong(o + bb_pos) : 0L; }
+  /**
+   * When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
+   * gave none: a save has no time of its own, so that the same state gives the same bytes.
+   */
+  public boolean hasSavedAt() { return 0 != __offset(30); }
+  public long savedAt() { int o = __offset(30); return o != 0 ? bb.getLong(o + bb_pos) : 0L; }
 
   public static int createCheckpoint(FlatBufferBuilder builder,
       long version,
@@ -88,8 +100,12 @@ public final class Checkpoint extends Table {
       int configOffset,
       int modelOffset,
       int optimizerOffset,
-      int extrasOffset) {
-    builder.startTable(12);
+      int extrasOffset,
+      long sequence,
+      long savedAt) {
+    builder.startTable(14);
+    Checkpoint.addSavedAt(builder, savedAt);
+    Checkpoint.addSequence(builder, sequence);
     Checkpoint.addLoss(builder, loss);
     Checkpoint.addStep(builder, step);
     Checkpoint.addEpoch(builder, epoch);
@@ -105,7 +121,7 @@ public final class Checkpoint extends Table {
     return Checkpoint.endCheckpoint(builder);
   }
 
-  public static void startCheckpoint(FlatBufferBuilder builder) { builder.startTable(12); }
+  public static void startCheckpoint(FlatBufferBuilder builder) { builder.startTable(14); }
   public static void addVersion(FlatBufferBuilder builder, long version) { builder.addInt(0, (int) version, (int) 0L); }
   public static void addMetadataLength(FlatBufferBuilder builder, long metadataLength) { builder.addInt(1, (int) metadataLength, (int) 0L); }
   public static void addMetadataCrc32(FlatBufferBuilder builder, long metadataCrc32) { builder.addInt(2, (int) metadataCrc32, (int) 0L); }
@@ -122,6 +138,8 @@ public final class Checkpoint extends Table {
   public static void addExtras(FlatBufferBuilder builder, int extrasOffset) { builder.addOffset(11, extrasOffset, 0); }
   public static int createExtrasVector(FlatBufferBuilder builder, int[] data) { builder.startVector(4, data.length, 4); for (int i = data.length - 1; i >= 0; i--) builder.addOffset(data[i]); return builder.endVector(); }
   public static void startExtrasVector(FlatBufferBuilder builder, int numElems) { builder.startVector(4, numElems, 4); }
+  public static void addSequence(FlatBufferBuilder builder, long sequence) { builder.addLong(12, sequence, 0L); }
+  public static void addSavedAt(FlatBufferBuilder builder, long savedAt) { builder.addLong(13, savedAt, 0L); }
   public static int endCheckpoint(FlatBufferBuilder builder) {
     int o = builder.endTable();
     builder.required(o, 22);  // model

@@ -80,9 +80,18 @@ public final class Reporter {
     sorted(checkpoint.metrics(), this::number);
     json.append(",\"config\":");
     text(checkpoint.config().orElse(null));
+    json.append(",\"sequence\":");
+    integer(checkpoint.sequence());
+    json.append(",\"saved_at\":");
+    integer(checkpoint.savedAt());
     json.append(",\"states\":");
     list(checkpoint.states(), this::state);
     return json.append('}').toString();
+  }
+
+  private void integer(OptionalLong number) {
+    if (number.isPresent()) json.append(number.getAsLong());
+    else json.append("null");
   }
 
   private void state(State state) {
