@@ -2,7 +2,7 @@
 
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileIn } from '../../path.js'
-import { type Descriptor, errorCode, type FileSystem } from './file-system.js'
+import { type Descriptor, errorCode, type FileSystem, NOT_PERMITTED } from './file-system.js'
 
 // Symbolic links that point to one another, at most; Linux's own limit.
 const MAX_LINKS = 40
@@ -62,7 +62,7 @@ export async function makeFolder(fs: FileSystem, path: string, durable: boolean)
   if (real !== undefined) {
     // Whoever made it may be about to sync its name, may have failed to, or been killed before. (Only
     // the lowest folder that is there can be such a one: none is made in another before that is safe.)
-    if (durable) await syncNames(fs, dirname(real), ['EACCES'])
+    if (durable) await syncNames(fs, dirname(real), ['EACCES', NOT_PERMITTED])
     return
   }
   await makeFolder(fs, parent, durable)

@@ -9,7 +9,8 @@
  *      temporary one goes is the one that the link names. The link stays.
  *   2. The temporary files that dead savers have left in the same folder are removed. One is created there,
  *      exclusively and under an unpredictable name, and locked: as long as the lock is held, no other saver
- *      takes it for a leftover. It takes the mode and owner of the file that it is to replace.
+ *      takes it for a leftover. It takes the mode, the owner and the access list of the file that it is to
+ *      replace.
  *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked. Of a
  *      long file the disk is given what is there on the way, so that it is busy from the start.
  *   4. The file is synced. A sync that fails is not tried again, those on the way no more than this
@@ -34,6 +35,7 @@ import {
   openFolder,
   resolveLinks,
 } from './destination.js'
+import { takeRights } from './file-rights.js'
 import {
   type Descriptor,
   errorCode,
@@ -118,17 +120,7 @@ export class FileSink implements Sink {
       this.#identity = fresh.identity
       if (this.#durable) this.#writeOut = new WriteOut(this.#fs, file, this.#syncEvery)
       if (replaced !== undefined) {
-        let mode = replaced.mode
-        if (fresh.uid !== replaced.uid || fresh.gid !== replaced.gid) {
-          try {
-            await this.#fs.fchown(file, replaced.uid, replaced.gid)
-          } catch {
-            // Only root may give files away. Then nobody of our own group gets in by the mode that
-            // was meant for the other one.
-            if (fresh.gid !== replaced.gid) mode &= 0o7707
-          }
-        }
-        await this.#fs.fchmod(file, mode)
+        await takeRights(this.#fs, file, fresh, this.#destination, replaced)
       }
     })
   }

@@ -10,6 +10,7 @@ import { constants } from 'node:os'
 import { getSystemErrorName, promisify } from 'node:util'
 import { messageOf } from '../../errors.js'
 import { type Lock, lockFile } from './file-lock.js'
+import { type AccessList, copyAttributes } from './file-rights.js'
 import { libc } from './libc.js'
 
 export interface FileStatus {
@@ -51,6 +52,8 @@ export interface FileSystem {
   fchmod(fd: Descriptor, mode: number): Promise<void>
   fchown(fd: Descriptor, uid: number, gid: number): Promise<void>
   /** Writes some of the bytes and returns how many; fewer than asked for is no error. */
+  /** Gives an open file the access list and the extended attributes of the file at a path. */
+  copyAttributes(from: string, fd: Descriptor): Promise<AccessList>
   write(fd: Descriptor, bytes: Uint8Array, position: number): Promise<number>
   fsync(fd: Descriptor): Promise<void>
   /**
@@ -67,7 +70,7 @@ const write = promisify(fs.write)
 const fstat = promisify(fs.fstat)
 
 /** What is open, for the ways of a call that takes no descriptor. */
-const opened = new Map<Descriptor, { readonly handle: FileHandle; readonly path: string }>()
+const opened = new Map<Descriptor, { readonly handle: FileHandle; path: string }>()
 
 async function open(path: string, flags: string | number, mode?: number): Promise<Descriptor> {
   const handle = await fs.promises.open(path, flags, mode)
@@ -107,6 +110,7 @@ export const nodeFileSystem: FileSystem = {
     promisify(fs.fchown)(fd, uid, gid).catch(
       ifRefused(() => fs.promises.lchown(opened.get(fd)!.path, uid, gid)),
     ),
+  copyAttributes: (from, fd) => copyAttributes(from, fd, opened.get(fd)?.path ?? ''),
   write: async (fd, bytes, position) =>
     (await write(fd, bytes, 0, bytes.byteLength, position)).bytesWritten,
   fsync: (fd) =>
@@ -119,7 +123,10 @@ export const nodeFileSystem: FileSystem = {
     opened.delete(fd)
     return file === undefined ? promisify(fs.close)(fd) : file.handle.close()
   },
-  rename: (from, to) => fs.promises.rename(from, to),
+  async rename(from, to) {
+    await fs.promises.rename(from, to)
+    for (const file of opened.values()) if (file.path === from) file.path = to
+  },
   unlink: (path) => fs.promises.unlink(path),
 }
 
@@ -135,7 +142,7 @@ const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
  */
 function ifRefused(otherwise: () => Promise<void>): (error: unknown) => Promise<void> {
   return (error) => {
-    if (errorCode(error) !== 'ERR_ACCESS_DENIED') throw error
+    if (errorCode(error) !== NOT_PERMITTED) throw error
     return otherwise()
   }
 }
@@ -146,7 +153,7 @@ async function syncByLibrary(fd: Descriptor): Promise<void> {
   if (sync === undefined) {
     throw new Error(
       'Node refuses to sync files under --permission: allow add-ons (--allow-addons) and have koffi ' +
-        'installed or save with durable: false',
+        'installed, or save with durable: false',
     )
   }
   const number = await sync(fd)
@@ -179,9 +186,14 @@ function status(stats: fs.BigIntStats): FileStatus {
   }
 }
 
+/** The code of what the runtime refuses, though the system may allow it: by `--permission` of Node, by Deno. */
+export const NOT_PERMITTED = 'ERR_ACCESS_DENIED'
+
 /** The system's name for an error (`ENOENT`), of whichever realm; undefined if it has none. */
 export function errorCode(error: unknown): string | undefined {
-  const { code } = (error ?? {}) as { readonly code?: unknown }
+  const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown }
+  // Deno's has a name of its own, and no code.
+  if (name === 'NotCapable') return NOT_PERMITTED
   return typeof code === 'string' ? code : undefined
 }
 

@@ -4,6 +4,8 @@
  * each has a substitute where it is used.
  */
 
+import { constants } from 'node:os'
+
 /** What of the C library this machine has. Undefined: there is no such call here, or no koffi. */
 export interface Libc {
   readonly map?: MapCalls
@@ -11,6 +13,7 @@ export interface Libc {
   readonly beginWriteOut?: WriteOutCall
   readonly lock?: FileCall
   readonly sync?: FileCall
+  readonly attributes?: AttributeCalls
 }
 
 /** Maps files into memory. Absent on Windows and in Electron. */
@@ -49,6 +52,17 @@ export type WriteOutCall = (fd: number) => Promise<boolean>
  * `sync` is fsync(2), for a Node that refuses it; Linux only.
  */
 export type FileCall = (fd: number) => Promise<number>
+
+/** Extended attributes of files, which do not follow links. Linux only. */
+export interface AttributeCalls {
+  /** Their names, or undefined if the system does not tell. */
+  list(path: string): string[] | undefined
+  get(path: string, name: string): Uint8Array | undefined
+  /** Whether it was done. */
+  set(fd: number, name: string, value: Uint8Array): boolean
+  /** Whether there is no such attribute now. */
+  remove(fd: number, name: string): boolean
+}
 
 /** Bytes: a multiple of the length of a page, which is 4, 16 or 64 KiB. */
 export const PAGE = 64 * 1024
@@ -143,6 +157,30 @@ async function bind(): Promise<Libc> {
     })
   const lock = fileCall('int flock(int, int)', LOCK_EX | LOCK_NB)
   const sync = fileCall('int fsync(int)')
+  const attributes = has((): AttributeCalls => {
+    const list = library.func('long llistxattr(const char *, void *, size_t)')
+    const get = library.func('long lgetxattr(const char *, const char *, void *, size_t)')
+    const set = library.func('int fsetxattr(int, const char *, const void *, size_t, int)')
+    const remove = library.func('int fremovexattr(int, const char *)')
+    /** What a call writes that tells the length when it is given no room. */
+    const read = (call: (to: Uint8Array | null, room: number) => number): Buffer | undefined => {
+      const bytes = Buffer.alloc(Math.max(0, call(null, 0)))
+      const length = bytes.length === 0 ? call(null, 0) : call(bytes, bytes.length)
+      return length < 0 ? undefined : bytes.subarray(0, length)
+    }
+    const { ENODATA, EOPNOTSUPP } = constants.errno
+    const lacks = (): boolean => [ENODATA, EOPNOTSUPP].includes(koffi.errno())
+    return {
+      list(path) {
+        const names = read((to, room) => list(path, to, room))
+        if (names === undefined) return lacks() ? [] : undefined
+        return names.toString('latin1').split('\0').slice(0, -1)
+      },
+      get: (path, name) => read((to, room) => get(path, name, to, room)),
+      set: (fd, name, value) => set(fd, name, value, value.byteLength, 0) === 0,
+      remove: (fd, name) => remove(fd, name) === 0 || lacks(),
+    }
+  })
   // Electron's engine takes no memory that is not its own, and keeps its memory in a place of its own.
   const ownMemoryOnly = process.versions.electron !== undefined
   return {
@@ -151,5 +189,6 @@ async function bind(): Promise<Libc> {
     ...(beginWriteOut && process.platform === 'linux' && { beginWriteOut }),
     ...(lock && { lock }),
     ...(sync && process.platform === 'linux' && { sync }),
+    ...(attributes && process.platform === 'linux' && { attributes }),
   }
 }

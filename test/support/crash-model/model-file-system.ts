@@ -8,6 +8,7 @@
  */
 
 import type { Lock } from '../../../src/io/file/file-lock.js'
+import type { AccessList } from '../../../src/io/file/file-rights.js'
 import type { Descriptor, FileStatus, FileSystem } from '../../../src/io/file/file-system.js'
 import {
   type Attributes,
@@ -298,6 +299,11 @@ export class ModelProcess implements FileSystem {
 
   isLocal(path: string): Promise<boolean> {
     return this.#call('isLocal', path, () => true)
+  }
+
+  /** There are none here. */
+  async copyAttributes(): Promise<AccessList> {
+    return 'kept'
   }
 
   /**

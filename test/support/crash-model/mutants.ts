@@ -225,6 +225,7 @@ function changed(process: ModelProcess, change: Change): FileSystem {
     openForLock: (path) => process.openForLock(path),
     lock: (fd) => process.lock(fd),
     isLocal: (path) => process.isLocal(path),
+    copyAttributes: () => process.copyAttributes(),
     fstat: (fd) => process.fstat(fd),
     fchmod: (fd, mode) => process.fchmod(fd, mode),
     fchown: (fd, uid, gid) => process.fchown(fd, uid, gid),
