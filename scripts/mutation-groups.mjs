@@ -43,8 +43,8 @@ export const groups = {
   },
   'write-out': { mutate: ['src/io/file/write-out.ts'], tests: ['test/io/file/write-out.test.ts'] },
   writer: {
-    mutate: ['src/save/sequential-writer.ts'],
-    tests: ['test/save/sequential-writer.test.ts'],
+    mutate: ['src/save/segment-writer.ts', 'src/save/staging-area.ts'],
+    tests: ['test/save/segment-writer.test.ts', 'test/save/staging-area.test.ts'],
   },
   concurrency: { mutate: ['src/io/concurrency.ts'], tests: ['test/io/concurrency.test.ts'] },
   metadata: { mutate: ['src/load/metadata.ts'], tests: ['test/load/metadata.test.ts'] },
@@ -66,5 +66,9 @@ export const groups = {
   save: {
     mutate: ['src/save/write.ts', 'src/save/segments.ts'],
     tests: ['test/save/segments.test.ts', 'test/save/write.test.ts'],
+  },
+  plan: {
+    mutate: ['src/save/plan.ts', 'src/save/collect.ts'],
+    tests: ['test/save/plan.test.ts', 'test/save/collect.test.ts'],
   },
 }

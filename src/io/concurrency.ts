@@ -87,3 +87,10 @@ export async function orAborted<T>(
     signal.removeEventListener('abort', abort)
   }
 }
+
+/** A copy of bytes, to be carried out by whichever thread comes first. */
+export interface Copy {
+  /** As long as the source. */
+  readonly target: Uint8Array
+  readonly source: Uint8Array
+}

@@ -2,13 +2,20 @@
 
 import type { Durability, Sink } from './sink.js'
 
+/**
+ * Bytes over an ArrayBuffer, as a Blob takes them. `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on;
+ * earlier ones do not parse that, and have one type for all.
+ */
+type OwnBytes = ReturnType<Uint8ArrayConstructor['of']>
+
+/** Keeps a checkpoint in memory. One save at a time. */
 export class MemorySink implements Sink {
   readonly path = undefined
   #draft = new Uint8Array(0)
-  #bytes: Uint8Array | undefined
+  #bytes: OwnBytes | undefined
 
   /** The checkpoint, once one has been committed; the caller's to keep. */
-  get bytes(): Uint8Array {
+  get bytes(): OwnBytes {
     if (this.#bytes === undefined) throw new TypeError('nothing has been committed to this sink')
     return this.#bytes
   }

@@ -1,14 +1,17 @@
 /**
- * Where a checkpoint goes: a file, memory, a browser's file handle. A sink knows nothing of tensors;
- * what it promises is the commit: until `commit` resolves, what was there before is there still.
+ * Where a checkpoint goes: a file, memory, a browser's file handle, another thread. A sink knows nothing of
+ * tensors; what it promises is the commit: until `commit` resolves, what was there before is still there.
  */
 
+import type { Range } from './source.js'
+
+/** A place for one checkpoint at a time: `begin`, writes, `sync`, `commit`; or `abort` at any point. */
 export interface Sink {
-  /** How the destination is called in messages. */
+  /** What messages call the destination. */
   readonly path: string | undefined
-  /** How many writes it takes at once; one where it does not say. */
+  /** How many writes it takes at once; one if it does not say. */
   readonly writesAtOnce?: number
-  /** Makes ready for a checkpoint of `length` bytes, touching nothing of what is there. */
+  /** Prepares for a checkpoint of `length` bytes, touching nothing of what is there. */
   begin(length: number): Promise<void>
   /** Writes all of `bytes` at `position`, in bytes from the start. The memory stays the caller's. */
   write(bytes: Uint8Array, position: number): Promise<void>
@@ -18,6 +21,16 @@ export interface Sink {
   commit(): Promise<Durability>
   /** Drops what was written. Never throws; has no effect after `commit`. */
   abort(): Promise<void>
+}
+
+/** A sink that makes checksums where it writes, because its writer runs beside the trainer: another thread. */
+export interface SummingSink extends Sink {
+  /** Like `write`. Resolves to the CRC-32 of each of these ranges of `bytes`. */
+  writeSummed(
+    bytes: Uint8Array,
+    position: number,
+    ranges: readonly Range[],
+  ): Promise<readonly number[]>
 }
 
 /**

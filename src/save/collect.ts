@@ -1,9 +1,14 @@
 /**
- * Takes a state dict as a trainer offers it, in any of its forms, and makes of it one: a list of
- * named tensors, each with its dtype, shape and length checked, and a copy of the attributes. No
- * tensor's bytes are read or copied here.
+ * Takes a state dict as a trainer offers it, in any of its forms, and makes one of it: a list of named
+ * tensors, each with its dtype, shape and length validated, and a copy of the attributes. No tensor's bytes
+ * are copied here.
+ *
+ * Collecting takes place within the call, without a turn for anybody else, as far as the trainer's answers
+ * are at hand. Where something has to be waited for, or code of the trainer's runs in between (a
+ * generator's), the caller is told first: what was collected may change from then on.
  */
 
+import { CheckpointError } from '../errors.js'
 import { type Attributes, copyAttributes, describe } from '../format/attributes.js'
 import {
   arrayType,
@@ -15,30 +20,37 @@ import {
 } from '../format/dtype.js'
 import { MAX_RANK } from '../format/tensor-table.js'
 import { nameFault, textFault } from '../format/text.js'
+import { orAborted } from '../io/concurrency.js'
 import { CheckpointTensor } from '../load/state.js'
 import { quote } from '../printable.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from '../state.js'
 import { bytesOf } from '../state.js'
 import { notMemory, notStateful, notTensor } from './mistakes.js'
 
-/** A tensor of a trainer's, checked. */
+/** A tensor of a trainer's, validated. */
 export interface CollectedTensor {
   readonly name: string
   readonly dtype: DType
   readonly shape: readonly number[]
   /** In bytes. */
   readonly byteLength: number
-  /** The caller's memory, or undefined where it has to be fetched. */
+  /** The caller's memory, or undefined if it has to be fetched. */
   readonly bytes: Uint8Array | undefined
   readonly fetch: (() => TensorData | Promise<TensorData>) | undefined
   /**
    * Where the bytes come from: tensors with the same origin (and, in memory, over exactly the same
-   * part of it) are the same one. The buffer, or the function that fetches; where that is a method of
-   * its class, which others call as well, the tensor itself; of a checkpoint's tensor, its segment.
+   * part of it) are the same one. The buffer; of a tensor that is fetched, the object that has the
+   * function, since one function may serve many of them; of a checkpoint's tensor, its segment.
    */
   readonly origin: object
+  /**
+   * CRC-32 of the bytes at the moment of the save, if others had a turn before they could be copied. The
+   * copy must come to the same.
+   */
+  checksum: number | undefined
 }
 
+/** A state of a trainer's, validated. */
 export interface CollectedState {
   readonly name: string
   readonly kind: string | null
@@ -48,12 +60,77 @@ export interface CollectedState {
 }
 
 /**
- * Collects what `source.stateDict()` returns. `name` is the state's, for messages and for the file.
- * Throws a TypeError or RangeError, with the tensor's name, for what is no state dict.
+ * Work that is done at once as far as it can be: it yields what it may have to wait for, a promise or
+ * not, and is sent the value.
  */
-export async function collectState(source: Stateful, name: string): Promise<CollectedState> {
+export type Steps<T> = Generator<unknown, T, unknown>
+
+/** Carries out `steps`: at once if nothing has to be waited for, else as a promise, which an abort ends. */
+export function carryOutSteps<T>(
+  steps: Steps<T>,
+  signal: AbortSignal | undefined,
+  beforeTurn: () => void = () => {},
+): T | Promise<T> {
+  let step = steps.next()
+  while (!step.done) {
+    if (isThenable(step.value)) return waitAndGoOn(steps, step.value, signal, beforeTurn)
+    step = steps.next(step.value)
+  }
+  return step.value
+}
+
+async function waitAndGoOn<T>(
+  steps: Steps<T>,
+  first: PromiseLike<unknown>,
+  signal: AbortSignal | undefined,
+  beforeTurn: () => void,
+): Promise<T> {
+  let wanted: unknown = first
+  for (;;) {
+    let step: IteratorResult<unknown, T>
+    try {
+      if (isThenable(wanted)) {
+        beforeTurn()
+        wanted = await orAborted(wanted, signal)
+      }
+      step = steps.next(wanted)
+    } catch (error) {
+      step = steps.throw(error)
+    }
+    if (step.done) return step.value
+    wanted = step.value
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+}
+
+/**
+ * Collects what `source.stateDict()` returns. `name` is the state's, for messages and for the file. An
+ * abort ends it, also while the trainer does not answer. Throws a TypeError or RangeError, with the
+ * tensor's name, for what is not a state dict.
+ */
+export async function collectState(
+  source: Stateful,
+  name: string,
+  signal?: AbortSignal,
+): Promise<CollectedState> {
+  return carryOutSteps(collectSteps(source, name), signal)
+}
+
+/**
+ * The steps of `collectState`. `onCollected` is called with each tensor, and `beforeTurn` before code of the
+ * trainer's runs between two tensors.
+ */
+export function* collectSteps(
+  source: Stateful,
+  name: string,
+  onCollected: (tensor: CollectedTensor, state: string) => void = () => {},
+  beforeTurn: () => void = () => {},
+): Steps<CollectedState> {
   checkStateful(source, name)
-  const dict = await source.stateDict()
+  const dict = (yield source.stateDict()) as StateDict
   const { tensors, attributes, kind } = asState(dict, name)
   // A checkpoint's own state has null where it has none.
   if (kind !== undefined && kind !== null) {
@@ -65,15 +142,30 @@ export async function collectState(source: Stateful, name: string): Promise<Coll
   }
   const copied = copyAttributes(attributes ?? {}, `${name}.attributes`)
   const collected = new Map<string, CollectedTensor>()
-  for await (const [key, tensor] of pairs(tensors, name)) {
-    const fault = typeof key === 'string' ? nameFault(key) : 'is no string'
-    if (fault !== undefined) {
-      throw new TypeError(`the name of a tensor of ${name}, ${quote(String(key))}, ${fault}`)
+  const { iterator, isTrainers } = iteratorOf(tensors, name)
+  let isOver = false
+  try {
+    for (;;) {
+      if (isTrainers) beforeTurn()
+      const { done, value } = (yield iterator.next()) as IteratorResult<unknown>
+      if (done) break
+      // An iterator that is not asynchronous may have promises as values.
+      const [key, tensor] = checkPair(yield value, name)
+      const fault = typeof key === 'string' ? nameFault(key) : 'is no string'
+      if (fault !== undefined) {
+        throw new TypeError(`the name of a tensor of ${name}, ${quote(String(key))}, ${fault}`)
+      }
+      if (collected.has(key)) {
+        throw new TypeError(`${name} has two tensors that are called ${quote(key)}`)
+      }
+      const checked = collectTensor(key, tensor, `the tensor ${quote(key)} of ${name}`)
+      collected.set(key, checked)
+      onCollected(checked, name)
     }
-    if (collected.has(key)) {
-      throw new TypeError(`${name} has two tensors that are called ${quote(key)}`)
-    }
-    collected.set(key, collectTensor(key, tensor, `the tensor ${quote(key)} of ${name}`))
+    isOver = true
+  } finally {
+    // Not waited for: a generator that hangs would never answer.
+    if (!isOver) end(iterator)
   }
   return { name, kind: kind ?? null, attributes: copied, tensors: collected }
 }
@@ -85,7 +177,7 @@ export function checkStateful(source: unknown, name: string): asserts source is 
   }
 }
 
-/** The bytes of what a tensor's `data`, or the function there, gave; checked. */
+/** The bytes of what a tensor's `data`, or the function there, gave; validated. The memory stays the trainer's. */
 export function tensorBytes(
   data: TensorData,
   dtype: DType,
@@ -100,12 +192,23 @@ export function tensorBytes(
   const fits =
     held === undefined || held === dtype || held === 'uint8' || arrayType(dtype) === arrayType(held)
   if (!fits) throw new TypeError(`${what} is said to be ${dtype}, but its data is ${held}`)
-  if (data.byteLength !== byteLength) {
+  const bytes = bytesIfThere(data)
+  if (bytes.byteLength !== byteLength) {
     throw new RangeError(
-      `${what} needs ${byteLength} bytes by its dtype and shape, but its data has ${data.byteLength}`,
+      `${what} needs ${byteLength} bytes by its dtype and shape, but its data has ${bytes.byteLength}`,
     )
   }
-  return bytesOf(data)
+  return bytes
+}
+
+/** Says that a tensor changed while it was being saved. */
+export function tensorChanged(state: string, tensor: string): CheckpointError {
+  return new CheckpointError(
+    'CKPT_TENSOR_CHANGED',
+    `nothing was saved: ${quote(tensor)} (${state}) was changed, or its memory detached or resized, while ` +
+      'the save was running; await the save (in the background, `staged`) before the next training step',
+    { state, tensor },
+  )
 }
 
 function collectTensor(name: string, tensor: TensorLike, what: string): CollectedTensor {
@@ -133,12 +236,18 @@ function collectTensor(name: string, tensor: TensorLike, what: string): Collecte
     throw new RangeError(`${what} has no whole and safe number of bytes: ${dtype} [${shape}]`)
   }
   if (typeof data === 'function') {
-    const origin = saved ? tensor.segment() : Object.hasOwn(tensor, 'data') ? data : tensor
+    const origin = saved ? tensor.segment() : tensor
     const fetch = () => data.call(tensor)
-    return { name, dtype, shape, byteLength, bytes: undefined, fetch, origin }
+    return {
+      ...{ name, dtype, shape, byteLength, origin },
+      ...{ bytes: undefined, fetch, checksum: undefined },
+    }
   }
   const bytes = tensorBytes(data, dtype, byteLength, what)
-  return { name, dtype, shape, byteLength, bytes, fetch: undefined, origin: bytes.buffer }
+  return {
+    ...{ name, dtype, shape, byteLength, origin: bytes.buffer },
+    ...{ bytes, fetch: undefined, checksum: undefined },
+  }
 }
 
 function collectShape(shape: readonly number[], what: string): readonly number[] {
@@ -174,34 +283,53 @@ function asState(dict: StateDict, name: string): State {
   return tensors === undefined || isTensor ? { tensors: dict as NamedTensors } : (dict as State)
 }
 
-function pairs(
+/** The iterator of named tensors, and whether code of the trainer's runs in it, as in a generator. */
+function iteratorOf(
   tensors: NamedTensors,
   name: string,
-): AsyncIterable<readonly [string, TensorLike]> | Iterable<readonly [string, TensorLike]> {
+): { iterator: Iterator<unknown> | AsyncIterator<unknown>; isTrainers: boolean } {
   if (typeof tensors !== 'object' || tensors === null) {
     throw new TypeError(`the tensors of ${name} must be named tensors, not ${describe(tensors)}`)
   }
-  if (Symbol.asyncIterator in tensors || Symbol.iterator in tensors) {
-    return checkedPairs(tensors as Iterable<readonly [string, TensorLike]>, name)
-  }
-  return Object.entries(tensors)
+  const { [Symbol.asyncIterator]: ofPromises, [Symbol.iterator]: ofValues } = tensors as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >
+  const iterator =
+    ofPromises?.call(tensors) ?? ofValues?.call(tensors) ?? Object.entries(tensors).values()
+  return { iterator, isTrainers: !/^(Array|Map) Iterator$/.test(tagOf(iterator)) }
 }
 
-async function* checkedPairs(
-  tensors: Iterable<readonly [string, TensorLike]> | AsyncIterable<readonly [string, TensorLike]>,
-  name: string,
-): AsyncIterable<readonly [string, TensorLike]> {
-  for await (const pair of tensors) {
-    if (!Array.isArray(pair) || pair.length !== 2) {
-      throw new TypeError(`the tensors of ${name} must come as pairs [name, tensor]`)
-    }
-    yield pair as readonly [string, TensorLike]
+function checkPair(pair: unknown, name: string): [key: string, tensor: TensorLike] {
+  if (!Array.isArray(pair) || pair.length !== 2) {
+    throw new TypeError(`the tensors of ${name} must come as pairs [name, tensor]`)
+  }
+  return pair as [string, TensorLike]
+}
+
+/** Lets a trainer's iterator end before its end, as a loop that is left does. */
+function end(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
+  try {
+    const ended: unknown = iterator.return?.()
+    if (isThenable(ended)) ended.then(undefined, () => {})
+  } catch {
+    // What has gone wrong before is told.
   }
 }
 
 function isBuffer(data: unknown): data is ArrayBufferLike {
-  return (
-    data instanceof ArrayBuffer ||
-    (typeof SharedArrayBuffer !== 'undefined' && data instanceof SharedArrayBuffer)
-  )
+  return /^(Shared)?ArrayBuffer$/.test(tagOf(data))
+}
+
+/** By the tag, which is the same in every realm: `ArrayBuffer`, `Map Iterator`. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1)
+}
+
+/** The bytes, none if the memory is gone: the engine makes no view of a detached buffer. */
+function bytesIfThere(data: TensorData): Uint8Array {
+  try {
+    return bytesOf(data)
+  } catch {
+    return new Uint8Array(0)
+  }
 }

@@ -1,16 +1,24 @@
 /**
- * What one save is to write: the states that a trainer gave, and which memory each segment of the
- * file comes from. Tensors over exactly the same bytes, or fetched by the same function, share one.
+ * What one save is to write: the states that a trainer gave, and which memory each segment of the file
+ * comes from. Tensors over exactly the same bytes share a segment.
  */
 
 import { describe, isPlainObject } from '../format/attributes.js'
+import { crc32 } from '../format/checksum.js'
 import { configText } from '../format/config.js'
 import type { Content, StateContent } from '../format/encode.js'
 import { MODEL, OPTIMIZER, type Progress } from '../format/metadata.js'
 import { nameFault } from '../format/text.js'
 import { quote } from '../printable.js'
 import type { Module, Optimizer, Stateful } from '../state.js'
-import { type CollectedState, type CollectedTensor, collectState } from './collect.js'
+import {
+  type CollectedState,
+  type CollectedTensor,
+  carryOutSteps,
+  collectSteps,
+  type Steps,
+  tensorChanged,
+} from './collect.js'
 
 /** How far the run has come, and what else to keep. */
 export interface CheckpointProgress {
@@ -43,7 +51,8 @@ export interface SegmentSource {
   readonly tensor: CollectedTensor
 }
 
-export interface Contents {
+/** A save that can be carried out, of the moment at which it was made; see `holdMoment`. */
+export interface Plan {
   readonly content: Content
   /** By the index of the segment. */
   readonly sources: readonly SegmentSource[]
@@ -51,18 +60,90 @@ export interface Contents {
   readonly tensors: number
 }
 
-/** Collects everything and checks it. Throws a TypeError or RangeError that names what is wrong. */
-export async function collectContents(
+/**
+ * Collects everything and validates it, within the call if the trainer's answers are at hand. An abort
+ * ends it, also while the trainer does not answer. Throws a TypeError or RangeError that names what is
+ * wrong.
+ */
+export function planSave(
   model: Module,
   optimizer: Optimizer | null | undefined,
   given: CheckpointProgress,
-): Promise<Contents> {
+  signal?: AbortSignal,
+): Plan | Promise<Plan> {
+  const collected: SegmentSource[] = []
+  const hold = (): void => {
+    for (const source of collected.splice(0)) sumNow(source)
+  }
+  return carryOutSteps(planSteps(model, optimizer, given, collected, hold), signal, hold)
+}
+
+/**
+ * Sums what is in the trainer's memory from the segment `first` on, unless it has been. To be called before
+ * anybody else has a turn: what is copied later must come to the same, so that the save is of this moment.
+ */
+export function holdMoment({ sources }: Plan, first = 0): void {
+  for (let i = first; i < sources.length; i++) sumNow(sources[i]!)
+}
+
+/**
+ * Makes a plan that was held one of now: throws CKPT_TENSOR_CHANGED if what was summed has changed since.
+ * Nobody else may have a turn before it is carried out.
+ */
+export function resumeMoment({ sources }: Plan): void {
+  for (const source of sources) {
+    const { tensor } = source
+    const { checksum } = tensor
+    tensor.checksum = undefined
+    sumNow(source)
+    if (tensor.checksum !== checksum) throw tensorChanged(source.state, tensor.name)
+    tensor.checksum = undefined
+  }
+}
+
+/** Throws CKPT_TENSOR_CHANGED if a segment that was written is not what it was at the moment of the save. */
+export function checkMoment({ sources }: Plan, checksums: readonly number[]): void {
+  for (const [i, { state, tensor }] of sources.entries()) {
+    const { checksum, name } = tensor
+    if (checksum !== undefined && checksum !== (checksums[i] ?? 0)) throw tensorChanged(state, name)
+  }
+}
+
+// Bytes that are summed in one call: the native ones take no array of several GiB.
+const SUM_AT_ONCE = 64 * 1024 * 1024
+
+/** CRC-32 of bytes of any length. */
+export function checksumOf(bytes: Uint8Array): number {
+  let crc = 0
+  for (let done = 0; done < bytes.byteLength; done += SUM_AT_ONCE) {
+    crc = crc32(bytes.subarray(done, done + SUM_AT_ONCE), crc)
+  }
+  return crc
+}
+
+/** Sums a tensor in the trainer's memory, unless it has been. Throws CKPT_TENSOR_CHANGED if the memory is gone. */
+export function sumNow({ state, tensor }: SegmentSource): void {
+  const { bytes, byteLength, name, checksum } = tensor
+  if (bytes === undefined || checksum !== undefined) return
+  if (bytes.byteLength !== byteLength) throw tensorChanged(state, name)
+  tensor.checksum = checksumOf(bytes)
+}
+
+function* planSteps(
+  model: Module,
+  optimizer: Optimizer | null | undefined,
+  given: CheckpointProgress,
+  collected: SegmentSource[],
+  hold: () => void,
+): Steps<Plan> {
   const progress = checkProgress(given)
   const extras = checkExtras(given.extras)
-  const modelState = await collectState(model, MODEL)
-  const optimizerState = optimizer == null ? null : await collectState(optimizer, OPTIMIZER)
+  const collect = (source: Stateful, name: string): Steps<CollectedState> =>
+    collectSteps(source, name, (tensor) => collected.push({ state: name, tensor }), hold)
+  const modelState = yield* collect(model, MODEL)
+  const optimizerState = optimizer == null ? null : yield* collect(optimizer, OPTIMIZER)
   const extraStates: CollectedState[] = []
-  for (const [name, extra] of extras) extraStates.push(await collectState(extra, name))
+  for (const [name, extra] of extras) extraStates.push(yield* collect(extra, name))
 
   const sources: SegmentSource[] = []
   const known = new Map<object, Map<string, number>>()
@@ -82,6 +163,11 @@ export async function collectContents(
         segment = sources.length
         ranges.set(range, segment)
         sources.push({ state: state.name, tensor })
+      }
+      // A generator that has used one array for several tensors has not tied them.
+      const first = sources[segment]!
+      if (tensor.checksum !== undefined && tensor.checksum !== first.tensor.checksum) {
+        throw tensorChanged(first.state, first.tensor.name)
       }
       return { name, dtype, shape, segment }
     }),

@@ -22,9 +22,10 @@ import {
  * resolves, the checkpoint is complete and survives a power cut; until then, and if it rejects, the
  * path holds what it held before, at every instant.
  *
- * The arrays that the state dicts name are read while the save runs and not copied: await it before
- * they are changed again. A change in between is an error, CKPT_TENSOR_CHANGED, and nothing is saved,
- * unless it comes so late that nothing of it is in the file.
+ * The file holds the state at the moment of the call, if the state dicts are at hand then; otherwise at
+ * the moment at which they are. Their arrays are copied piece by piece while the save runs, so await it
+ * before they are changed again: a change before the copy is an error, CKPT_TENSOR_CHANGED, and nothing is
+ * saved.
  *
  * Missing folders are created. A symbolic link is followed: the file that it names is replaced. The
  * mode of a file that is replaced is kept, and its owner where that is permitted.
@@ -48,7 +49,8 @@ export async function saveCheckpoint(
   if (path.endsWith('/') || path.endsWith(sep)) {
     throw new TypeError(`${quote(path)} names a folder, and a checkpoint is a file`)
   }
-  const sink = new FileSink(path, { durable: options.durable ?? true })
+  const { durable = true } = options
+  const sink = new FileSink(path, { durable })
   try {
     return await writeCheckpoint(sink, model, optimizer, options)
   } catch (error) {

@@ -1,194 +1,143 @@
 /**
- * Writes the tensors' bytes to a sink, each straight from the memory that the trainer gave, and makes
- * their checksums.
+ * Copies the segments of a plan, and the gaps between them, into a writer.
  *
- * Training that goes on during a save would leave a file of some old and some new weights, with
- * checksums that fit. So the trainer's memory is gone through twice, while the sink writes: first for
- * the checksums, each before its bytes are written; and when that has been done for all, again, each
- * after its bytes have been written. Where both come to the same, everything that was written was in
- * memory at one and the same moment, the one between the two.
+ * A save is of one moment, the one of its call. Until the first wait nobody else has a turn: what there is
+ * room for is copied within it. What has to be copied later is summed before the first wait, and the copy
+ * must come to the same sum; so whatever happens to the trainer's memory in between, the file holds what
+ * was there at that moment, or the save fails.
  */
 
-import { CheckpointError } from '../errors.js'
-import { crc32 } from '../format/checksum.js'
 import type { UnsealedMetadata } from '../format/encode.js'
 import { gapBytes } from '../format/layout.js'
-import { nextTurn } from '../io/concurrency.js'
-import type { Sink } from '../io/sink.js'
+import { nextTurn, orAborted } from '../io/concurrency.js'
 import { quote } from '../printable.js'
-import type { OnProgress } from '../progress.js'
-import { tensorBytes } from './collect.js'
-import type { Contents, SegmentSource } from './plan.js'
-import { LARGE, SequentialWriter } from './sequential-writer.js'
+import { tensorBytes, tensorChanged } from './collect.js'
+import { checksumOf, holdMoment, type Plan, sumNow } from './plan.js'
+import type { SegmentWriter } from './segment-writer.js'
 
-export interface WriteOptions {
-  readonly onProgress?: OnProgress
-  readonly signal?: AbortSignal
-}
-
-// Bytes that are gone through, or written, at once: two or three milliseconds.
-const PIECE = 8 * 1024 * 1024
+// Bytes that are copied between two yields to the event loop: some milliseconds.
+const BYTES_PER_TURN = 8 * 1024 * 1024
 
 /**
- * Writes gaps and segments and returns the segments' checksums. When it returns or throws, no write is
- * under way. The end of the file is not reported as progress: it is none before the commit.
+ * Copies everything, and flushes the writer. Resolves to whether all of it was copied at the moment of the
+ * save; it then needs no further look. Throws CKPT_TENSOR_CHANGED if memory is gone before it could be
+ * copied; what a fetch throws; the signal's reason.
  */
-export async function writeSegments(
-  sink: Sink,
-  contents: Contents,
+export async function copySegments(
+  writer: SegmentWriter,
+  plan: Plan,
   metadata: UnsealedMetadata,
-  { signal, onProgress }: WriteOptions,
-): Promise<number[]> {
-  const total = metadata.layout.fileLength
-  const writer = new SequentialWriter(sink, metadata.length, (done) => {
-    if (done < total) onProgress?.({ done, total })
-  })
-  const turns = new Turns(signal)
-  try {
-    const checksums = await appendSegments(writer, contents, metadata, turns)
-    await checkUnchanged(writer, contents, metadata, checksums, turns)
-    await writer.written()
-    signal?.throwIfAborted()
-    return checksums
-  } finally {
-    await writer.stop()
-  }
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  return new SegmentCopier(writer, plan, signal).copyAll(metadata)
 }
 
-/** Gives others their turns while bytes are gone through, and notices an abort. */
-class Turns {
+class SegmentCopier {
+  readonly #writer: SegmentWriter
+  readonly #plan: Plan
   readonly #signal: AbortSignal | undefined
-  #bytes = 0
+  #inMoment = true
+  #bytesOfTurn = 0
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(writer: SegmentWriter, plan: Plan, signal: AbortSignal | undefined) {
+    this.#writer = writer
+    this.#plan = plan
     this.#signal = signal
   }
 
-  /** To be awaited where it is a promise. */
-  after(bytes: number): Promise<void> | undefined {
-    this.#bytes += bytes
-    if (this.#bytes < PIECE) return undefined
-    this.#bytes = 0
+  // Waits only where there is something to wait for: each `await` ends the moment.
+  async copyAll({ length, layout, plain }: UnsealedMetadata): Promise<boolean> {
+    const { sources } = this.#plan
+    // Other threads have no turns: their memory has to be the same when it is summed and when it is copied.
+    for (const source of sources) if (isShared(source.tensor.bytes)) sumNow(source)
+    let end = length
+    for (const [i, { tensor }] of sources.entries()) {
+      const offset = layout.offsets[i]!
+      const gap = gapBytes(offset - end, tensor.byteLength, plain)
+      const waiting = this.#append(i, gap, false)
+      if (waiting !== undefined) await waiting
+      const copying =
+        tensor.bytes === undefined ? this.#appendFetched(i) : this.#append(i, tensor.bytes, true)
+      if (copying !== undefined) await copying
+      end = offset + tensor.byteLength
+    }
+    this.#writer.flush()
+    return this.#inMoment
+  }
+
+  /**
+   * Appends the bytes of a segment, or of the gap before it. A promise is returned if there was no room for
+   * all of them, or others are to have a turn.
+   */
+  #append(i: number, bytes: Uint8Array, ofSegment: boolean): Promise<void> | undefined {
+    if (ofSegment) this.#checkThere(i, bytes)
+    const done = this.#writer.append(bytes, ofSegment ? i : undefined)
+    return done === bytes.byteLength
+      ? this.#turnAfter(done)
+      : this.#appendRest(i, bytes, ofSegment, done)
+  }
+
+  async #appendRest(
+    i: number,
+    bytes: Uint8Array,
+    ofSegment: boolean,
+    copied: number,
+  ): Promise<void> {
+    // What was fetched, too, must be of one moment.
+    if (ofSegment) this.#plan.sources[i]!.tensor.checksum ??= checksumOf(bytes)
+    this.#endMoment(i)
+    this.#bytesOfTurn += copied
+    for (let done = copied; done < bytes.byteLength; ) {
+      await this.#writer.room()
+      this.#signal?.throwIfAborted()
+      if (ofSegment) this.#checkThere(i, bytes)
+      const count = this.#writer.append(bytes.subarray(done), ofSegment ? i : undefined)
+      done += count
+      // Before the promise of this function is settled, which is a turn.
+      this.#writer.copy()
+      const turn = this.#turnAfter(count)
+      if (turn !== undefined) await turn
+    }
+  }
+
+  /** A function of its own, so that the bytes can be collected before the next ones are fetched. */
+  async #appendFetched(i: number): Promise<void> {
+    // The function is the trainer's own code.
+    this.#endMoment(i)
+    const { state, tensor } = this.#plan.sources[i]!
+    const { name, dtype, byteLength, fetch } = tensor
+    const data = await orAborted(Promise.resolve(fetch!()), this.#signal)
+    const what = `the tensor ${quote(name)} of ${state}`
+    const copying = this.#append(i, tensorBytes(data, dtype, byteLength, what), true)
+    this.#writer.copy()
+    if (copying !== undefined) await copying
+  }
+
+  /** To be called before anybody else has a turn, with the index of the segment that has been come to. */
+  #endMoment(i: number): void {
+    this.#writer.copy()
+    if (!this.#inMoment) return
+    this.#inMoment = false
+    holdMoment(this.#plan, i)
+  }
+
+  /** A turn for others, each time that so much has been copied; the moment has none. */
+  #turnAfter(bytes: number): Promise<void> | undefined {
+    if (this.#inMoment) return undefined
+    this.#bytesOfTurn += bytes
+    if (this.#bytesOfTurn < BYTES_PER_TURN) return undefined
+    this.#bytesOfTurn = 0
+    this.#writer.copy()
     return nextTurn().then(() => this.#signal?.throwIfAborted())
   }
 
-  throwIfAborted(): void {
-    this.#signal?.throwIfAborted()
+  /** Memory that is detached, or of a buffer that has shrunk, has no bytes any more. */
+  #checkThere(i: number, bytes: Uint8Array): void {
+    const { state, tensor } = this.#plan.sources[i]!
+    if (bytes.byteLength !== tensor.byteLength) throw tensorChanged(state, tensor.name)
   }
 }
 
-async function appendSegments(
-  writer: SequentialWriter,
-  { sources }: Contents,
-  { length, layout, plain }: UnsealedMetadata,
-  turns: Turns,
-): Promise<number[]> {
-  const checksums: number[] = []
-  let end = length
-  for (const [i, source] of sources.entries()) {
-    const offset = layout.offsets[i]!
-    const { byteLength } = source.tensor
-    const waiting = writer.append(gapBytes(offset - end, byteLength, plain))
-    if (waiting !== undefined) await waiting
-    end = offset + byteLength
-    const { bytes } = source.tensor
-    checksums.push(
-      bytes === undefined
-        ? await appendFetched(writer, source, end, turns)
-        : await appendBytes(writer, source, bytes, turns),
-    )
-  }
-  writer.flush()
-  return checksums
-}
-
-/** Appends a segment's bytes and returns their checksum. */
-async function appendBytes(
-  writer: SequentialWriter,
-  source: SegmentSource,
-  bytes: Uint8Array,
-  turns: Turns,
-): Promise<number> {
-  const lost = () => changed(source)
-  let crc = 0
-  for (const piece of pieces(source, bytes)) {
-    crc = crc32(piece, crc)
-    const waiting = writer.append(piece, lost)
-    if (waiting !== undefined) await waiting
-    const turn = turns.after(piece.byteLength)
-    if (turn !== undefined) await turn
-  }
-  return crc
-}
-
-/**
- * Appends a segment whose bytes a function brings, and lets go of them when they have been written. A
- * function of its own, so that they can be collected before the next ones are brought: a loop would
- * hold on to them for a turn too long.
- */
-async function appendFetched(
-  writer: SequentialWriter,
-  source: SegmentSource,
-  end: number,
-  turns: Turns,
-): Promise<number> {
-  const { name, dtype, byteLength, fetch } = source.tensor
-  const what = `the tensor ${quote(name)} of ${source.state}`
-  const bytes = tensorBytes(await fetch!(), dtype, byteLength, what)
-  const crc = await appendBytes(writer, source, bytes, turns)
-  if (byteLength >= LARGE) {
-    writer.flush()
-    await writer.written(end)
-    turns.throwIfAborted()
-    // They should be nobody else's; but a function may bring the trainer's own memory all the same.
-    if ((await checksumOf(source, bytes, turns)) !== crc) throw changed(source)
-  }
-  return crc
-}
-
-/** Goes through the trainer's memory again. (What was fetched has been looked at already.) */
-async function checkUnchanged(
-  writer: SequentialWriter,
-  { sources }: Contents,
-  { layout }: UnsealedMetadata,
-  checksums: readonly number[],
-  turns: Turns,
-): Promise<void> {
-  for (const [i, source] of sources.entries()) {
-    const { bytes, byteLength } = source.tensor
-    if (bytes === undefined) continue
-    const writing = writer.written(layout.offsets[i]! + byteLength)
-    if (writing !== undefined) await writing
-    turns.throwIfAborted()
-    if ((await checksumOf(source, bytes, turns)) !== checksums[i]) throw changed(source)
-  }
-}
-
-async function checksumOf(source: SegmentSource, bytes: Uint8Array, turns: Turns): Promise<number> {
-  let crc = 0
-  for (const piece of pieces(source, bytes)) {
-    crc = crc32(piece, crc)
-    const turn = turns.after(piece.byteLength)
-    if (turn !== undefined) await turn
-  }
-  return crc
-}
-
-/** A segment's bytes in pieces; throws where there are not as many any more. */
-function* pieces(source: SegmentSource, bytes: Uint8Array): Generator<Uint8Array> {
-  const { byteLength } = source.tensor
-  for (let done = 0; ; done += PIECE) {
-    if (bytes.byteLength !== byteLength) throw changed(source)
-    if (done >= byteLength) return
-    yield bytes.subarray(done, done + PIECE)
-  }
-}
-
-function changed({ state, tensor: { name } }: SegmentSource): CheckpointError {
-  return new CheckpointError(
-    'CKPT_TENSOR_CHANGED',
-    `nothing was saved: ${quote(name)} (${state}) was changed, or its memory taken away, while ` +
-      'the save was running; await the save before the next training step',
-    { state, tensor: name },
-  )
+function isShared(bytes: Uint8Array | undefined): boolean {
+  return Object.prototype.toString.call(bytes?.buffer) === '[object SharedArrayBuffer]'
 }

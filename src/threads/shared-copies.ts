@@ -4,13 +4,8 @@
  * of one moment, and nobody can let go of memory meanwhile.
  */
 
+import type { Copy } from '../io/concurrency.js'
 import type { MemoryCalls } from '../io/file/libc.js'
-
-export interface Copy {
-  /** As long as the source. */
-  readonly target: Uint8Array
-  readonly source: Uint8Array
-}
 
 // Of the words before the columns: the next copy that nobody has taken; whether the helper is at one; and
 // whether it has failed at one. The fourth is none: the columns begin at a multiple of eight bytes.

@@ -1,10 +1,165 @@
-/** The thread that writes, as the one that saves knows it. */
+/** The thread that writes, as the one that saves knows it: a sink whose calls another thread carries out. */
 
-import type { SinkRequest } from './sink-protocol.js'
-import { Thread } from './thread.js'
+import { unlink } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { CheckpointError } from '../errors.js'
+import type { Copy } from '../io/concurrency.js'
+import { libc, type MemoryCalls } from '../io/file/libc.js'
+import type { Durability, SummingSink } from '../io/sink.js'
+import type { Range } from '../io/source.js'
+import { copyTogether } from './shared-copies.js'
+import { Thread, ThreadEndedError } from './thread.js'
 
+/** A call for the thread that writes. `bytes` in shared memory are not copied. */
+export type SinkRequest =
+  /** Answered with the path of the temporary file. `name` is what messages call the file. */
+  | {
+      readonly call: 'begin'
+      readonly path: string
+      readonly name: string
+      readonly length: number
+      readonly durable: boolean
+    }
+  /** Answered with the CRC-32 of each range of the bytes. */
+  | {
+      readonly call: 'write'
+      readonly bytes: Uint8Array
+      readonly position: number
+      readonly ranges: readonly Range[]
+    }
+  /** Helps with copies, if it comes in time: see `helpToCopy`. At any time. */
+  | { readonly call: 'copy'; readonly list: SharedArrayBuffer }
+  | { readonly call: 'sync' }
+  /** Answered with the durability. */
+  | { readonly call: 'commit' }
+  | { readonly call: 'abort' }
+
+// Bytes from which the thread is worth asking for help with copies.
+const WORTH_HELP = 32 * 1024 * 1024
+
+/** A thread that writes one file after the other. */
 export class SinkThread extends Thread<SinkRequest> {
+  #memory: MemoryCalls | undefined
+
+  /** Starts no thread yet. */
   constructor() {
     super(new URL('./sink-worker.js', import.meta.url), 'the thread that writes')
+    // Known before the first save, which has no time to ask: copies are of one moment.
+    if (availableParallelism() > 1) {
+      void libc().then(({ memory }) => {
+        this.#memory = memory
+      })
+    }
   }
+
+  /**
+   * Carries out copies, within the call: with the help of the thread if they are long and it is there,
+   * else alone. The targets are in memory that stays where it is.
+   */
+  copyTogether(copies: readonly Copy[]): void {
+    const length = copies.reduce((sum, { source }) => sum + source.byteLength, 0)
+    if (this.#memory === undefined || length < WORTH_HELP) {
+      for (const { target, source } of copies) target.set(source)
+      return
+    }
+    copyTogether(copies, this.#memory, (list) => {
+      // If the thread has died, the next call tells of it.
+      this.call({ call: 'copy', list }).catch(() => {})
+    })
+  }
+}
+
+/** Where a ThreadSink writes. */
+export interface ThreadSinkTarget {
+  /** Absolute: the thread may come to it after the process has changed its folder. */
+  readonly path: string
+  /** What messages call the file. */
+  readonly name: string
+  /** As of a FileSink. */
+  readonly durable: boolean
+}
+
+/**
+ * A file, written by another thread. Its calls are carried out in their order, so that none has to be
+ * waited for: a failure is told by the calls after it. If the thread ends, they are CKPT_NOT_COMMITTED,
+ * or CKPT_NOT_DURABLE from the commit on.
+ */
+export class ThreadSink implements SummingSink {
+  readonly path: string
+  /** The thread has a queue. */
+  readonly writesAtOnce = Number.POSITIVE_INFINITY
+  readonly #thread: Pick<SinkThread, 'call' | 'start'>
+  readonly #target: ThreadSinkTarget
+  #temporary: string | undefined
+  #committing = false
+
+  /** One file of `thread`, which may not be at another one. */
+  constructor(thread: Pick<SinkThread, 'call' | 'start'>, target: ThreadSinkTarget) {
+    this.#thread = thread
+    this.#target = target
+    this.path = target.name
+  }
+
+  /** Starts the thread if there is none. Does not wait for it. */
+  async begin(length: number): Promise<void> {
+    this.#thread.start()
+    this.#call({ call: 'begin', ...this.#target, length }).then(
+      (temporary) => {
+        this.#temporary = temporary as string
+      },
+      () => {},
+    )
+  }
+
+  async write(bytes: Uint8Array, position: number): Promise<void> {
+    await this.writeSummed(bytes, position, [])
+  }
+
+  async writeSummed(
+    bytes: Uint8Array,
+    position: number,
+    ranges: readonly Range[],
+  ): Promise<readonly number[]> {
+    return (await this.#call({ call: 'write', bytes, position, ranges })) as number[]
+  }
+
+  async sync(): Promise<void> {
+    await this.#call({ call: 'sync' })
+  }
+
+  async commit(): Promise<Durability> {
+    this.#committing = true
+    return (await this.#call({ call: 'commit' })) as Durability
+  }
+
+  async abort(): Promise<void> {
+    try {
+      await this.#thread.call({ call: 'abort' })
+    } catch {
+      // A thread that has died has left its file behind. (If the commit took place, none has that name now.)
+      if (this.#temporary !== undefined) await unlink(this.#temporary).catch(() => {})
+    }
+  }
+
+  async #call(request: SinkRequest): Promise<unknown> {
+    try {
+      return await this.#thread.call(request)
+    } catch (error) {
+      throw error instanceof ThreadEndedError ? threadEnded(error, this.#committing) : error
+    }
+  }
+}
+
+function threadEnded(cause: ThreadEndedError, committing: boolean): CheckpointError {
+  return committing
+    ? new CheckpointError(
+        'CKPT_NOT_DURABLE',
+        `it is uncertain whether the new checkpoint is in place: ${cause.message} during the commit`,
+        { cause },
+      )
+    : new CheckpointError(
+        'CKPT_NOT_COMMITTED',
+        `nothing was saved, and what was there before is untouched: ${cause.message}`,
+        { cause },
+      )
 }

@@ -5,17 +5,17 @@
 
 import * as fs from 'node:fs'
 import { crc32 } from '../format/checksum.js'
+import { FirstFailure } from '../io/concurrency.js'
 import { FileSink } from '../io/file/file-sink.js'
 import { type FileSystem, nodeFileSystem } from '../io/file/file-system.js'
 import { libc } from '../io/file/libc.js'
 import { helpToCopy } from './shared-copies.js'
-import type { SinkRequest } from './sink-protocol.js'
+import type { SinkRequest } from './sink-thread.js'
 import { answerCalls } from './thread.js'
 
 let sink: FileSink | undefined
-let checksums: number[] = []
-/** What went wrong first. The calls that were on their way by then fail with the same. */
-let failure: { readonly error: unknown } | undefined
+/** Of the save under way. The calls that were on their way by then fail with the same. */
+let failure = new FirstFailure()
 
 const fileSystem: FileSystem = {
   ...nodeFileSystem,
@@ -31,27 +31,24 @@ async function run(request: SinkRequest): Promise<unknown> {
     return calls && helpToCopy(request.list, calls)
   }
   if (request.call === 'begin') {
-    failure = undefined
-    checksums = []
-    sink = new FileSink(request.path, { fileSystem, durable: request.durable })
-    await sink.begin(request.length)
+    const { path, name, durable, length } = request
+    failure = new FirstFailure()
+    sink = new FileSink(path, { name, fileSystem, durable })
+    await sink.begin(length)
     // If this thread dies, the other one removes it.
     return sink.temporary
   }
   if (sink === undefined) throw new Error('begin comes first')
   if (request.call === 'abort') return sink.abort()
-  if (failure !== undefined) throw failure.error
+  failure.throwIfAny()
   switch (request.call) {
     case 'write': {
-      const { bytes, position, parts } = request
+      const { bytes, position, ranges } = request
       // One after the other: two threads at work would be one too many beside a trainer on two cores.
-      for (const { segment, start, end } of parts) {
-        checksums[segment] = crc32(bytes.subarray(start, end), checksums[segment])
-      }
-      return sink.write(bytes, position)
-    }
-    case 'checksums':
+      const checksums = ranges.map(({ start, end }) => crc32(bytes.subarray(start, end)))
+      await sink.write(bytes, position)
       return checksums
+    }
     case 'sync':
       return sink.sync()
     case 'commit':
@@ -63,7 +60,7 @@ answerCalls(async (request: SinkRequest) => {
   try {
     return await run(request)
   } catch (error) {
-    failure ??= { error }
+    failure.keep(error)
     throw error
   }
 })

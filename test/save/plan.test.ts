@@ -1,8 +1,17 @@
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
+import { crc32 } from '../../src/format/checksum.js'
 import { loadCheckpoint } from '../../src/load/load.js'
-import { type CheckpointProgress, checkExtras, collectContents } from '../../src/save/plan.js'
-import type { Stateful } from '../../src/state.js'
+import {
+  type CheckpointProgress,
+  checkExtras,
+  checkMoment,
+  checksumOf,
+  holdMoment,
+  planSave,
+  resumeMoment,
+} from '../../src/save/plan.js'
+import type { Stateful, TensorLike } from '../../src/state.js'
 import { memoryState } from '../support/memory-state.js'
 import { inMemory } from '../support/saved.js'
 import { Rng } from '../support/trainer/rng.js'
@@ -12,7 +21,7 @@ const NOTHING = memoryState({})
 
 /** Segments by the names of the tensors over them. */
 async function segmentsOf(model: Stateful, optimizer?: Stateful): Promise<string[][]> {
-  const { content, sources, tensors } = await collectContents(model, optimizer, {})
+  const { content, sources, tensors } = await planSave(model, optimizer, {})
   const segments: string[][] = content.segmentLengths.map(() => [])
   for (const state of [content.model, content.optimizer]) {
     for (const { name, segment } of state?.tensors ?? []) segments[segment]!.push(name)
@@ -52,7 +61,15 @@ test('exactly the same bytes are shared, under any dtype and shape, and across s
   ])
 })
 
-test('what one function fetches is one tensor, and a method is another for every object', async (t) => {
+test('tensors that one function fetches are different ones; one tensor under two names is one', async (t) => {
+  const values = new Map<string, number>()
+  async function fetch(this: { readonly name: string }) {
+    return new Float32Array(2).fill(values.get(this.name)!)
+  }
+  const lazy = (name: string, value: number) => {
+    values.set(name, value)
+    return { dtype: 'float32' as const, shape: [2], data: fetch, name } as TensorLike
+  }
   class OnDevice {
     readonly dtype = 'float32'
     readonly shape = [2]
@@ -64,33 +81,171 @@ test('what one function fetches is one tensor, and a method is another for every
       return new Float32Array(2).fill(this.#value)
     }
   }
-  const data = () => new Float32Array(2)
-  const lazy = (fetch: () => Float32Array, shape = [2]) => ({
-    dtype: 'float32' as const,
-    shape,
-    data: fetch,
-  })
-  const tied = new OnDevice(3)
+  const [tied, device] = [lazy('tied', 3), new OnDevice(5)]
   const model = memoryState({
-    a: lazy(data),
-    b: lazy(data),
-    column: lazy(data, [2, 1]),
-    c: lazy(() => data()),
-    one: new OnDevice(1),
-    two: new OnDevice(2),
-    three: tied,
-    third: tied,
+    a: lazy('a', 1),
+    b: lazy('b', 2),
+    spread: { ...lazy('c', 9), shape: [2, 1] },
+    tied,
+    again: tied,
+    one: new OnDevice(4),
+    two: device,
+    second: device,
   })
   t.deepEqual(await segmentsOf(model), [
-    ['a', 'b', 'column'],
-    ['c'],
+    ['a'],
+    ['b'],
+    ['spread'],
+    ['tied', 'again'],
     ['one'],
-    ['two'],
-    ['three', 'third'],
+    ['two', 'second'],
   ])
   const checkpoint = await loadCheckpoint(await inMemory(model))
-  const values = ['one', 'two', 'three', 'third'].map((name) => checkpoint.model.get(name).data[0])
-  t.deepEqual(values, [1, 2, 3, 3])
+  const found = Array.from(checkpoint.model, ([, tensor]) => tensor.data[0])
+  t.deepEqual(found, [1, 2, 9, 3, 3, 4, 5, 5])
+})
+
+test('a checkpoint’s tied tensors are tied when it is saved again', async (t) => {
+  const w = new Float32Array(4)
+  const bytes = await inMemory(memoryState({ a: w, b: w, c: new Float32Array(4) }))
+  const { model } = await loadCheckpoint(bytes)
+  t.deepEqual(await segmentsOf({ stateDict: () => model }), [['a', 'b'], ['c']])
+})
+
+test('a state that is at hand is planned within the call, and no other one is', async (t) => {
+  const state = memoryState({ w: new Float32Array(1) })
+  t.false(planSave(state, state, { extras: { ema: state } }) instanceof Promise)
+  const late = { stateDict: async () => state.stateDict() }
+  t.true(planSave(state, late, {}) instanceof Promise)
+  t.is((await planSave(state, late, {})).tensors, 2)
+})
+
+test('what is collected before something has to be waited for is summed then', async (t) => {
+  const w = new Uint8Array(3).fill(1)
+  const ema = memoryState({ w: w.slice() })
+  const late = { stateDict: async () => ({}) }
+  const before = await planSave(memoryState({ w }), null, { extras: { late, ema } })
+  t.deepEqual(
+    before.sources.map(({ tensor }) => tensor.checksum),
+    [crc32(w), undefined],
+  )
+})
+
+test('a plan that was held can be taken up again where nothing has changed since', async (t) => {
+  const w = new Uint8Array(100).fill(1)
+  const lazy = { dtype: 'uint8' as const, shape: [1], data: () => new Uint8Array(1) }
+  const plan = await planSave(memoryState({ w, lazy }), null, {})
+  const checksums = () => plan.sources.map(({ tensor }) => tensor.checksum)
+  holdMoment(plan, 1)
+  t.deepEqual(checksums(), [undefined, undefined])
+  holdMoment(plan)
+  t.deepEqual(checksums(), [crc32(w), undefined])
+  resumeMoment(plan)
+  t.deepEqual(checksums(), [undefined, undefined])
+  holdMoment(plan)
+  w[99] = 2
+  t.throws(() => resumeMoment(plan), { code: 'CKPT_TENSOR_CHANGED', message: /"w" \(model\)/ })
+})
+
+test('memory that is gone cannot be held', async (t) => {
+  const w = new Uint8Array(100)
+  const plan = await planSave(memoryState({ w }), null, {})
+  structuredClone(w.buffer, { transfer: [w.buffer] })
+  t.throws(() => holdMoment(plan), { code: 'CKPT_TENSOR_CHANGED' })
+})
+
+test('what was written has to come to what it came to at the moment, where that is known', async (t) => {
+  const plan = await planSave(
+    memoryState({ w: new Uint8Array(3), none: new Uint8Array(0) }),
+    null,
+    {},
+  )
+  t.notThrows(() => checkMoment(plan, [7]))
+  holdMoment(plan)
+  t.notThrows(() => checkMoment(plan, [crc32(new Uint8Array(3))]))
+  t.throws(() => checkMoment(plan, [7]), { code: 'CKPT_TENSOR_CHANGED' })
+})
+
+test('bytes of any length have one checksum', (t) => {
+  const bytes = new Uint8Array(64 * 2 ** 20 + 5).map((_, i) => i)
+  t.is(checksumOf(bytes), crc32(bytes))
+  t.is(checksumOf(new Uint8Array(0)), 0)
+})
+
+/** A state whose generator yields these tensors over one array, filled anew for each. */
+const reusing = (array: Uint8Array, count: number, asynchronous: boolean): Stateful => ({
+  stateDict() {
+    const tensorOf = (i: number) =>
+      [`w${i}`, { shape: [array.length], data: array.fill(i) }] as const
+    if (!asynchronous) {
+      return (function* () {
+        for (let i = 0; i < count; i++) yield tensorOf(i)
+      })()
+    }
+    return (async function* () {
+      for (let i = 0; i < count; i++) yield tensorOf(i)
+    })()
+  },
+})
+
+for (const asynchronous of [false, true]) {
+  const kind = asynchronous ? 'an asynchronous generator' : 'a generator'
+  test(`${kind} that uses one array for several tensors is noticed`, async (t) => {
+    const error = await t.throwsAsync(inMemory(reusing(new Uint8Array(100), 3, asynchronous)), {
+      code: 'CKPT_TENSOR_CHANGED',
+    })
+    t.like(error, { state: 'model', tensor: 'w0' })
+    // Of parts of one array as well.
+    const array = new Uint8Array(100)
+    const parts = {
+      *stateDict() {
+        for (const length of [10, 20]) {
+          yield [`w${length}`, { shape: [length], data: array.fill(length).subarray(0, length) }]
+        }
+      },
+    } as unknown as Stateful
+    await t.throwsAsync(inMemory(parts), { code: 'CKPT_TENSOR_CHANGED' })
+    // Tied ones are not filled anew.
+    t.is((await planSave(reusing(new Uint8Array(0), 3, asynchronous), null, {})).tensors, 3)
+  })
+}
+
+test('a state dict that never answers ends with an abort, wherever it hangs', async (t) => {
+  const never = () => new Promise<never>(() => {})
+  let ended = 0
+  const hanging: Stateful[] = [
+    { stateDict: never },
+    {
+      stateDict: () =>
+        (async function* () {
+          yield ['w', { shape: [1], data: new Float32Array(1) }] as const
+          await never()
+        })(),
+    },
+    {
+      stateDict: () => ({
+        [Symbol.asyncIterator]: () => ({ next: never, return: async () => ended++ as never }),
+      }),
+    },
+    {
+      stateDict: () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: never,
+          return() {
+            throw new Error('not that one')
+          },
+        }),
+      }),
+    },
+  ]
+  for (const state of hanging) {
+    const controller = new AbortController()
+    const planning = Promise.resolve(planSave(NOTHING, state, {}, controller.signal))
+    const reason = new Error('enough')
+    controller.abort(reason)
+    t.is(await t.throwsAsync(planning), reason)
+  }
+  t.is(ended, 1, 'an iterator is told that it is over')
 })
 
 test('states come as model, optimizer and the extras in their order, each asked once', async (t) => {
@@ -102,24 +257,24 @@ test('states come as model, optimizer and the extras in their order, each asked 
     },
   })
   const extras = { zeta: state('zeta'), alpha: state('alpha') }
-  const { content } = await collectContents(state('model'), state('optimizer'), { extras })
+  const { content } = await planSave(state('model'), state('optimizer'), { extras })
   t.deepEqual(asked, ['model', 'optimizer', 'zeta', 'alpha'])
   t.deepEqual(
     [content.model.name, content.optimizer?.name, ...content.extras.map(({ name }) => name)],
     asked,
   )
   for (const none of [null, undefined]) {
-    t.is((await collectContents(NOTHING, none, {})).content.optimizer, null)
+    t.is((await planSave(NOTHING, none, {})).content.optimizer, null)
   }
 })
 
 test('progress that is left out is 0, 0, no loss, no metrics, no config, no order and no time', async (t) => {
   const nothing = { loss: null, config: null, sequence: null, savedAt: null }
   const none = { epoch: 0, step: 0, metrics: {}, ...nothing }
-  t.deepEqual((await collectContents(NOTHING, null, {})).content.progress, none)
+  t.deepEqual((await planSave(NOTHING, null, {})).content.progress, none)
   const undefinedOnes = { epoch: undefined, loss: undefined, config: undefined, extras: undefined }
   const given = undefinedOnes as unknown as CheckpointProgress
-  t.deepEqual((await collectContents(NOTHING, null, given)).content.progress, none)
+  t.deepEqual((await planSave(NOTHING, null, given)).content.progress, none)
 })
 
 test('numbers of progress come back as they were given', async (t) => {
@@ -212,7 +367,7 @@ const refusals: readonly [given: object, kind: typeof TypeError, message: RegExp
 test('progress that cannot be kept is refused by name, before any bytes are read', async (t) => {
   for (const [given, kind, message] of refusals) {
     await t.throwsAsync(
-      collectContents(NOTHING, null, given),
+      async () => planSave(NOTHING, null, given),
       { instanceOf: kind, message },
       String(message),
     )
@@ -221,7 +376,7 @@ test('progress that cannot be kept is refused by name, before any bytes are read
 
 test('the errors of an extra name the extra', async (t) => {
   const extras = { ema: memoryState({ w: { shape: [3], data: new Float32Array(1) } }) }
-  await t.throwsAsync(collectContents(NOTHING, null, { extras }), {
+  await t.throwsAsync(async () => planSave(NOTHING, null, { extras }), {
     instanceOf: RangeError,
     message: /^the tensor "w" of ema needs 12 bytes/,
   })

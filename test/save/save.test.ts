@@ -180,3 +180,35 @@ test('a path that ends like a folder is a TypeError, and nothing is created', as
   })
   t.deepEqual(await fs.readdir(folder), [])
 })
+
+test.serial('a relative path is that of the folder at the time of the call', async (t) => {
+  const folder = await scratchFolder(t)
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')]
+  await Promise.all([fs.mkdir(one), fs.mkdir(two)])
+  const before = process.cwd()
+  t.teardown(() => process.chdir(before))
+  process.chdir(one)
+  const late = {
+    async stateDict() {
+      process.chdir(two)
+      return model.stateDict()
+    },
+  }
+  await saveCheckpoint('a.ckpt', late)
+  t.deepEqual(await fs.readdir(one), ['a.ckpt'])
+  t.deepEqual(await fs.readdir(two), [])
+  const error = await t.throwsAsync<CheckpointError>(saveCheckpoint('.', model), {
+    code: 'CKPT_NOT_COMMITTED',
+  })
+  t.is(error?.path, '.', 'named as it was given')
+})
+
+test('a state that changes in the turn of the call is saved as it was', async (t) => {
+  const path = join(await scratchFolder(t), 'a.ckpt')
+  const data = Float32Array.of(1, 2)
+  const saving = saveCheckpoint(path, memoryState({ data }, { step: 1 }))
+  data.fill(9)
+  await saving
+  await using checkpoint = await loadCheckpoint(path)
+  t.deepEqual(checkpoint.model.get('data').data, Float32Array.of(1, 2))
+})

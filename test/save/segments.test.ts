@@ -1,8 +1,13 @@
+import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
+import type { Copy } from '../../src/io/concurrency.js'
 import { MemorySink } from '../../src/io/memory-sink.js'
 import { loadCheckpoint } from '../../src/load/load.js'
-import { writeCheckpoint } from '../../src/save/write.js'
+import { planSave } from '../../src/save/plan.js'
+import { StagingArea } from '../../src/save/staging-area.js'
+import { carryOut, writeCheckpoint } from '../../src/save/write.js'
 import { memoryState, type Tensors } from '../support/memory-state.js'
 
 const MIB = 2 ** 20
@@ -26,7 +31,7 @@ class SlowSink extends MemorySink {
 }
 
 test.serial(
-  'others get their turn each time that 8 MiB have been gone through, and not else',
+  'others get their turn each time that 8 MiB have been copied after the moment of the save, and not else',
   async (t) => {
     const { setImmediate } = globalThis
     t.teardown(() => {
@@ -44,10 +49,11 @@ test.serial(
     }
     const equal = (count: number, length: number): Tensors =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`w${i}`, new Uint8Array(length)]))
-    // Everything is gone through twice: for the checksums, and for what has changed since.
-    t.is(await turnsOf(equal(1, 32 * MIB)), 8)
-    t.is(await turnsOf(equal(10, 3 * MIB)), 6)
+    // What there is room for is copied at once: two pieces of 1 MiB.
+    t.is(await turnsOf(equal(1, 33 * MIB)), 4)
+    t.is(await turnsOf(equal(10, 3 * MIB)), 3)
     t.is(await turnsOf(equal(1000, 1024)), 0)
+    t.is(await turnsOf(equal(1, MIB)), 0)
   },
 )
 
@@ -68,10 +74,10 @@ test('after an abort no more tensors are asked for', async (t) => {
   const fetched: string[] = []
   const lazy = (name: string) => ({
     dtype: 'uint8' as const,
-    shape: [100_000],
+    shape: [4 * MIB],
     data: () => {
       fetched.push(name)
-      return new Uint8Array(100_000)
+      return new Uint8Array(4 * MIB)
     },
   })
   const model = memoryState({ first: lazy('first'), second: lazy('second') })
@@ -80,13 +86,178 @@ test('after an abort no more tensors are asked for', async (t) => {
   t.deepEqual(fetched, ['first'])
 })
 
-test('what a function brings is looked at again when it has been written, from 64 KiB on', async (t) => {
-  const memory = new Uint8Array(64 * 1024)
-  const sink = new SlowSink(() => memory.fill(9))
-  const model = memoryState({
-    w: { dtype: 'uint8' as const, shape: [memory.length], data: () => memory },
+/** A sink that is slow to begin. */
+class LateSink extends SlowSink {
+  override async begin(length: number): Promise<void> {
+    for (let i = 0; i < 5; i++) await turn()
+    await super.begin(length)
+  }
+}
+
+const attributesOf = (step: number) => ({ step })
+
+/** A trainer whose weights and attributes are always those of one step. */
+function trainer(lengths: readonly number[], shared = false) {
+  const weights = lengths.map(
+    (length) => new Uint8Array(shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length)),
+  )
+  const optimizer = {
+    step: 0,
+    stateDict: () => ({ tensors: {}, attributes: attributesOf(optimizer.step) }),
+  }
+  return {
+    model: {
+      stateDict: () => weights.map((w, i) => [`w${i}`, { shape: [w.length], data: w }] as const),
+    },
+    optimizer,
+    weights,
+    take(step: number): void {
+      optimizer.step = step
+      for (const w of weights) w.fill(step)
+    },
+  }
+}
+
+/** The steps that a file is of: more than one is a file of two moments. */
+async function stepsIn(bytes: Uint8Array): Promise<Set<unknown>> {
+  const checkpoint = await loadCheckpoint(bytes)
+  await checkpoint.verify()
+  const steps = new Set<unknown>([checkpoint.step, checkpoint.optimizer!.attributes.step])
+  for (const [, { data }] of checkpoint.model)
+    for (const value of data as Uint8Array) steps.add(value)
+  return steps
+}
+
+for (const [size, lengths] of [
+  ['small', [10, 70_000]],
+  ['long', [100_000, 9 * MIB, 10, 3 * MIB]],
+] as const) {
+  test(`a ${size} state that changes after the call is saved as it was then, or not at all`, async (t) => {
+    const { model, optimizer, take } = trainer(lengths)
+    const outcomes = new Set<string>()
+    for (let turns = 0; turns < 80; turns += turns < 10 ? 1 : 5) {
+      take(1)
+      const sink = new LateSink()
+      const saving = writeCheckpoint(sink, model, optimizer, { step: 1 }).then(
+        () => 'saved',
+        (error) => error.code,
+      )
+      // For none, in the very turn of the call.
+      for (let i = 0; i < turns; i++) await turn()
+      take(2)
+      const outcome = await saving
+      outcomes.add(outcome)
+      if (outcome === 'saved') t.deepEqual(await stepsIn(sink.bytes), new Set([1]), `${turns}`)
+      else t.is(outcome, 'CKPT_TENSOR_CHANGED')
+    }
+    t.deepEqual(
+      [...outcomes].sort(),
+      size === 'small' ? ['saved'] : ['CKPT_TENSOR_CHANGED', 'saved'],
+    )
   })
-  await t.throwsAsync(writeCheckpoint(sink, model, null, {}), { code: 'CKPT_TENSOR_CHANGED' })
+}
+
+test('weights that are swapped out and back, any number of times, are saved as they were, or not at all', async (t) => {
+  const { model, optimizer, take } = trainer([5 * MIB, 100, 6 * MIB])
+  for (let every = 1; every <= 4; every++) {
+    for (let phase = 0; phase < every; phase++) {
+      take(1)
+      let turns = phase
+      // At each write, so that the times of the copies and those of the swaps meet in every way.
+      const sink = new SlowSink(() => take(Math.floor(turns++ / every) % 2 === 0 ? 1 : 2))
+      const saving = writeCheckpoint(sink, model, optimizer, { step: 1 })
+      const error = await saving.then(
+        () => undefined,
+        (error) => error,
+      )
+      if (error === undefined) t.deepEqual(await stepsIn(sink.bytes), new Set([1]))
+      else t.is(error.code, 'CKPT_TENSOR_CHANGED')
+    }
+  }
+})
+
+test('memory that another thread writes to is saved as it was, or not at all', async (t) => {
+  const { model, optimizer, weights, take } = trainer([MIB, 4 * MIB, MIB], true)
+  take(1)
+  const worker = new Worker(
+    `const { workerData, parentPort } = require('node:worker_threads')
+     parentPort.postMessage('ready')
+     for (let k = 0; ; k++) for (const w of workerData) { w[k % w.length]++; w[k % w.length]-- }`,
+    { eval: true, workerData: weights, execArgv: [] },
+  )
+  t.teardown(() => worker.terminate())
+  await once(worker, 'message')
+  for (let i = 0; i < 20; i++) {
+    const sink = new MemorySink()
+    const error = await writeCheckpoint(sink, model, optimizer, { step: 1 }).then(
+      () => undefined,
+      (error) => error,
+    )
+    // That it changed in between may go unseen, what was written is always what was summed.
+    if (error === undefined) await (await loadCheckpoint(sink.bytes)).verify()
+    else t.is(error.code, 'CKPT_TENSOR_CHANGED')
+  }
+})
+
+test('shared memory that changed while it was copied is noticed, also if it was copied at once', async (t) => {
+  const data = new Uint8Array(new SharedArrayBuffer(1000))
+  const set = Uint8Array.prototype.set
+  const sink = new MemorySink()
+  const saving = (() => {
+    // As another thread might, between the sum and the copy.
+    Uint8Array.prototype.set = function (this: Uint8Array, source, offset) {
+      if (source instanceof Uint8Array && source.buffer === data.buffer) data[5]!++
+      set.call(this, source, offset)
+    }
+    try {
+      return writeCheckpoint(sink, memoryState({ data }), null, {})
+    } finally {
+      Uint8Array.prototype.set = set
+    }
+  })()
+  await t.throwsAsync(saving, { code: 'CKPT_TENSOR_CHANGED' })
+})
+
+test('between tensors that are fetched, those in memory stay those of the moment', async (t) => {
+  const [a, z] = [new Uint8Array(1000).fill(1), new Uint8Array(1000).fill(1)]
+  let change: () => void = () => a.fill(2)
+  const gpu = {
+    dtype: 'uint8' as const,
+    shape: [2],
+    data: async () => {
+      await turn()
+      change()
+      return new Uint8Array(2)
+    },
+  }
+  const sink = new MemorySink()
+  const state = memoryState({ a, gpu, z })
+  await writeCheckpoint(sink, state, null, {})
+  const { model } = await loadCheckpoint(sink.bytes)
+  t.is(model.get('a').data[0], 1, 'it had been copied')
+  change = () => z.fill(2)
+  await t.throwsAsync(writeCheckpoint(sink, state, null, {}), { code: 'CKPT_TENSOR_CHANGED' })
+})
+
+test('what a function brings is of the moment at which it came', async (t) => {
+  const memory = new Uint8Array(5 * MIB).fill(1)
+  const w = { dtype: 'uint8' as const, shape: [memory.length], data: () => memory }
+  const sink = new SlowSink(() => memory.fill(9))
+  await t.throwsAsync(writeCheckpoint(sink, memoryState({ w }), null, {}), {
+    code: 'CKPT_TENSOR_CHANGED',
+  })
+})
+
+test('a fetch that never ends ends with an abort', async (t) => {
+  const controller = new AbortController()
+  const sink = new SlowSink()
+  const w = { dtype: 'uint8' as const, shape: [1], data: () => new Promise<never>(() => {}) }
+  const saving = writeCheckpoint(sink, memoryState({ w }), null, { signal: controller.signal })
+  const reason = new Error('enough')
+  for (let i = 0; i < 3; i++) await turn()
+  controller.abort(reason)
+  t.is(await t.throwsAsync(saving), reason)
+  t.throws(() => sink.bytes)
 })
 
 test('small tensors wait for a sink that is slow, and arrive in their places', async (t) => {
@@ -104,3 +275,37 @@ test('small tensors wait for a sink that is slow, and arrive in their places', a
     }
   }
 })
+
+for (const [room, pieces] of [
+  ['room for all', 100],
+  ['little room', 1],
+] as const) {
+  test(`with ${room}, a save is staged when everything has been copied`, async (t) => {
+    const { model, optimizer, take } = trainer([100, 2 * MIB, 3 * MIB, 10])
+    take(1)
+    const sink = new SlowSink()
+    const staging = new StagingArea({ pieceLength: MIB, pieces, shared: true })
+    const together: number[] = []
+    let writesWhenStaged = -1
+    const target = {
+      sink,
+      staging,
+      copyTogether(copies: readonly Copy[]) {
+        together.push(copies.length)
+        for (const { target, source } of copies) target.set(source)
+      },
+      onStaged() {
+        writesWhenStaged = sink.writes
+        take(2)
+      },
+    }
+    const saving = carryOut(target, await planSave(model, optimizer, { step: 1 }), {})
+    // All that there is room for has been copied by now.
+    if (pieces === 100) take(2)
+    await saving
+    t.deepEqual(await stepsIn(sink.bytes), new Set([1]))
+    t.true(together.length > 0)
+    // Where there is less room, the checksums are known, and fit, before it is staged.
+    t.is(writesWhenStaged, pieces === 100 ? 1 : 6)
+  })
+}

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import fc from 'fast-check'
+import type { Copy } from '../../src/io/concurrency.js'
 import { libc, type MemoryCalls } from '../../src/io/file/libc.js'
-import { type Copy, copyTogether, helpToCopy } from '../../src/threads/shared-copies.js'
+import { copyTogether, helpToCopy } from '../../src/threads/shared-copies.js'
 import { requires } from '../support/requires.js'
 
 /** Memory whose addresses are numbers of our own, where the copy with this number fails. */

@@ -55,6 +55,8 @@ const MAX_WRITE = 64 * 1024 * 1024
 const SYNC_EVERY = 32 * 1024 * 1024
 
 export interface FileSinkOptions {
+  /** What messages call the file (default: its path). */
+  readonly name?: string
   /** What the commit runs against (default: that of this machine). */
   readonly fileSystem?: FileSystem
   /** False: the commit is atomic all the same, and nothing is promised about power cuts. */
@@ -89,7 +91,7 @@ export class FileSink implements Sink {
   #committed = false
 
   constructor(path: string, options: FileSinkOptions = {}) {
-    this.path = path
+    this.path = options.name ?? path
     this.#absolute = absolutePath(path)
     this.#fs = options.fileSystem ?? nodeFileSystem
     this.#durable = options.durable ?? true

@@ -5,17 +5,27 @@
  */
 
 import { CheckpointError } from '../../errors.js'
+import { orAborted } from '../../io/concurrency.js'
 import { givenOptions, type OptionNames } from '../../options.js'
-import { pathOf } from '../../path.js'
+import { absolutePath, pathOf } from '../../path.js'
 import type { Module, Optimizer } from '../../state.js'
-import { SinkThread } from '../../threads/sink-thread.js'
+import { SinkThread, ThreadSink } from '../../threads/sink-thread.js'
 import { checkPlace } from '../mistakes.js'
-import { SAVE_OPTIONS, type SaveOptions } from '../write.js'
-import { type BackgroundSave, RunningSave } from './running-save.js'
-import { StagingArea } from './staging-area.js'
-import { writeInThread } from './write-in-thread.js'
+import { holdMoment, resumeMoment } from '../plan.js'
+import { StagingArea } from '../staging-area.js'
+import { beginSave, carryOut, SAVE_OPTIONS, type SaveOptions, type SaveReport } from '../write.js'
 
-export type { BackgroundSave } from './running-save.js'
+/** A save that goes on in the background. */
+export interface BackgroundSave {
+  /** The state has been copied: it may change again. Rejects where the save failed before. */
+  readonly staged: Promise<void>
+  /**
+   * The checkpoint is in place and survives a power cut. Rejects like `saveCheckpoint`. Where nobody
+   * handles that, it is an unhandled rejection, which ends the process: a save that failed is never
+   * silent. (A failure before `staged` is that of `staged`, for whoever has asked for it.)
+   */
+  readonly durable: Promise<SaveReport>
+}
 
 /** What becomes of a save while the one before is not durable yet. */
 export type WhenBusy = 'wait' | 'skip' | 'error'
@@ -36,11 +46,17 @@ export interface BackgroundSaverOptions {
 
 const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = { whenBusy: true, stagingBytes: true }
 
+// Bytes of a piece of staging memory: long enough that its message costs little beside its copy.
+const STAGING_PIECE = 4 * 1024 * 1024
+
 export class BackgroundSaver implements AsyncDisposable {
   readonly #whenBusy: WhenBusy
   readonly #staging: StagingArea
   readonly #thread = new SinkThread()
-  #current: Promise<void> | undefined
+  /** Saves that are not durable yet. */
+  #underWay = 0
+  /** Resolves when none of those that were begun so far is under way. */
+  #over: Promise<unknown> = Promise.resolve()
   #closed = false
 
   /** Throws a TypeError or RangeError for wrong options. */
@@ -54,18 +70,22 @@ export class BackgroundSaver implements AsyncDisposable {
       throw new RangeError(`stagingBytes must be a number above 0, not ${String(stagingBytes)}`)
     }
     this.#whenBusy = whenBusy
-    this.#staging = new StagingArea(stagingBytes)
+    const pieces = Math.floor(stagingBytes / STAGING_PIECE)
+    this.#staging = new StagingArea({ pieceLength: STAGING_PIECE, pieces, shared: true })
   }
 
   /** Whether a save is not durable yet. */
   get busy(): boolean {
-    return this.#current !== undefined
+    return this.#underWay > 0
   }
 
   /**
-   * Begins a save. Await `staged` before the weights change; then they may, at any time. A failure
-   * that comes later is that of `durable`, which is not to be left without a handler. Null where the
-   * save does not take place, as one is under way and `whenBusy` is `skip`.
+   * Begins a save of the state at the moment of the call. Await `staged` before the weights change; then
+   * they may, at any time. A failure that comes later is that of `durable`, which is not to be left without
+   * a handler. Null where the save does not take place, as one is under way and `whenBusy` is `skip`.
+   *
+   * A save that waits for its turn is of the moment of its call as well: weights that change before it is
+   * staged are an error of `staged`, CKPT_TENSOR_CHANGED.
    *
    * @throws CheckpointError CKPT_BUSY where one is under way and `whenBusy` is `error`
    * @throws TypeError where the saver has been closed, or `to` is no path
@@ -79,34 +99,23 @@ export class BackgroundSaver implements AsyncDisposable {
     if (this.#closed) throw new TypeError('this BackgroundSaver has been closed')
     options = givenOptions('BackgroundSaver.save', SAVE_OPTIONS, options)
     checkPlace(to, 'a path or a file: URL')
-    const path = pathOf(to)
-    const before = this.#current
-    if (before !== undefined && this.#whenBusy === 'skip') return null
-    if (before !== undefined && this.#whenBusy === 'error') {
+    const name = pathOf(to)
+    const before = this.busy ? this.#over : undefined
+    if (this.busy && this.#whenBusy === 'skip') return null
+    if (this.busy && this.#whenBusy === 'error') {
       throw new CheckpointError('CKPT_BUSY', 'the save before this one is still under way')
     }
     const save = new RunningSave()
-    const run = async (): Promise<void> => {
-      await before
-      try {
-        const target = { thread: this.#thread, staging: this.#staging, path }
-        const onStaged = () => save.hasStaged()
-        save.succeed(await writeInThread(target, model, optimizer, options, onStaged))
-      } catch (error) {
-        save.fail(error)
-      }
-    }
-    const current = run()
-    this.#current = current
-    void current.then(() => {
-      if (this.#current === current) this.#current = undefined
-    })
+    this.#underWay++
+    const run = this.#run(save, name, before, model, optimizer, options)
+    // One that is aborted while it waits is over before the one that it waits for.
+    this.#over = Promise.all([before, run])
     return save
   }
 
   /** Resolves when no save is under way. Failures are those of the saves themselves. */
   async flush(): Promise<void> {
-    while (this.#current !== undefined) await this.#current
+    while (this.busy) await this.#over
   }
 
   /** Waits for what is under way, and ends the thread. */
@@ -118,5 +127,95 @@ export class BackgroundSaver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Never rejects. */
+  async #run(
+    save: RunningSave,
+    name: string,
+    before: Promise<unknown> | undefined,
+    model: Module,
+    optimizer: Optimizer | null | undefined,
+    options: SaveOptions,
+  ): Promise<void> {
+    const { durable = true, signal } = options
+    try {
+      const sink = new ThreadSink(this.#thread, { path: absolutePath(name), name, durable })
+      const planned = beginSave(model, optimizer, options)
+      // An `await` would be a turn for others, which a state that is at hand does not need.
+      const plan = planned instanceof Promise ? await planned : planned
+      if (before !== undefined) {
+        holdMoment(plan)
+        await orAborted(before, signal)
+        resumeMoment(plan)
+      }
+      const target = {
+        sink,
+        staging: this.#staging,
+        copyTogether: this.#thread.copyTogether.bind(this.#thread),
+        onStaged: () => save.hasStaged(),
+      }
+      const report = await carryOut(target, plan, options)
+      this.#underWay--
+      save.succeed(report)
+    } catch (error) {
+      this.#underWay--
+      save.fail(error instanceof CheckpointError ? error.withPath(name) : error)
+    }
+  }
+}
+
+/** A save under way, as the one who carries it out has it. */
+export class RunningSave implements BackgroundSave {
+  readonly durable: Promise<SaveReport>
+  /** Has a handler of ours, so it is silent; what is handed out follows from it, and is not. */
+  readonly #staged: Promise<void>
+  #handedOut: Promise<void> | undefined
+  #isStaged = false
+  #hasFailed = false
+  #resolveStaged: () => void = () => {}
+  #rejectStaged: (error: unknown) => void = () => {}
+  #resolveDurable: (report: SaveReport) => void = () => {}
+  #rejectDurable: (error: unknown) => void = () => {}
+
+  constructor() {
+    this.#staged = new Promise((resolve, reject) => {
+      this.#resolveStaged = resolve
+      this.#rejectStaged = reject
+    })
+    this.#staged.catch(() => {})
+    this.durable = new Promise((resolve, reject) => {
+      this.#resolveDurable = resolve
+      this.#rejectDurable = reject
+    })
+  }
+
+  get staged(): Promise<void> {
+    this.#handedOut ??= this.#staged.then()
+    this.#tellOnce()
+    return this.#handedOut
+  }
+
+  hasStaged(): void {
+    this.#isStaged = true
+    this.#resolveStaged()
+  }
+
+  succeed(report: SaveReport): void {
+    this.#resolveDurable(report)
+  }
+
+  fail(error: unknown): void {
+    this.#hasFailed = true
+    this.#tellOnce()
+    this.#rejectStaged(error)
+    this.#rejectDurable(error)
+  }
+
+  /** One failure, told once: not a second time to those who await `staged` before `durable`. */
+  #tellOnce(): void {
+    if (this.#hasFailed && !this.#isStaged && this.#handedOut !== undefined) {
+      this.durable.catch(() => {})
+    }
   }
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { RunningSave } from '../../../src/save/background/running-save.js'
+import { RunningSave } from '../../../src/save/background/saver.js'
 
 const report = { byteLength: 1, tensors: 0, durability: 'durable' } as const
 const error = new Error('it failed')

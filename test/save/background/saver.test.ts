@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import type { CheckpointError } from '../../../src/errors.js'
+import { loadCheckpoint } from '../../../src/load/load.js'
 import type { TensorLike } from '../../../src/state.js'
 import { BackgroundSaver, saveCheckpoint } from '../../support/built.js'
 import { scratchFolder } from '../../support/scratch.js'
@@ -91,7 +93,7 @@ test('weights that change before staged are an error, and no file of old and new
   const save = saver.save(join(folder, 'a.ckpt'), modelOf({ weights }))!
   const failed = t.throwsAsync(save.staged, { code: 'CKPT_TENSOR_CHANGED', message: /"weights"/ })
   await new Promise(setImmediate)
-  weights[0] = -1
+  weights[weights.length - 1] = -1
   await failed
   t.deepEqual(await readdir(folder), [])
 })
@@ -155,7 +157,7 @@ test('one saver saves one checkpoint after the other', async (t) => {
   }
 })
 
-test('wait: a second save is staged when the first is durable, and in its state of then', async (t) => {
+test('wait: a second save is staged when the first is durable, in the state of its call', async (t) => {
   const folder = await scratchFolder(t)
   await using saver = new BackgroundSaver({ whenBusy: 'wait' })
   const { model, bring } = heldModel()
@@ -167,13 +169,122 @@ test('wait: a second save is staged when the first is durable, and in its state 
     first.durable.then(() => order.push('first durable')),
     second.staged.then(() => order.push('second staged')),
   ]
-  weights.fill(9)
   bring(numbered(4))
   await Promise.all(noted)
   t.deepEqual(order, ['first durable', 'second staged'])
   await second.durable
-  await saveCheckpoint(join(folder, 'c.ckpt'), modelOf({ w: new Float32Array(4).fill(9) }))
+  await saveCheckpoint(join(folder, 'c.ckpt'), modelOf({ w: numbered(4) }))
   t.deepEqual(await readFile(join(folder, 'b.ckpt')), await readFile(join(folder, 'c.ckpt')))
+})
+
+test('wait: weights that change while a save waits for its turn are an error of that save', async (t) => {
+  const folder = await scratchFolder(t)
+  await using saver = new BackgroundSaver({ whenBusy: 'wait' })
+  const { model, bring } = heldModel()
+  const first = saver.save(join(folder, 'a.ckpt'), model)!
+  const weights = numbered(4)
+  const second = saver.save(join(folder, 'b.ckpt'), modelOf({ w: weights }))!
+  const failed = t.throwsAsync(second.staged, { code: 'CKPT_TENSOR_CHANGED' })
+  weights.fill(9)
+  bring(numbered(4))
+  await first.durable
+  await failed
+  t.deepEqual(await readdir(folder), ['a.ckpt'])
+})
+
+test('a save is of the moment of its call, whatever happens in the same turn', async (t) => {
+  const folder = await scratchFolder(t)
+  const path = join(folder, 'a.ckpt')
+  await using saver = new BackgroundSaver()
+  const weights = numbered(2_000_000)
+  const optimizer = {
+    step: 1,
+    stateDict: () => ({ tensors: {}, attributes: { step: optimizer.step } }),
+  }
+  const { durable } = saver.save(path, modelOf({ weights }), optimizer, { step: 1 })!
+  weights.fill(2)
+  optimizer.step = 2
+  await durable
+  await using checkpoint = await loadCheckpoint(path)
+  t.is(checkpoint.optimizer!.attributes.step, 1)
+  t.deepEqual(checkpoint.model.get('weights').data, numbered(2_000_000))
+})
+
+test('weights in memory that change while one is fetched are an error, or the old ones', async (t) => {
+  const folder = await scratchFolder(t)
+  const path = join(folder, 'a.ckpt')
+  for (const stagingBytes of [Number.POSITIVE_INFINITY, 1]) {
+    await using saver = new BackgroundSaver({ stagingBytes })
+    for (const changed of ['a', 'z'] as const) {
+      const arrays = { a: numbered(1000), z: numbered(1000) }
+      const gpu = {
+        dtype: 'float32' as const,
+        shape: [1],
+        data: async () => {
+          arrays[changed].fill(-1)
+          return new Float32Array(1)
+        },
+      }
+      const tensorOf = (data: Float32Array) => ({ shape: [data.length], data })
+      const model = { stateDict: () => ({ a: tensorOf(arrays.a), gpu, z: tensorOf(arrays.z) }) }
+      const save = saver.save(path, model)!
+      if (changed === 'z') {
+        await t.throwsAsync(save.staged, { code: 'CKPT_TENSOR_CHANGED' })
+        continue
+      }
+      await save.durable
+      await using checkpoint = await loadCheckpoint(path)
+      t.deepEqual(checkpoint.model.get('a').data, numbered(1000))
+    }
+  }
+})
+
+test('an abort ends a save that hangs, or waits for one that hangs, and later saves go on', async (t) => {
+  const folder = await scratchFolder(t)
+  await using saver = new BackgroundSaver()
+  const reason = new Error('enough')
+  const never = () => new Promise<never>(() => {})
+  const lazy = { dtype: 'float32' as const, shape: [1], data: never }
+  for (const stateDict of [() => ({ lazy }), never]) {
+    const hanging = new AbortController()
+    const waiting = new AbortController()
+    const first = saver.save(join(folder, 'a.ckpt'), { stateDict }, null, {
+      signal: hanging.signal,
+    })!
+    const second = saver.save(join(folder, 'b.ckpt'), modelOf({ w: numbered(4) }), null, {
+      signal: waiting.signal,
+    })!
+    const third = saver.save(join(folder, 'c.ckpt'), modelOf({ w: numbered(4) }))!
+    waiting.abort(reason)
+    t.is(await t.throwsAsync(second.durable), reason)
+    t.true(saver.busy)
+    hanging.abort(reason)
+    t.is(await t.throwsAsync(first.durable), reason)
+    await third.durable
+    t.false(saver.busy)
+    t.deepEqual(await readdir(folder), ['c.ckpt'])
+  }
+})
+
+test.serial('a relative path is that of the folder at the time of the call', async (t) => {
+  const folder = await scratchFolder(t)
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')]
+  await Promise.all([mkdir(one), mkdir(two)])
+  const before = process.cwd()
+  t.teardown(() => process.chdir(before))
+  await using saver = new BackgroundSaver()
+  const model = modelOf({ w: numbered(4) })
+  process.chdir(one)
+  const first = saver.save('a.ckpt', model)!
+  const second = saver.save('b.ckpt', model)!
+  await mkdir('c.ckpt')
+  const failing = saver.save('c.ckpt', model)!
+  process.chdir(two)
+  const error = await t.throwsAsync(failing.durable, { code: 'CKPT_NOT_COMMITTED' })
+  t.is((error as CheckpointError).path, 'c.ckpt', 'named as it was given')
+  await Promise.all([first.durable, second.durable])
+  t.deepEqual(await readdir(one), ['a.ckpt', 'b.ckpt', 'c.ckpt'])
+  t.deepEqual(await readdir(two), [])
 })
 
 test('wait: a second save takes place although the first has failed', async (t) => {
@@ -253,8 +364,10 @@ for (const stagingBytes of [Number.POSITIVE_INFINITY, 1]) {
 test('misuse is told at once, or by staged', async (t) => {
   t.throws(() => new BackgroundSaver({ whenBusy: 'never' as 'skip' }), { instanceOf: TypeError })
   t.throws(() => new BackgroundSaver({ stagingBytes: 0 }), { instanceOf: RangeError })
+  t.throws(() => new BackgroundSaver({ stagingByte: 9 } as object), { message: /stagingByte/ })
   await using saver = new BackgroundSaver()
   t.throws(() => saver.save('', modelOf({})), { instanceOf: TypeError })
+  t.throws(() => saver.save('a', modelOf({}), null, { steps: 5 } as object), { message: /steps/ })
   const folder = await scratchFolder(t)
   const save = saver.save(join(folder, 'a.ckpt'), {} as ReturnType<typeof modelOf>)!
   await t.throwsAsync(save.staged, { instanceOf: TypeError, message: /stateDict/ })

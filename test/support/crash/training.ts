@@ -9,11 +9,10 @@ import { MemorySink } from '../../../src/io/memory-sink.js'
 import { writeCheckpoint } from '../../../src/save/write.js'
 import type { State } from '../../../src/state.js'
 
-// Rows and columns. Those of 64 KiB or more are written from where they are, each by a call of its
-// own; those between are gathered: so a save has every kind of write there is. The last one is large:
-// where it is cut short, no other write is left to fail.
-const MODEL = { embedding: [96, 256], norm: [256], head: [80, 256], bias: [80] } as const
-const OPTIMIZER = { 'exp_avg/norm': [256], 'exp_avg/embedding': [96, 256] } as const
+// Rows and columns. A save writes 1 MiB at once: so there are two whole pieces, a part of one, and the
+// metadata; and tensors that lie in one piece, that lie in two, and that fill more than one.
+const MODEL = { embedding: [96, 256], norm: [256], head: [800, 256], bias: [80] } as const
+const OPTIMIZER = { 'exp_avg/norm': [256], 'exp_avg/embedding': [1300, 256] } as const
 
 export interface Training {
   readonly model: { stateDict(): State }
