@@ -3,6 +3,7 @@ import fcntl
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import warnings
 
@@ -206,6 +207,63 @@ def test_the_owner_of_a_replaced_file_is_kept(path):
     os.chown(path, 1234, 2345)
     lw.save(path, MODEL)
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
+
+
+def access_list(group=0, mask=6):
+    def entry(tag, rights, number=0xFFFFFFFF):
+        return struct.pack("<HHI", tag, rights, number)
+
+    entries = entry(1, 6) + entry(2, 6, 5000) + entry(4, group) + entry(16, mask) + entry(32, 0)
+    return struct.pack("<I", 2) + entries
+
+
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+
+
+def attributes_of(path):
+    names = [name for name in os.listxattr(path) if not name.startswith("security.")]
+    return {name: os.getxattr(path, name) for name in names}
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="access lists are looked at on Linux")
+def test_the_access_list_and_the_attributes_of_a_replaced_file_are_kept(path):
+    os.setxattr(path, ACCESS, access_list())
+    os.setxattr(path, "user.note", b"keep me")
+    before = attributes_of(path)
+    assert len(before) == 2
+    lw.save(path, MODEL)
+    assert attributes_of(path) == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="access lists are looked at on Linux")
+def test_a_file_without_an_access_list_does_not_get_that_of_its_folder(path):
+    path.chmod(0o640)
+    os.setxattr(path.parent, DEFAULT, access_list())
+    lw.save(path, MODEL)
+    assert attributes_of(path) == {}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="access lists are looked at on Linux")
+def test_where_the_access_list_is_lost_the_owner_alone_has_access(path, monkeypatch):
+    os.setxattr(path, ACCESS, access_list())
+    fail(monkeypatch, "setxattr", number=errno.EPERM)
+    lw.save(path, MODEL)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize("group_kept", [True, False])
+def test_a_group_that_may_be_kept_is_where_the_owner_may_not(path, monkeypatch, group_kept):
+    os.chown(path, 1234, 2345)
+    path.chmod(0o6664)
+    fail(monkeypatch, "fchown", lambda fd, uid, gid: uid != -1 or not group_kept, errno.EPERM)
+    lw.save(path, MODEL)
+    status = path.stat()
+    assert status.st_uid == os.geteuid()
+    assert status.st_gid == (2345 if group_kept else os.getegid())
+    assert stat.S_IMODE(status.st_mode) == (0o2664 if group_kept else 0o604)
 
 
 def test_a_symbolic_link_stays_and_its_file_is_replaced(tmp_path):

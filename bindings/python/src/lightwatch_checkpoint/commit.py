@@ -6,8 +6,8 @@ returned, the new one.
      lowest one that was there. The destination is resolved: a symbolic link is followed and stays.
   2. The temporary files that dead savers have left in the same folder are removed. One is created
      there, exclusively and under an unpredictable name, and locked: as long as the lock is held, no
-     other saver takes it for a leftover. It takes the mode and owner of the file that it is to
-     replace.
+     other saver takes it for a leftover. It takes the mode, the owner and the access list of the file
+     that it is to replace.
   3. All bytes are written; a short write is gone on with, and the length is checked.
   4. The file is synced. A sync that fails is not tried again: after an error the system may have
      dropped the pages and call the next one a success.
@@ -139,18 +139,17 @@ class FileCommit:
                 self._take_after(replaced)
 
     def _take_after(self, replaced: os.stat_result) -> None:
-        """Takes the mode and the owner of the file that is to be replaced."""
+        """Takes the owner, the group, the mode, the access list and the attributes of the file that is
+        to be replaced. What cannot be kept never makes the new file wider."""
         file = self._open()
-        fresh = os.fstat(file)
+        fresh = self._status
+        assert fresh is not None
         mode = stat.S_IMODE(replaced.st_mode)
         if (fresh.st_uid, fresh.st_gid) != (replaced.st_uid, replaced.st_gid):
-            try:
-                os.fchown(file, replaced.st_uid, replaced.st_gid)
-            except OSError:
-                # Only root may give files away. Then nobody of our own group gets in by the mode
-                # that was meant for the other one.
-                if fresh.st_gid != replaced.st_gid:
-                    mode &= 0o7707
+            mode = _take_owner(file, fresh, replaced)
+        if not _copy_attributes(self._destination, file):
+            # Whom the list kept out must not get in by the mode that was its mask.
+            mode &= 0o7700
         os.fchmod(file, mode)
 
     def _failed_rename(self, temporary: str, cause: OSError) -> Exception:
@@ -266,6 +265,55 @@ def _existing(path: str) -> Optional[os.stat_result]:
         folder = stat.S_ISDIR(status.st_mode)
         raise OSError("it is a folder" if folder else "it is a device, pipe or socket")
     return status
+
+
+def _take_owner(file: int, fresh: os.stat_result, replaced: os.stat_result) -> int:
+    """Returns the mode for the owner and the group that the file then has."""
+    mode = stat.S_IMODE(replaced.st_mode)
+    try:
+        os.fchown(file, replaced.st_uid, replaced.st_gid)
+        return mode
+    except OSError:
+        # Only root may give files away. The group may be one of our own.
+        pass
+    if fresh.st_uid != replaced.st_uid:
+        mode &= ~stat.S_ISUID
+    if fresh.st_gid == replaced.st_gid:
+        return mode
+    with contextlib.suppress(OSError):
+        os.fchown(file, -1, replaced.st_gid)
+        return mode
+    # Nobody of our own group gets in by the mode that was meant for the other one.
+    return mode & ~(stat.S_ISGID | stat.S_IRWXG)
+
+
+_ACCESS_LIST = "system.posix_acl_access"
+
+
+def _copy_attributes(path: str, file: int) -> bool:
+    """Gives an open file the attributes (``user.…``) and the access list of the one at a path. Returns
+    whether it has the same list, or neither has one."""
+    if not hasattr(os, "listxattr"):
+        # Elsewhere than on Linux the mode means the same with a list and without.
+        return True
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError as error:
+        return error.errno == errno.ENOTSUP
+    for name in names:
+        if name.startswith("user."):
+            with contextlib.suppress(OSError):
+                os.setxattr(file, name, os.getxattr(path, name, follow_symlinks=False))
+    try:
+        if _ACCESS_LIST in names:
+            value = os.getxattr(path, _ACCESS_LIST, follow_symlinks=False)
+            os.setxattr(file, _ACCESS_LIST, value)
+        else:
+            # It is not to have the one that its folder gives to new files.
+            os.removexattr(file, _ACCESS_LIST)
+        return True
+    except OSError as error:
+        return _ACCESS_LIST not in names and error.errno in (errno.ENODATA, errno.ENOTSUP)
 
 
 def _make_folder(path: str) -> None:

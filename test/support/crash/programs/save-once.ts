@@ -20,6 +20,7 @@ import { constants } from 'node:os'
 import { dirname } from 'node:path'
 import { isCheckpointError } from '../../../../src/errors.js'
 import { FileSink } from '../../../../src/io/file/file-sink.js'
+import { libc } from '../../../../src/io/file/libc.js'
 import type { Durability } from '../../../../src/io/sink.js'
 import { saveCheckpoint } from '../../../../src/save/save.js'
 import { mutantFileSystem } from '../mutants.js'
@@ -31,6 +32,8 @@ type Save = (path: string, step: number) => Promise<Durability>
 const job: SaveOnce = JSON.parse(process.argv[2] ?? '')
 const { path, step, before = [] } = job
 const save = await saving(job)
+// The calls that load it are not a save's own.
+await libc()
 
 // The thread that makes the file system's calls; there is one (UV_THREADPOOL_SIZE=1), and now it has
 // been started.
