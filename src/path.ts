@@ -3,12 +3,18 @@
 import { isAbsolute, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe } from './format/attributes.js'
+import { quote } from './printable.js'
+
+/** Whether a value is a URL, of this realm or another. */
+export function isURL(value: unknown): value is URL {
+  return Object.prototype.toString.call(value) === '[object URL]'
+}
 
 /** The path that a caller named. Throws a TypeError for what names none. */
 export function pathOf(path: string | URL): string {
-  if (path instanceof URL) {
-    if (path.protocol !== 'file:') throw new TypeError(`not a file: URL: ${path.href}`)
-    return fileURLToPath(path)
+  if (isURL(path)) {
+    if (path.protocol !== 'file:') throw notAPath(path.href)
+    return fileURLToPath(path.href)
   }
   if (typeof path !== 'string') {
     throw new TypeError(`a path must be a string or a file: URL, not ${describe(path)}`)
@@ -16,7 +22,17 @@ export function pathOf(path: string | URL): string {
   if (path === '' || path.includes('\0')) {
     throw new TypeError('a path must not be empty or contain U+0000')
   }
+  if (/^[a-z][a-z\d+.-]+:\/\//i.test(path)) throw notAPath(path)
   return path
+}
+
+/** What to do with a location that no file system knows. */
+function notAPath(location: string): TypeError {
+  const remedy = /^file:/i.test(location)
+    ? 'pass it as a URL, by new URL()'
+    : 'download it, and load the file, its bytes or a Blob of them ' +
+      '(await (await fetch(url)).blob()); to save there, save to a MemorySink and upload its bytes'
+  return new TypeError(`expected a path or a file: URL, found ${quote(location)}: ${remedy}`)
 }
 
 /**

@@ -25,7 +25,7 @@ const TENSORS = fieldOf('State', 'tensors').slot
 
 /**
  * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT where a value has no meaning by
- * itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
+ * itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key or a name of a state twice.
  */
 export function decode(bytes: Uint8Array): Metadata {
   const root = rootOf(bytes)
@@ -37,8 +37,25 @@ export function decode(bytes: Uint8Array): Metadata {
     progress: progressOf(root),
     model: decodeState(root.model()!),
     optimizer: optimizer === null ? null : decodeState(optimizer),
-    extras: Array.from({ length: root.extrasLength() }, (_, i) => decodeState(root.extras(i)!)),
+    extras: decodeExtras(root),
   }
+}
+
+/**
+ * A file can name one state many million times, for a few bytes each, so a second one of a name is refused
+ * before it is decoded.
+ */
+function decodeExtras(root: Checkpoint): StateRecord[] {
+  const extras = new Map<string, StateRecord>()
+  for (let i = 0; i < root.extrasLength(); i++) {
+    const state = root.extras(i)!
+    const name = text(state.name(UTF8_BYTES), 'the name of a state')
+    if (extras.has(name)) {
+      throw broken('state.name', `an extra's name, ${quote(name)}, is taken`, { actual: name })
+    }
+    extras.set(name, decodeState(state))
+  }
+  return [...extras.values()]
 }
 
 /** The progress alone. Throws like `decode`. */

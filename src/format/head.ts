@@ -169,5 +169,15 @@ function looksLike(start: Uint8Array, fileLength: number): string {
     return 'it looks like an HDF5 file'
   }
   if (start[0] === 0x7b || start[0] === 0x5b) return 'it looks like JSON'
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'it is compressed by gzip: decompress it first'
+  const text = String.fromCharCode(...start.subarray(0, 64))
+    .trimStart()
+    .toLowerCase()
+  if (text.startsWith('version https://git-lfs')) {
+    return 'it is a Git LFS pointer, not the file itself: fetch that by `git lfs pull`'
+  }
+  if (text.startsWith('<!doctype html') || text.startsWith('<html')) {
+    return 'it is an HTML page: most likely what a server answered in place of the file'
+  }
   return `the bytes 4 to 7 are not ${schema.identifier}`
 }

@@ -100,7 +100,6 @@ function checkNames(metadata: Metadata): void {
     if (fault !== undefined) {
       throw broken('state.name', `an extra's name, ${quote(name)}, ${fault}`, { actual: name })
     }
-    taken.add(name)
   }
   for (const name of Object.keys(progress.metrics)) {
     const fault = nameFault(name)

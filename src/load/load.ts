@@ -1,10 +1,10 @@
 /** `loadCheckpoint` where there are files: by path, or from bytes or a Blob. */
 
-import { CheckpointError } from '../errors.js'
+import { withPath } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { mapFile } from '../io/file/map-source.js'
 import { givenOptions } from '../options.js'
-import { pathOf } from '../path.js'
+import { isURL, pathOf } from '../path.js'
 import { checksumHelpers } from '../threads/checksum-pool.js'
 import type { Checkpoint } from './checkpoint.js'
 import { LOAD_OPTIONS, type OpenOptions, openBytes, openCheckpoint } from './open.js'
@@ -22,15 +22,15 @@ export interface LoadOptions extends OpenOptions {
  * so that the cost does not depend on their size. Close it with `await using`, or `close()`.
  *
  * @param from a path, a `file:` URL, the file's bytes (read in place: leave them alone), or a Blob
- * @throws CheckpointError where the file cannot be read or is no whole and sound checkpoint
- * @throws TypeError where `from` is none of these
+ * @throws CheckpointError if the file cannot be read or is not a whole and valid checkpoint
+ * @throws TypeError if `from` is none of these
  */
 export async function loadCheckpoint(
   from: string | URL | Uint8Array | ArrayBuffer | Blob,
   options: LoadOptions = {},
 ): Promise<Checkpoint> {
   options = givenOptions('loadCheckpoint', LOAD_OPTIONS, options)
-  if (typeof from !== 'string' && !(from instanceof URL)) {
+  if (typeof from !== 'string' && !isURL(from)) {
     return openBytes(from, options, 'a path, a file: URL, bytes or a Blob')
   }
   const path = pathOf(from)
@@ -39,6 +39,6 @@ export async function loadCheckpoint(
     const mapped = options.map === false ? undefined : await mapFile(file, checksumHelpers)
     return await openCheckpoint(mapped ?? new FileSource(file), options)
   } catch (error) {
-    throw error instanceof CheckpointError ? error.withPath(path) : error
+    throw withPath(error, path)
   }
 }

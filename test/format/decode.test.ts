@@ -49,6 +49,22 @@ const cases: readonly BrokenRule[] = [
   ),
 
   {
+    rule: 'state.name',
+    what: 'an extra that is called like another one',
+    change: (p) => stateOf(p, 'extra').setText('name', 'other'),
+    fields: { actual: 'other' },
+    message: /"other", is taken/,
+  },
+  {
+    rule: 'state.name',
+    what: 'an extra that is called like another one, before what else it holds is decoded,',
+    change: (p) => {
+      stateOf(p, 'extra').setText('name', 'other')
+      stateOf(p, 'extra').tables('attributes')[0]!.setText('key', INVALID_UTF8)
+    },
+    fields: { actual: 'other' },
+  },
+  {
     rule: 'metric.value',
     what: 'a metric without a value',
     change: (p) => p.root.tables('metrics')[1]!.drop('value'),
@@ -231,7 +247,7 @@ test('every rule that decoding knows is among these', async (t) => {
   const files = ['decode.ts', 'tensor-table.ts', 'text.ts']
   const named = [...new Set((await Promise.all(files.map(ruleNames))).flat())].sort()
   t.deepEqual([...new Set(cases.map(({ rule }) => rule))].sort(), named)
-  t.is(named.length, 8)
+  t.is(named.length, 9)
 })
 
 test('the sample is sound before it is changed', async (t) => {

@@ -64,13 +64,6 @@ const cases: readonly BrokenRule[] = [
   },
   {
     rule: 'state.name',
-    what: 'an extra that is called like another one',
-    change: (p) => stateOf(p, 'extra').setText('name', 'other'),
-    fields: { actual: 'other' },
-    message: /"other", is taken/,
-  },
-  {
-    rule: 'state.name',
     what: 'an extra without a name',
     change: (p) => stateOf(p, 'extra').shorten('name', 0),
     fields: { actual: '' },

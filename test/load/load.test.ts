@@ -292,7 +292,13 @@ test('what is no path, no bytes and no Blob is refused', async (t) => {
   for (const [from, message] of [
     ['', /must not be empty/],
     ['a\0.ckpt', /U\+0000/],
-    [new URL('https://example.org/a.ckpt'), /not a file: URL: https:/],
+    [
+      new URL('https://example.org/a.ckpt'),
+      /expected a path or a file: URL, found "https:.*a\.ckpt": download it/,
+    ],
+    ['https://example.org/a.ckpt', /found "https:.*a\.ckpt": download it, and load the file/],
+    ['s3://bucket/a.ckpt', /found "s3:.*a\.ckpt": download it/],
+    ['file:///tmp/a.ckpt', /found "file:.*a\.ckpt": pass it as a URL/],
     [undefined, /not from undefined/],
     [null, /not from null/],
     [3, /not from a number/],
