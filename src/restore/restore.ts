@@ -93,7 +93,7 @@ export interface RestoreReport {
  * Restores a model, and an optimizer and extras if they are given. A state without a `loadStateDict`
  * is plain memory: its bytes are copied straight into the arrays that its `stateDict()` names. What
  * the checkpoint has beyond what is given (its optimizer, when a model alone is restored) is left
- * aside.
+ * aside: with a warning, unless an optimizer of null and an object of extras say that it is meant so.
  *
  * @returns what was done, with the progress of the run
  * @throws CheckpointError CKPT_STATE_MISMATCH (a StateMismatchError that lists every key),
@@ -142,7 +142,11 @@ export async function restoreCheckpoint(
     pairs.push({ target, collected, saved: wanted, fit })
   }
   const comparison = mergeComparisons(comparisons)
-  refuseOrWarn(comparison, pairs, strict, options.onWarning ?? warn)
+  const { onWarning = warn } = options
+  refuseOrWarn(comparison, pairs, checkpoint, strict, onWarning)
+  const given = new Set(targets.map(([name]) => name))
+  const unusedStates = checkpoint.states.map(({ name }) => name).filter((name) => !given.has(name))
+  warnOfForgotten(unusedStates, optimizer, options.extras, onWarning)
 
   // 2. The bytes, each segment once, before any of them is written.
   const readers = new Set<SegmentReader>()
@@ -176,8 +180,6 @@ export async function restoreCheckpoint(
   await copyTensors(checkpoint, pairs, tick, () => onProgress?.({ done: total, total }))
   const { epoch, step, loss } = checkpoint
   const { missing, unexpected, missingStates } = comparison
-  const given = new Set(targets.map(([name]) => name))
-  const unusedStates = checkpoint.states.map(({ name }) => name).filter((name) => !given.has(name))
   return {
     epoch,
     step,
@@ -295,10 +297,14 @@ function mismatch(comparison: StateComparison, more: readonly string[] = []): St
 function refuseOrWarn(
   comparison: StateComparison,
   pairs: readonly Pair[],
+  checkpoint: Checkpoint,
   strict: boolean,
   onWarning: (message: string) => void,
 ): void {
   const more: string[] = []
+  if (isSwapped(pairs, checkpoint)) {
+    more.push('what was passed as the model has the tensors of the optimizer: are the two swapped?')
+  }
   for (const pair of pairs) {
     const { saved, collected, fit } = pair
     const name = quote(saved.name)
@@ -316,4 +322,36 @@ function refuseOrWarn(
   if (lines.length === 0) return
   if (strict || comparison.mismatched.length > 0) throw mismatch(comparison, more)
   onWarning(`not everything was restored from the checkpoint:\n  ${lines.join('\n  ')}`)
+}
+
+/** Whether the model that was given has the names of the checkpoint's optimizer, and not of its model. */
+function isSwapped(pairs: readonly Pair[], { model, optimizer }: Checkpoint): boolean {
+  const names = [
+    ...(pairs.find(({ saved }) => saved.name === MODEL)?.collected.tensors.keys() ?? []),
+  ]
+  return (
+    names.length > 0 &&
+    names.every((name) => optimizer?.has(name)) &&
+    !names.some((name) => model.has(name))
+  )
+}
+
+/**
+ * Warns of states of the checkpoint that were not mentioned at all. An optimizer of null and an object
+ * of extras say that the rest is to be left aside.
+ */
+function warnOfForgotten(
+  unused: readonly string[],
+  optimizer: unknown,
+  extras: unknown,
+  onWarning: (message: string) => void,
+): void {
+  const forgotten = unused.filter((name) =>
+    name === OPTIMIZER ? optimizer === undefined : extras === undefined,
+  )
+  if (forgotten.length === 0) return
+  onWarning(
+    `the checkpoint has states that are not restored: ${forgotten.map(quote).join(', ')}. Pass them as ` +
+      'the optimizer and in extras; pass null and extras: {} to leave them aside without this warning',
+  )
 }

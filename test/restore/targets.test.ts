@@ -222,6 +222,36 @@ test('the report names the states that the checkpoint has and nothing was given 
   t.deepEqual(report.unusedStates, ['ema'])
 })
 
+test('a state that is not mentioned is warned of; null and an object of extras say that it is meant', async (t) => {
+  const w = memoryState({ w: floats(1) })
+  const checkpoint = await saved(w, w, { ema: w })
+  const warnings: string[] = []
+  const onWarning = (message: string) => warnings.push(message)
+  const model = () => memoryState({ w: floats(0) })
+
+  await restoreCheckpoint(checkpoint, model(), undefined, { onWarning })
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /not restored: "optimizer", "ema"\. Pass them/)
+  await restoreCheckpoint(checkpoint, model(), null, { onWarning })
+  t.regex(warnings[1]!, /not restored: "ema"\./)
+  await restoreCheckpoint(checkpoint, model(), null, { onWarning, extras: {} })
+  await restoreCheckpoint(checkpoint, model(), model(), { onWarning, extras: { ema: model() } })
+  t.is(warnings.length, 2)
+})
+
+test('a restore asks whether model and optimizer are swapped if the names say so', async (t) => {
+  const checkpoint = await saved(memoryState({ w: floats(1) }), memoryState({ 'm/w': floats(1) }))
+  const [model, optimizer] = [memoryState({ w: floats(0) }), memoryState({ 'm/w': floats(0) })]
+  await t.throwsAsync(restoreCheckpoint(checkpoint, optimizer, model), {
+    code: 'CKPT_STATE_MISMATCH',
+    message: /are the two swapped\?/,
+  })
+  await t.throwsAsync(restoreCheckpoint(checkpoint, memoryState({ b: floats(0) }), optimizer), {
+    code: 'CKPT_STATE_MISMATCH',
+    message: /^((?!swapped).)*$/s,
+  })
+})
+
 test('an abort ends a restore whose stateDict() or compareStateDict() never settles, with its reason', async (t) => {
   const checkpoint = await saved(memoryState({ w: floats(1) }))
   const never = new Promise<never>(() => {})
