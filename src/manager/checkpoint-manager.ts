@@ -106,6 +106,7 @@ export class CheckpointManager implements AsyncDisposable {
     this.#whenBusy = whenBusy
     this.#saver = new BackgroundSaver({
       whenBusy,
+      onWarning: options.onWarning ?? warn,
       ...(stagingBytes === undefined ? {} : { stagingBytes }),
     })
     this.#warn = options.onWarning ?? warn

@@ -40,19 +40,13 @@ let available: boolean | undefined
  */
 export function checksumHelpers(source: FileSource, byteLength: number): ChecksumHelpers {
   if (available === false || byteLength < WORTH_HELPERS) return []
-  try {
-    threads ??= Array.from({ length: COUNT }, newThread)
-  } catch {
-    // A bundle in which this file does not know where it is.
-    available = false
-    return []
-  }
+  threads ??= Array.from({ length: COUNT }, newThread)
   const file = ++lastFile
   return threads.map((thread) => helperOf(thread, source, file))
 }
 
 function newThread(): Thread<ChecksumRequest> {
-  const script = new URL('./checksum-worker.js', import.meta.url)
+  const script = () => new URL('./checksum-worker.js', import.meta.url)
   return new Thread(script, 'a thread that makes checksums')
 }
 

@@ -2,48 +2,43 @@
 
 import { unlink } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { CheckpointError } from '../errors.js'
+import { CheckpointError, warn } from '../errors.js'
 import type { Copy } from '../io/concurrency.js'
 import { libc, type MemoryCalls } from '../io/file/libc.js'
 import type { Durability, SummingSink } from '../io/sink.js'
 import type { Range } from '../io/source.js'
 import { copyTogether } from './shared-copies.js'
-import { Thread, ThreadEndedError } from './thread.js'
+import { SinkHost, type SinkRequest } from './sink-host.js'
+import { Thread, ThreadEndedError, ThreadUnavailableError } from './thread.js'
 
-/** A call for the thread that writes. `bytes` in shared memory are not copied. */
-export type SinkRequest =
-  /** Answered with the path of the temporary file. `name` is what messages call the file. */
-  | {
-      readonly call: 'begin'
-      readonly path: string
-      readonly name: string
-      readonly length: number
-      readonly durable: boolean
-    }
-  /** Answered with the CRC-32 of each range of the bytes. */
-  | {
-      readonly call: 'write'
-      readonly bytes: Uint8Array
-      readonly position: number
-      readonly ranges: readonly Range[]
-    }
+/** A call for the thread that writes. */
+export type ThreadRequest =
+  | SinkRequest
   /** Helps with copies, if it comes in time: see `helpToCopy`. At any time. */
   | { readonly call: 'copy'; readonly list: SharedArrayBuffer }
-  | { readonly call: 'sync' }
-  /** Answered with the durability. */
-  | { readonly call: 'commit' }
-  | { readonly call: 'abort' }
 
 // Bytes from which the thread is worth asking for help with copies.
 const WORTH_HELP = 32 * 1024 * 1024
 
-/** A thread that writes one file after the other. */
-export class SinkThread extends Thread<SinkRequest> {
+/** Whether this process has been told that there are no threads. */
+let warned = false
+
+/**
+ * A thread that writes one file after the other. Where none can be started (a bundle without the thread's
+ * script, a process that may not have threads), the caller's own thread does the same work, and a warning
+ * says so once in a process.
+ */
+export class SinkThread extends Thread<ThreadRequest> {
   #memory: MemoryCalls | undefined
+  /** Answers calls in place of the thread, if there can be none. */
+  #host: SinkHost | undefined
+  #last: Promise<unknown> = Promise.resolve()
+  readonly #onWarning: (message: string) => void
 
   /** Starts no thread yet. */
-  constructor() {
-    super(new URL('./sink-worker.js', import.meta.url), 'the thread that writes')
+  constructor(onWarning: (message: string) => void = warn) {
+    super(() => new URL('./sink-worker.js', import.meta.url), 'the thread that writes')
+    this.#onWarning = onWarning
     // Known before the first save, which has no time to ask: copies are of one moment.
     if (availableParallelism() > 1) {
       void libc().then(({ memory }) => {
@@ -52,13 +47,51 @@ export class SinkThread extends Thread<SinkRequest> {
     }
   }
 
+  override start(): void {
+    if (this.#host !== undefined) return
+    try {
+      super.start()
+    } catch (error) {
+      if (!(error instanceof ThreadUnavailableError)) throw error
+      this.#doWithout(error)
+    }
+  }
+
+  override async call(request: ThreadRequest): Promise<unknown> {
+    if (this.#host === undefined) {
+      try {
+        return await super.call(request)
+      } catch (error) {
+        // None of the calls so far has been carried out, and they arrive here in their order.
+        if (!(error instanceof ThreadUnavailableError)) throw error
+        this.#doWithout(error)
+      }
+    }
+    const host = this.#host!
+    // Copies that the caller has begun, it has finished by now.
+    if (request.call === 'copy') return undefined
+    const answer = this.#last.then(() => host.answer(request))
+    this.#last = answer.catch(() => {})
+    return answer
+  }
+
+  #doWithout(error: ThreadUnavailableError): void {
+    this.#host ??= new SinkHost()
+    if (warned) return
+    warned = true
+    this.#onWarning(
+      `saves in the background are written by the thread that trains: ${error.message}; in a bundle, ` +
+        'leave lightwatch-checkpoint external',
+    )
+  }
+
   /**
    * Carries out copies, within the call: with the help of the thread if they are long and it is there,
    * else alone. The targets are in memory that stays where it is.
    */
   copyTogether(copies: readonly Copy[]): void {
     const length = copies.reduce((sum, { source }) => sum + source.byteLength, 0)
-    if (this.#memory === undefined || length < WORTH_HELP) {
+    if (this.#memory === undefined || this.#host !== undefined || length < WORTH_HELP) {
       for (const { target, source } of copies) target.set(source)
       return
     }

@@ -16,11 +16,22 @@ export class ThreadEndedError extends Error {
   override readonly name = 'ThreadEndedError'
 }
 
-/** A worker with the calls that it has not answered. Of each its own: an end is that of one worker. */
+/**
+ * The thread could not be started: its script is missing, as in a bundle, or the process may have no
+ * threads. Nothing that was asked of it has been done.
+ */
+export class ThreadUnavailableError extends ThreadEndedError {}
+
+/** A worker and its unanswered calls. When it exits, only its calls are rejected. */
 interface Crew {
   readonly worker: Worker
   readonly calls: Map<number, Call>
+  /** Whether its script has been loaded. */
+  ready: boolean
 }
+
+// The first message of a thread: its script has been loaded, and answers calls.
+const READY = 'ready'
 
 /** An answer; `id` is that of the request. */
 interface Reply {
@@ -30,21 +41,31 @@ interface Reply {
 }
 
 export class Thread<Request> {
-  readonly #script: URL
+  readonly #script: () => URL
   readonly #name: string
   #crew: Crew | undefined
   #ended: ThreadEndedError | undefined
   #lastId = 0
 
-  /** `name` stands in messages: "the thread that writes". */
-  constructor(script: URL, name: string) {
+  /**
+   * `script` gives the URL of the thread's script, or throws where there is none. `name` stands in
+   * messages: "the thread that writes".
+   */
+  constructor(script: () => URL, name: string) {
     this.#script = script
     this.#name = name
   }
 
-  /** Starts the thread where there is none. */
+  /** Starts the thread if there is none. Throws a ThreadUnavailableError where none can be had. */
   start(): void {
-    this.#crew ??= this.#newCrew()
+    try {
+      this.#crew ??= this.#newCrew()
+    } catch (cause) {
+      // A CommonJS bundle has no `import.meta.url`; a process without the permission has no workers.
+      throw new ThreadUnavailableError(`${this.#name} could not start (${String(cause)})`, {
+        cause,
+      })
+    }
   }
 
   /**
@@ -74,18 +95,26 @@ export class Thread<Request> {
 
   #newCrew(): Crew {
     // Not the trainer's own options (loaders, a debugger): our scripts need none of them.
-    const worker = new Worker(this.#script, { execArgv: [] })
-    const crew: Crew = { worker, calls: new Map() }
+    const worker = new Worker(this.#script(), { execArgv: [] })
+    const crew: Crew = { worker, calls: new Map(), ready: false }
     const { calls } = crew
     worker.unref()
-    worker.on('message', ({ id, value, error }: Reply) => {
+    worker.on('message', (reply: Reply | typeof READY) => {
+      if (reply === READY) {
+        crew.ready = true
+        return
+      }
+      const { id, value, error } = reply
       const call = calls.get(id)
       calls.delete(id)
       if (calls.size === 0) worker.unref()
       if (error === undefined) call?.resolve(value)
       else call?.reject(fromPlainError(error))
     })
-    const end = (error: ThreadEndedError): void => {
+    const end = (how: string, options?: ErrorOptions): void => {
+      const error = crew.ready
+        ? new ThreadEndedError(`${this.#name} ended (${how})`, options)
+        : new ThreadUnavailableError(`${this.#name} could not start (${how})`, options)
       if (this.#crew === crew) {
         this.#crew = undefined
         this.#ended = error
@@ -95,12 +124,8 @@ export class Thread<Request> {
         call.reject(error)
       }
     }
-    worker.on('error', (cause) => {
-      end(new ThreadEndedError(`${this.#name} ended (${String(cause)})`, { cause }))
-    })
-    worker.on('exit', (code) => {
-      end(new ThreadEndedError(`${this.#name} ended (code ${code})`))
-    })
+    worker.on('error', (cause) => end(String(cause), { cause }))
+    worker.on('exit', (code) => end(`code ${code}`))
     return crew
   }
 }
@@ -119,4 +144,5 @@ export function answerCalls<Request>(answer: (request: Request) => unknown): voi
       parentPort?.postMessage(reply)
     })
   })
+  parentPort?.postMessage(READY)
 }

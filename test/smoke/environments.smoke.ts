@@ -31,7 +31,7 @@ function cell(environment: string, work: Work, body: (t: ExecutionContext) => Pr
 
 async function execute(command: Command, ...args: string[]): Promise<string> {
   const { stdout } = await run(command.program, [...command.args, ...args], {
-    env: { ...process.env, ...command.env },
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     timeout: 120_000,
     maxBuffer: 2 ** 26,
   })

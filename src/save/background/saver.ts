@@ -42,9 +42,18 @@ export interface BackgroundSaverOptions {
    * next. With less, staging waits for the disk: it takes longer, and holds up the trainer.
    */
   readonly stagingBytes?: number
+  /**
+   * Called with each warning (that no thread can be started here, so that saves are written by the
+   * caller's). Without it, warnings go to `process.emitWarning`.
+   */
+  readonly onWarning?: (message: string) => void
 }
 
-const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = { whenBusy: true, stagingBytes: true }
+const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = {
+  whenBusy: true,
+  stagingBytes: true,
+  onWarning: true,
+}
 
 // Bytes of a piece of staging memory: long enough that its message costs little beside its copy.
 const STAGING_PIECE = 4 * 1024 * 1024
@@ -52,7 +61,7 @@ const STAGING_PIECE = 4 * 1024 * 1024
 export class BackgroundSaver implements AsyncDisposable {
   readonly #whenBusy: WhenBusy
   readonly #staging: StagingArea
-  readonly #thread = new SinkThread()
+  readonly #thread: SinkThread
   /** Saves that are not durable yet. */
   #underWay = 0
   /** Resolves when none of those that were begun so far is under way. */
@@ -70,6 +79,7 @@ export class BackgroundSaver implements AsyncDisposable {
       throw new RangeError(`stagingBytes must be a number above 0, not ${String(stagingBytes)}`)
     }
     this.#whenBusy = whenBusy
+    this.#thread = new SinkThread(options.onWarning)
     const pieces = Math.floor(stagingBytes / STAGING_PIECE)
     this.#staging = new StagingArea({ pieceLength: STAGING_PIECE, pieces, shared: true })
   }

@@ -12,7 +12,7 @@ const run = promisify(execFile)
 export interface Command {
   readonly program: string
   readonly args: readonly string[]
-  readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
 }
 
 /** An environment in which programs run as processes. */
@@ -222,14 +222,13 @@ const vitest = (pool: string): Runner => ({
   name: `Vitest, ${pool}`,
   command: async (workspace) => ({
     program: process.execPath,
+    cwd: workspace,
     args: [
       fileOf(workspace, 'vitest/vitest.mjs'),
       'run',
       '--globals',
       `--pool=${pool}`,
       '--dir=programs',
-      '--root',
-      workspace,
     ],
   }),
 })

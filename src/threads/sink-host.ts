@@ -1,0 +1,79 @@
+/** What carries out the calls for a file sink: in the thread that writes, or in the caller's own. */
+
+import { crc32 } from '../format/checksum.js'
+import { FirstFailure } from '../io/concurrency.js'
+import { FileSink } from '../io/file/file-sink.js'
+import { type FileSystem, nodeFileSystem } from '../io/file/file-system.js'
+import type { Range } from '../io/source.js'
+
+/** A call for a file sink. `bytes` in shared memory are not copied. */
+export type SinkRequest =
+  /** Answered with the path of the temporary file. `name` is what messages call the file. */
+  | {
+      readonly call: 'begin'
+      readonly path: string
+      readonly name: string
+      readonly length: number
+      readonly durable: boolean
+    }
+  /** Answered with the CRC-32 of each range of the bytes. */
+  | {
+      readonly call: 'write'
+      readonly bytes: Uint8Array
+      readonly position: number
+      readonly ranges: readonly Range[]
+    }
+  | { readonly call: 'sync' }
+  /** Answered with the durability. */
+  | { readonly call: 'commit' }
+  | { readonly call: 'abort' }
+
+/** Answers the calls for one file after the other. They must come one at a time. */
+export class SinkHost {
+  readonly #fs: FileSystem
+  #sink: FileSink | undefined
+  /** Of the save under way. The calls that were on their way by then fail with the same. */
+  #failure = new FirstFailure()
+
+  constructor(fs: FileSystem = nodeFileSystem) {
+    this.#fs = fs
+  }
+
+  /** Rejects with what the sink throws. */
+  async answer(request: SinkRequest): Promise<unknown> {
+    try {
+      return await this.#run(request)
+    } catch (error) {
+      this.#failure.keep(error)
+      throw error
+    }
+  }
+
+  async #run(request: SinkRequest): Promise<unknown> {
+    if (request.call === 'begin') {
+      const { path, name, durable, length } = request
+      this.#failure = new FirstFailure()
+      this.#sink = new FileSink(path, { name, fileSystem: this.#fs, durable })
+      await this.#sink.begin(length)
+      // If this thread dies, another one removes it.
+      return this.#sink.temporary
+    }
+    const sink = this.#sink
+    if (sink === undefined) throw new Error('begin comes first')
+    if (request.call === 'abort') return sink.abort()
+    this.#failure.throwIfAny()
+    switch (request.call) {
+      case 'write': {
+        const { bytes, position, ranges } = request
+        // One after the other: two threads at work would be one too many beside a trainer on two cores.
+        const checksums = ranges.map(({ start, end }) => crc32(bytes.subarray(start, end)))
+        await sink.write(bytes, position)
+        return checksums
+      }
+      case 'sync':
+        return sink.sync()
+      case 'commit':
+        return sink.commit()
+    }
+  }
+}
