@@ -29,8 +29,8 @@ const maxRank = 64
 // maxNameBytes: Longest name in bytes of UTF-8: far beyond any state dict, and short enough for a message.
 const maxNameBytes = 65535
 
-// maxNesting: How deep lists and maps may be nested in what is saved: readers stop at 64 tables, and a map in a map is two.
-const maxNesting = 24
+// attributeDepth: The depth in tables of an attribute's value: below the root, its state and its entry. See max_depth.
+const attributeDepth = 4
 
 // maxConfigDepth: How deep a config that is given as an object may be nested; tells one that contains itself.
 const maxConfigDepth = 200

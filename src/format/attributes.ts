@@ -4,7 +4,7 @@
  * infinities, -0 and bigints as they are.
  */
 
-import { MAX_NESTING } from '../../generated/limits.js'
+import { ATTRIBUTE_DEPTH, MAX_DEPTH } from '../../generated/limits.js'
 import { textFault } from './text.js'
 
 /** A value in a tree of attributes. A number is a double; a bigint is an int64 or a uint64. */
@@ -19,7 +19,9 @@ export type Attribute =
 
 export type Attributes = { readonly [key: string]: Attribute }
 
-export { MAX_NESTING }
+// Tables that a value adds to the depth of what it stands in: itself, and in a map its entry.
+const IN_LIST = 1
+const IN_MAP = 2
 
 export const INT64_MIN = -(2n ** 63n)
 export const INT64_MAX = 2n ** 63n - 1n
@@ -33,21 +35,29 @@ export function copyAttributes(value: unknown, path: string): Attributes {
   if (!isPlainObject(value)) {
     throw new TypeError(`${path} must be a plain object, not ${describe(value)}`)
   }
-  return copyMap(value, path, 0)
+  return copyMap(value, path, ATTRIBUTE_DEPTH)
 }
 
+/** `depth` is that of the values, in tables. */
 function copyMap(value: object, path: string, depth: number): Attributes {
   const copy: { [key: string]: Attribute } = {}
   for (const key of Object.keys(value)) {
     const at = `${path}.${key}`
     const fault = textFault(key)
     if (fault !== undefined) throw new TypeError(`the key ${JSON.stringify(at)} ${fault}`)
-    setKey(copy, key, copyAttribute((value as Record<string, unknown>)[key], at, depth + 1))
+    setKey(copy, key, copyAttribute((value as Record<string, unknown>)[key], at, depth))
   }
   return copy
 }
 
 function copyAttribute(value: unknown, path: string, depth: number): Attribute {
+  // As deep as readers take it, so that what was loaded can be saved again.
+  if (depth > MAX_DEPTH) {
+    throw new TypeError(
+      `${path} is nested too deep (or in itself): expected at most ${MAX_DEPTH} tables, of which a list ` +
+        'takes one and a map two',
+    )
+  }
   switch (typeof value) {
     case 'boolean':
     case 'number':
@@ -64,14 +74,11 @@ function copyAttribute(value: unknown, path: string, depth: number): Attribute {
     }
     case 'object':
       if (value === null) return null
-      if (depth > MAX_NESTING) {
-        throw new TypeError(`${path} is nested more than ${MAX_NESTING} levels deep (or in itself)`)
-      }
       if (Array.isArray(value)) {
         // By index, so that a hole is found and not skipped.
-        return Array.from(value, (item, i) => copyAttribute(item, `${path}[${i}]`, depth + 1))
+        return Array.from(value, (item, i) => copyAttribute(item, `${path}[${i}]`, depth + IN_LIST))
       }
-      if (isPlainObject(value)) return copyMap(value, path, depth)
+      if (isPlainObject(value)) return copyMap(value, path, depth + IN_MAP)
   }
   const hint = ArrayBuffer.isView(value) ? '; put arrays of numbers into the tensors' : ''
   throw new TypeError(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
-import { type Attribute, type Attributes, MAX_NESTING } from '../../src/format/attributes.js'
+import { type Attribute, type Attributes, copyAttributes } from '../../src/format/attributes.js'
 import { decode } from '../../src/format/decode.js'
 import { dtypes, tensorByteLength } from '../../src/format/dtype.js'
 import { type Content, encode, type StateContent } from '../../src/format/encode.js'
@@ -214,10 +214,14 @@ test('the longest name comes back', (t) => {
 })
 
 test('attributes may be nested to the limit that a copy allows', (t) => {
-  for (const wrap of [(inner: Attribute) => [inner], (inner: Attribute) => ({ k: inner })]) {
+  for (const [deepest, wrap] of [
+    [60, (inner: Attribute) => [inner]],
+    [30, (inner: Attribute) => ({ k: inner })],
+  ] as const) {
     let value: Attribute = Number.NaN
-    for (let i = 0; i < MAX_NESTING; i++) value = wrap(value)
-    const attributes = { a: value }
+    for (let i = 0; i < deepest; i++) value = wrap(value)
+    const attributes = copyAttributes({ a: value }, 'deep')
+    t.throws(() => copyAttributes({ a: wrap(value) }, 'deep'), { instanceOf: TypeError })
     const bytes = seal({
       ...modelContent([]),
       extras: [{ name: 'deep', kind: null, attributes, tensors: [] }],

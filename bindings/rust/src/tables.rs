@@ -29,8 +29,8 @@ pub(crate) const MAX_RANK: u64 = 64;
 /// Longest name in bytes of UTF-8: far beyond any state dict, and short enough for a message.
 pub(crate) const MAX_NAME_BYTES: u64 = 65535;
 
-/// How deep lists and maps may be nested in what is saved: readers stop at 64 tables, and a map in a map is two.
-pub(crate) const MAX_NESTING: u64 = 24;
+/// The depth in tables of an attribute's value: below the root, its state and its entry. See max_depth.
+pub(crate) const ATTRIBUTE_DEPTH: u64 = 4;
 
 /// How deep a config that is given as an object may be nested; tells one that contains itself.
 pub(crate) const MAX_CONFIG_DEPTH: u64 = 200;

@@ -9,7 +9,7 @@ from typing import Any, Dict
 import numpy as np
 
 from .error import printable
-from .generated.tables import MAX_NESTING, MAX_SAFE_INTEGER
+from .generated.tables import ATTRIBUTE_DEPTH, MAX_DEPTH, MAX_SAFE_INTEGER
 from .text import text_fault
 
 _INT64_MIN = -(2**63)
@@ -23,10 +23,16 @@ def copy_attributes(value: Any, path: str) -> Dict[str, Any]:
     hold: ``optimizer.attributes.groups[0].lr``."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{path} must be a mapping, not {describe(value)}")
-    return _copy_map(value, path, 0)
+    return _copy_map(value, path, ATTRIBUTE_DEPTH)
+
+
+# Tables that a value adds to the depth of what it stands in: itself, and in a map its entry.
+_IN_LIST = 1
+_IN_MAP = 2
 
 
 def _copy_map(value: Mapping, path: str, depth: int) -> Dict[str, Any]:
+    # `depth` is that of the values, in tables.
     copy = {}
     for key, item in value.items():
         if not isinstance(key, str):
@@ -35,11 +41,17 @@ def _copy_map(value: Mapping, path: str, depth: int) -> Dict[str, Any]:
         fault = text_fault(key)
         if fault is not None:
             raise ValueError(f"the key {printable(at)} {fault}")
-        copy[str(key)] = _copy(item, at, depth + 1)
+        copy[str(key)] = _copy(item, at, depth)
     return copy
 
 
 def _copy(value: Any, path: str, depth: int) -> Any:
+    # As deep as readers take it, so that what was loaded can be saved again.
+    if depth > MAX_DEPTH:
+        raise ValueError(
+            f"{path} is nested too deep (or in itself): expected at most {MAX_DEPTH} tables, "
+            "of which a list takes one and a map two"
+        )
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, np.bool_):
@@ -57,11 +69,9 @@ def _copy(value: Any, path: str, depth: int) -> Any:
             raise ValueError(f"{path} {fault}")
         return str(value)
     if isinstance(value, (list, tuple, Mapping)):
-        if depth > MAX_NESTING:
-            raise ValueError(f"{path} is nested more than {MAX_NESTING} levels deep (or in itself)")
         if isinstance(value, Mapping):
-            return _copy_map(value, path, depth)
-        return [_copy(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(value)]
+            return _copy_map(value, path, depth + _IN_MAP)
+        return [_copy(item, f"{path}[{i}]", depth + _IN_LIST) for i, item in enumerate(value)]
     hint = "; put arrays of numbers into the tensors" if hasattr(value, "shape") else ""
     raise TypeError(
         f"{path} is {describe(value)}, which attributes cannot hold: None, booleans, numbers, "

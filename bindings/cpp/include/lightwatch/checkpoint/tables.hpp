@@ -145,8 +145,8 @@ inline constexpr std::uint64_t max_rank = 64;
 /// Longest name in bytes of UTF-8: far beyond any state dict, and short enough for a message.
 inline constexpr std::uint64_t max_name_bytes = 65535;
 
-/// How deep lists and maps may be nested in what is saved: readers stop at 64 tables, and a map in a map is two.
-inline constexpr std::uint64_t max_nesting = 24;
+/// The depth in tables of an attribute's value: below the root, its state and its entry. See max_depth.
+inline constexpr std::uint64_t attribute_depth = 4;
 
 /// How deep a config that is given as an object may be nested; tells one that contains itself.
 inline constexpr std::uint64_t max_config_depth = 200;

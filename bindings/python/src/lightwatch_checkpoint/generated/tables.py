@@ -29,8 +29,8 @@ MAX_RANK = 64
 #: Longest name in bytes of UTF-8: far beyond any state dict, and short enough for a message.
 MAX_NAME_BYTES = 65535
 
-#: How deep lists and maps may be nested in what is saved: readers stop at 64 tables, and a map in a map is two.
-MAX_NESTING = 24
+#: The depth in tables of an attribute's value: below the root, its state and its entry. See max_depth.
+ATTRIBUTE_DEPTH = 4
 
 #: How deep a config that is given as an object may be nested; tells one that contains itself.
 MAX_CONFIG_DEPTH = 200
