@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { CheckpointError, isCheckpointError, messageOf, withPath } from '../src/errors.js'
 import { printable, quote } from '../src/printable.js'
 import { StateMismatchError } from '../src/restore/compare.js'
+import { anyString } from './support/any-string.js'
 
 test('an error has a code, a message, the fields that apply and its cause', (t) => {
   const cause = new Error('below')
@@ -86,7 +87,7 @@ test('what steers a terminal, turns the text around or is not seen is spelled ou
 
 test('whatever a name is made of, its quotation is one line of well-formed text', (t) => {
   const anything = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    anyString(),
     fc.array(fc.nat(0xffff)).map((units) => String.fromCharCode(...units)),
   )
   fc.assert(

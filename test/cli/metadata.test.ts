@@ -4,6 +4,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { type Attributes, loadCheckpoint, saveCheckpoint } from '../../src/index.js'
+import { anyWellFormedString } from '../support/any-string.js'
 import { runFake } from '../support/cli/fake-terminal.js'
 import { saveNames, saveSample, stateful } from '../support/cli/sample-checkpoint.js'
 import { scratchFolder } from '../support/scratch.js'
@@ -137,7 +138,7 @@ const odd: fc.Arbitrary<number> = fc.oneof(
   fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0),
 )
 const key = fc.oneof(
-  fc.string({ unit: 'binary' }).map((text) => text.toWellFormed()),
+  anyWellFormedString,
   fc.constantFrom('$number', '$bigint', '$map', '$', '__proto__'),
 )
 const { tree } = fc.letrec<{ tree: unknown; map: unknown }>((tie) => ({

@@ -9,6 +9,7 @@ import { arrayType, type DType, dtypes, tensorByteLength } from '../../src/forma
 import { nameFault } from '../../src/format/text.js'
 import type { SaveOptions } from '../../src/save/write.js'
 import type { Stateful, TensorLike } from '../../src/state.js'
+import { anyWellFormedString } from './any-string.js'
 
 /** How a trainer offers a tensor's memory. */
 type Offer = 'array' | 'bytes' | 'DataView' | 'buffer' | 'shared' | 'function' | 'promise'
@@ -36,11 +37,7 @@ export interface ArbitraryCheckpoint {
   readonly progress: Pick<SaveOptions, 'epoch' | 'step' | 'loss' | 'metrics' | 'config'>
 }
 
-const text = fc.oneof(
-  fc.string(),
-  fc.string({ unit: 'grapheme' }),
-  fc.string({ unit: 'binary' }).filter((chars) => chars.isWellFormed()),
-)
+const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), anyWellFormedString)
 
 // Names that an object has already, that look like a path, that differ only in how they are composed,
 // or that a terminal would not show.

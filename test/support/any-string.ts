@@ -1,0 +1,26 @@
+/** Text of any characters: a fast-check string of `unit: 'binary'`, which takes a second to set up. */
+
+import fc from 'fast-check'
+
+const from = (code: number) => String.fromCodePoint(code)
+
+// What shrinks a value asks for the number behind it.
+function to(unit: unknown): number {
+  const code = typeof unit === 'string' ? unit.codePointAt(0) : undefined
+  if (code === undefined || from(code) !== unit) throw new TypeError('not a code point')
+  return code
+}
+
+const anyCodePoint = fc.oneof(
+  fc.integer({ min: 0x20, max: 0x7e }).map(from, to),
+  fc.integer({ min: 0, max: 0xffff }).map(from, to),
+  fc.integer({ min: 0, max: 0x10ffff }).map(from, to),
+)
+
+/** Any text, in which halves of surrogate pairs may stand alone. Lengths are in code points. */
+export function anyString(lengths: { minLength?: number; maxLength?: number } = {}) {
+  return fc.string({ unit: anyCodePoint, ...lengths })
+}
+
+/** Any text that UTF-8 can hold. */
+export const anyWellFormedString = anyString().map((text) => text.toWellFormed())
