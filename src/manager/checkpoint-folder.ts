@@ -11,6 +11,7 @@ import { FileSource, openFile } from '../io/file/file-source.js'
 import { errorCode } from '../io/file/file-system.js'
 import { readProgress } from '../load/metadata.js'
 import { absolutePath, fileIn } from '../path.js'
+import { inOrder } from './retention.js'
 
 /** A checkpoint of a folder, as far as its metadata tells. */
 export interface CheckpointInfo {
@@ -21,8 +22,17 @@ export interface CheckpointInfo {
   readonly metrics: { readonly [name: string]: number }
   /** Length of the file in bytes. */
   readonly byteLength: number
-  /** When it was saved (last written to), in milliseconds since 1970. */
+  /** Its place in the order of the run's saves; null where it was saved without one. */
+  readonly sequence: number | null
+  /**
+   * When it was saved, in milliseconds since 1970: by its metadata, or, if that does not say, when the
+   * file was last written to.
+   */
   readonly savedAt: number
+  /** Whether `savedAt` is from the metadata. A copy of the file has a time of its own otherwise. */
+  readonly isTimeRecorded: boolean
+  /** When the file was last written to, in milliseconds since 1970. */
+  readonly modifiedAt: number
 }
 
 /** A file that was set aside: what it was called, what it is called now, and why. */
@@ -111,8 +121,9 @@ export class CheckpointFolder {
   }
 
   /**
-   * What is called like a checkpoint, oldest first, by the metadata alone. Empty where there is no
-   * folder. Folders, pipes and devices of such a name are left out.
+   * What is called like a checkpoint, oldest first (`inOrder`), by the metadata alone. What is no
+   * checkpoint has no place in the order, and stands behind the last one of an earlier step. Empty where
+   * there is no folder. Folders, pipes and devices of such a name are left out.
    *
    * @throws the system's error where the folder cannot be read
    */
@@ -126,10 +137,26 @@ export class CheckpointFolder {
     await Promise.all(Array.from({ length: READERS }, read))
     const present = new Set(names)
     for (const name of this.#known.keys()) if (!present.has(name)) this.#known.delete(name)
-    return entries.filter((entry) => entry !== undefined)
+    return sorted(entries.filter((entry) => entry !== undefined))
   }
 
-  /** The checkpoints, oldest first: what `read` finds that is one. */
+  /**
+   * The largest `sequence` of the folder's checkpoints; -1 where none has one. Reads only files that have
+   * not been seen and are not among `except`, paths: whether known ones have changed is left to `read`.
+   */
+  async largestSequence(except: ReadonlySet<string>): Promise<number> {
+    for (const name of await this.#names()) {
+      const isUnseen = NAME.test(name) && !this.#known.has(name)
+      if (isUnseen && !except.has(fileIn(this.path, name))) await this.#entry(name)
+    }
+    let largest = -1
+    for (const { entry } of this.#known.values()) {
+      if (entry.kind === 'checkpoint') largest = Math.max(largest, entry.info.sequence ?? -1)
+    }
+    return largest
+  }
+
+  /** The checkpoints, oldest first (`inOrder`): what `read` finds that is one. */
   async list(): Promise<CheckpointInfo[]> {
     const infos: CheckpointInfo[] = []
     for (const entry of await this.read()) if (entry.kind === 'checkpoint') infos.push(entry.info)
@@ -243,14 +270,37 @@ export class CheckpointFolder {
   }
 }
 
+/** Entries in the order of `read`; they come sorted by their names, and so by their steps. */
+function sorted(entries: readonly FolderEntry[]): FolderEntry[] {
+  const byInfo = new Map<CheckpointInfo, FolderEntry>()
+  for (const entry of entries) if (entry.kind === 'checkpoint') byInfo.set(entry.info, entry)
+  const ordered = inOrder([...byInfo.keys()]).map((info) => byInfo.get(info)!)
+  for (const entry of entries) {
+    if (entry.kind === 'checkpoint') continue
+    ordered.splice(ordered.findLastIndex(({ step }) => step < entry.step) + 1, 0, entry)
+  }
+  return ordered
+}
+
 async function readInfo(path: string): Promise<CheckpointInfo> {
   const file = await openFile(path)
   const source = new FileSource(file)
   try {
-    const { epoch, step, loss, metrics } = await readProgress(source)
+    const { epoch, step, loss, metrics, sequence, savedAt } = await readProgress(source)
     const byteLength = Number(file.stat.size)
-    const savedAt = Number(file.stat.mtimeNs / 1_000_000n)
-    return { path, epoch, step, loss, metrics, byteLength, savedAt }
+    const modifiedAt = Number(file.stat.mtimeNs / 1_000_000n)
+    return {
+      path,
+      epoch,
+      step,
+      loss,
+      metrics,
+      byteLength,
+      sequence,
+      savedAt: savedAt ?? modifiedAt,
+      isTimeRecorded: savedAt !== null,
+      modifiedAt,
+    }
   } finally {
     source.close()
   }

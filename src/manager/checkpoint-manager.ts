@@ -58,19 +58,31 @@ const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
   onWarning: true,
 }
 
-export interface ManagedSaveOptions extends SaveOptions {
+/** What a manager takes with a step. It numbers its saves, and gives them the time, itself. */
+export interface ManagedSaveOptions extends Omit<SaveOptions, 'sequence'> {
   /** The step that has been taken; the file is named after it. */
   readonly step: number
   /** Saves now, due or not, and waits for its turn whatever `whenBusy` says. */
   readonly force?: boolean
 }
 
-const MANAGED_SAVE_OPTIONS: OptionNames<ManagedSaveOptions> = { ...SAVE_OPTIONS, force: true }
+const { sequence: _, ...GIVEN_TO_A_SAVE } = SAVE_OPTIONS
+const MANAGED_SAVE_OPTIONS: OptionNames<ManagedSaveOptions> = { ...GIVEN_TO_A_SAVE, force: true }
 
 // Signals, and what the thread that writes has to say, come when the event loop turns. A trainer that
 // never waits for anything gives it no turn, so `save` does, this often, in milliseconds.
 const TURN_INTERVAL = 50
 
+/** A save that has begun. */
+interface SaveBegun {
+  readonly path: string
+  readonly step: number
+  readonly sequence: number
+  /** When it began, by `performance.now()`. */
+  readonly now: number
+}
+
+/** Saves, keeps and resumes the checkpoints of one run, in one folder. */
 export class CheckpointManager implements AsyncDisposable {
   readonly #folder: CheckpointFolder
   readonly #schedule: SaveSchedule
@@ -83,6 +95,8 @@ export class CheckpointManager implements AsyncDisposable {
   readonly #own: OwnCheckpoints
   #lookedAtFolder: Promise<void> | undefined
   #isEmpty = false
+  /** The step of the newest checkpoint, or of the one that was saved last; -1 where there is none. */
+  #newestStep = -1
   #failure: { readonly error: unknown } | undefined
   #finishing: Promise<void> = Promise.resolve()
   #lastTurn = performance.now()
@@ -150,7 +164,7 @@ export class CheckpointManager implements AsyncDisposable {
       await nextTurn()
       this.#lastTurn = performance.now()
     }
-    this.#lookedAtFolder ??= this.#lookAtFolder(options.step)
+    this.#lookedAtFolder ??= this.#lookAtFolder()
     await this.#lookedAtFolder
     const due = this.#schedule.isDue(options.step, now, this.#isEmpty)
     const preempted = await this.#preemption.called()
@@ -158,9 +172,14 @@ export class CheckpointManager implements AsyncDisposable {
     if (!preempted) this.#throwFailure()
     if (!(force || due || this.#always || preempted)) return false
     if (this.#whenBusy !== 'wait' && (force || preempted)) await this.#saver.flush()
-    const save = this.#saver.save(path, model, optimizer, saveOptions)
+    if (this.#whenBusy === 'skip' && this.#saver.busy) return false
+    const savedAt = options.savedAt ?? Date.now()
+    const sequence = await this.#own.nextSequence(path)
+    const numbered = { ...saveOptions, savedAt, sequence }
+    const save = this.#saver.save(path, model, optimizer, numbered)
     if (save === null) return false
-    const isDurable = this.#finish(save, path, options.step, now)
+    this.#warnOfGoingBack(options.step)
+    const isDurable = this.#finish(save, { path, sequence, step: options.step, now })
     // The process lives on if the save fails; `staged` or `#throwFailure` throws then.
     if (preempted) await this.#preemption.saved(await isDurable)
     await save.staged
@@ -249,24 +268,30 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /** What is there already: this run's own from before, or those of a run whose folder it shares. */
-  async #lookAtFolder(step: number): Promise<void> {
+  async #lookAtFolder(): Promise<void> {
     const entries = await this.#folder.read()
     this.#isEmpty = entries.length === 0
-    const newest = entries.at(-1)
-    if (newest !== undefined && newest.step > step) {
+    this.#newestStep = entries.at(-1)?.step ?? -1
+    this.#own.adopt(entries)
+  }
+
+  /** Warns where a step is saved after a later one: the run went back, or is not resumed. */
+  #warnOfGoingBack(step: number): void {
+    if (step < this.#newestStep) {
       this.#warn(
-        `the folder has a later checkpoint, ${quote(newest.path)}: a run that is resumed goes on ` +
-          `from there, and not from step ${step}`,
+        `step ${step} is saved after a later one, ${this.#newestStep}: a run that is resumed goes on ` +
+          `from step ${step}, and \`keep\` counts the later steps as older`,
       )
     }
-    this.#own.adopt(entries)
+    this.#newestStep = step
   }
 
   /**
    * Sees to a save that began at `now`: what is to be known of its staging and its end, and the removal
    * of what may go then. Resolves to whether it is durable.
    */
-  #finish(save: BackgroundSave, path: string, step: number, now: number): Promise<boolean> {
+  #finish(save: BackgroundSave, saved: SaveBegun): Promise<boolean> {
+    const { path, sequence, step, now } = saved
     const before = this.#finishing
     const run = async (): Promise<boolean> => {
       try {
@@ -287,7 +312,7 @@ export class CheckpointManager implements AsyncDisposable {
       }
       await before
       try {
-        await this.#own.hasSaved(path, durability)
+        await this.#own.hasSaved(path, sequence, durability)
       } catch (error) {
         this.#warnOnce('remove', `old checkpoints could not be removed: ${messageOf(error)}`)
       }

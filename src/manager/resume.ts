@@ -110,17 +110,38 @@ export async function resumeFrom(
 
   for (let looks = 0; looks < MAX_LOOKS; looks++) {
     let outcome: Outcome = 'older'
-    for (const entry of (await folder.read()).reverse()) {
+    const entries = (await folder.read()).reverse()
+    for (const entry of entries) {
       if (failed.has(entry.path)) continue
       outcome = await attempt(entry)
       if (outcome !== 'older') break
     }
-    if (typeof outcome === 'object') return outcome
+    if (typeof outcome === 'object') {
+      warnOfUnnumbered(entries, outcome, warn)
+      return outcome
+    }
     if (outcome === 'older') return nothing(folder, failed, warn)
   }
   throw new CheckpointError('CKPT_READ', `the files change faster than they can be read`, {
     path: folder.path,
   })
+}
+
+/** Warns of a later step that was passed over because it has no place in the order of saves. */
+function warnOfUnnumbered(
+  entries: readonly FolderEntry[],
+  { path, step }: ResumeReport,
+  warn: (message: string) => void,
+): void {
+  const restored = entries.findIndex((entry) => entry.path === path)
+  for (const entry of entries.slice(restored + 1)) {
+    if (entry.kind !== 'checkpoint' || entry.step <= step || entry.info.sequence !== null) continue
+    warn(
+      `resumed from step ${step}; ${quote(entry.path)} is of a later step, but does not say whether ` +
+        'it was saved later: `loadCheckpoint` reads it, if it is the one to go on from',
+    )
+    return
+  }
 }
 
 /** Null for a folder without checkpoints; throws where there are some, of which none is good. */

@@ -17,8 +17,14 @@ export interface KeepCandidate {
   readonly step: number
   readonly loss: number | null
   readonly metrics: { readonly [name: string]: number }
-  /** When it was saved, in milliseconds since 1970. */
+  /** Its place in the order of the run's saves; null where it was saved without one. */
+  readonly sequence: number | null
+  /** When it was saved, in milliseconds since 1970; when the file was written, where nothing says so. */
   readonly savedAt: number
+  /** Whether `savedAt` is from the metadata. */
+  readonly isTimeRecorded: boolean
+  /** When the file was last written to, in milliseconds since 1970. */
+  readonly modifiedAt: number
 }
 
 /** The best `count` checkpoints by a metric. */
@@ -34,7 +40,7 @@ export interface KeepBest {
 
 /** Rules about what stays; a checkpoint stays if one of them keeps it. */
 export interface KeepRules {
-  /** The newest so many. */
+  /** The so many that were saved last, whatever their steps. */
   readonly newest?: number
   /**
    * The best so many by a metric, of those that have it. NaN is as good as none. While no checkpoint has
@@ -43,9 +49,12 @@ export interface KeepRules {
   readonly best?: KeepBest
   /** Those whose step is a multiple of this, for good. */
   readonly everySteps?: number
-  /** The first one saved, and then one for every so many seconds, for good. */
+  /**
+   * The first one saved, and then one for every so many seconds, for good. Those that do not say when
+   * they were saved stay, and so do the two between which the clock was set back.
+   */
   readonly everySeconds?: number
-  /** Those saved within the last so many seconds. */
+  /** Those saved within the last so many seconds, or that do not say when. */
   readonly newerThanSeconds?: number
   /** Those of these steps, for good. */
   readonly steps?: readonly number[]
@@ -72,6 +81,17 @@ const KEEP_RULES: OptionNames<KeepRules> = {
 /** `all`, or rules. */
 export type KeepPolicy = 'all' | KeepRules
 
+/**
+ * The order in which checkpoints were saved, oldest first. Those with a `sequence` by it, because a run
+ * that went back saves lower steps later; before them those without, which are of an older version, by
+ * their steps. Where two are equal in this (two processes have saved at once), the higher step is newer.
+ */
+export function inOrder<T extends { readonly step: number; readonly sequence: number | null }>(
+  checkpoints: readonly T[],
+): T[] {
+  return [...checkpoints].sort((a, b) => (a.sequence ?? -1) - (b.sequence ?? -1) || a.step - b.step)
+}
+
 /** What may go, and what the rules could not tell, for the user to know. */
 export interface Retention<T> {
   /** Those that no rule keeps, oldest first. */
@@ -82,8 +102,9 @@ export interface Retention<T> {
 
 /**
  * What of `candidates` no rule keeps. `now` is in milliseconds since 1970. Candidates come in any
- * order; the newest is the one with the highest step. What cannot be told stays: a rule about a metric
- * that no candidate has keeps them all, as a `custom` that throws keeps the one that it was asked about.
+ * order; `inOrder` says which is the newest. What cannot be told stays: a rule about a metric that no
+ * candidate has keeps them all, one about time keeps those without a time, a `custom` that throws keeps
+ * the one that it was asked about.
  */
 export function retain<T extends KeepCandidate>(
   candidates: readonly T[],
@@ -91,56 +112,83 @@ export function retain<T extends KeepCandidate>(
   now: number,
 ): Retention<T> {
   if (policy === 'all') return { discard: [], doubts: [] }
-  const byStep = [...candidates].sort((a, b) => a.step - b.step)
+  const ordered = inOrder(candidates)
   const doubts: { kind: string; message: string }[] = []
-  const kept = new Set<T>(byStep.slice(-1))
-  const { newest, best, everySteps, everySeconds, newerThanSeconds, steps, custom } = policy
-  if (newest !== undefined) for (const c of byStep.slice(-newest)) kept.add(c)
-  if (everySeconds !== undefined) for (const c of spaced(byStep, everySeconds)) kept.add(c)
-  for (const c of byStep) {
-    if (everySteps !== undefined && c.step % everySteps === 0) kept.add(c)
-    if (newerThanSeconds !== undefined && now - c.savedAt <= newerThanSeconds * 1000) kept.add(c)
-    if (steps?.includes(c.step)) kept.add(c)
-    if (custom === undefined) continue
-    try {
-      if (custom(c)) kept.add(c)
-    } catch (error) {
-      kept.add(c)
-      const message = `keep.custom threw for step ${c.step}, which stays: ${messageOf(error)}`
-      doubts.push({ kind: 'keep.custom', message })
-    }
+  const kept = new Set<T>(ordered.slice(-1))
+  /** Keeps what the rules themselves do not, and says why if that makes a difference. */
+  const keepInDoubt = (
+    kind: string,
+    doubtful: readonly T[],
+    reason: (first: T) => string,
+  ): void => {
+    const first = doubtful.find((c) => !kept.has(c))
+    for (const c of doubtful) kept.add(c)
+    if (first !== undefined) doubts.push({ kind, message: reason(first) })
   }
-  const good = lastGood(byStep)
-  if (good !== undefined && !kept.has(good)) {
-    kept.add(good)
-    const message =
-      `the loss is no longer finite: step ${good.step}, the last one with a finite loss, stays ` +
-      'besides what the rules keep'
-    doubts.push({ kind: 'loss', message })
+  const { newest, best, everySteps, everySeconds, newerThanSeconds, steps, custom } = policy
+  if (newest !== undefined) for (const c of ordered.slice(-newest)) kept.add(c)
+  if (everySeconds !== undefined) for (const c of spaced(ordered, everySeconds)) kept.add(c)
+  if (newerThanSeconds !== undefined) {
+    for (const c of savedSince(ordered, now - newerThanSeconds * 1000, now)) kept.add(c)
+  }
+  const puzzling: T[] = []
+  let thrown: unknown
+  for (const c of ordered) {
+    if (everySteps !== undefined && c.step % everySteps === 0) kept.add(c)
+    if (steps?.includes(c.step)) kept.add(c)
+    try {
+      if (custom?.(c)) kept.add(c)
+    } catch (error) {
+      puzzling.push(c)
+      thrown = error
+    }
   }
   if (best !== undefined) {
-    const measuredBest = bestOf(byStep, best)
+    const measuredBest = bestOf(ordered, best)
     for (const c of measuredBest) kept.add(c)
-    const isUnknown = measuredBest.length === 0
-    if (isUnknown && byStep.some((c) => !kept.has(c))) {
-      doubts.push({
-        kind: 'keep.best',
-        message: `${unmeasured(byStep, best)}; all stay until one has`,
-      })
+    if (best.keepUnmeasured === true) {
+      for (const c of ordered) if (measured(c, best.metric) === undefined) kept.add(c)
     }
-    for (const c of byStep) {
-      const isUnmeasured = measured(c, best.metric) === undefined
-      if (isUnknown || (isUnmeasured && best.keepUnmeasured === true)) kept.add(c)
+    if (measuredBest.length === 0) {
+      keepInDoubt('best', ordered, () => `${unmeasured(ordered, best)}; all stay until one has it`)
     }
   }
-  return { discard: byStep.filter((c) => !kept.has(c)), doubts }
+  keepInDoubt('custom', puzzling, ({ step }) => {
+    return `keep.custom threw for step ${step}, which stays: ${messageOf(thrown)}`
+  })
+  if (everySeconds !== undefined || newerThanSeconds !== undefined) {
+    const timeless = ordered.filter(({ isTimeRecorded }) => !isTimeRecorded)
+    keepInDoubt('time', timeless, ({ step }) => {
+      return `the checkpoint of step ${step} does not say when it was saved, and stays`
+    })
+  }
+  keepInDoubt('order', withoutOrder(ordered), ({ step }) => {
+    return (
+      `the checkpoint of step ${step} does not say whether it was saved before those of lower ` +
+      'steps, and stays until they have passed it'
+    )
+  })
+  keepInDoubt('loss', lastGood(ordered), ({ step }) => {
+    return `the loss is no longer finite: step ${step}, the last one with a finite loss, stays`
+  })
+  return { discard: ordered.filter((c) => !kept.has(c)), doubts }
 }
 
-/** Where the loss that was recorded last is NaN or infinite: the last one where it was finite. */
-function lastGood<T extends KeepCandidate>(byStep: readonly T[]): T | undefined {
-  const recorded = byStep.filter(({ loss }) => loss !== null)
-  if (recorded.length === 0 || Number.isFinite(recorded.at(-1)!.loss)) return undefined
-  return recorded.findLast(({ loss }) => Number.isFinite(loss))
+/**
+ * Those without a `sequence` that are not of a lower step than all that have one: either they are of a
+ * branch that the run has left, or they were saved by an older version since.
+ */
+function withoutOrder<T extends KeepCandidate>(ordered: readonly T[]): T[] {
+  const numbered = ordered.filter(({ sequence }) => sequence !== null)
+  const lowest = Math.min(...numbered.map(({ step }) => step))
+  return ordered.filter(({ sequence, step }) => sequence === null && step >= lowest)
+}
+
+/** The last one with a finite loss, if the loss that was recorded last is NaN or infinite. */
+function lastGood<T extends KeepCandidate>(ordered: readonly T[]): T[] {
+  const recorded = ordered.filter(({ loss }) => loss !== null)
+  if (recorded.length === 0 || Number.isFinite(recorded.at(-1)!.loss)) return []
+  return recorded.filter(({ loss }) => Number.isFinite(loss)).slice(-1)
 }
 
 /** Says that no candidate has the metric, and which ones there are. */
@@ -157,7 +205,7 @@ function unmeasured(candidates: readonly KeepCandidate[], { metric }: KeepBest):
 export function bestOf<T extends KeepCandidate>(candidates: readonly T[], best: KeepBest): T[] {
   const { metric, mode, count } = best
   const values = new Map<T, number>()
-  for (const candidate of candidates) {
+  for (const candidate of inOrder(candidates).reverse()) {
     const value = measured(candidate, metric)
     if (value !== undefined) values.set(candidate, value)
   }
@@ -165,7 +213,7 @@ export function bestOf<T extends KeepCandidate>(candidates: readonly T[], best: 
     .sort((a, b) => {
       const [left, right] = [values.get(a)!, values.get(b)!]
       // Not their difference, which is NaN for two infinities.
-      if (left === right) return b.step - a.step
+      if (left === right) return 0
       return left < right === (mode === 'min') ? -1 : 1
     })
     .slice(0, count)
@@ -211,16 +259,47 @@ export function checkKeepPolicy(policy: unknown): asserts policy is KeepPolicy {
   }
 }
 
-/** Checkpoints at least so many seconds apart, from the first one on. */
-function spaced<T extends KeepCandidate>(byStep: readonly T[], seconds: number): T[] {
+/**
+ * Checkpoints at least so many seconds apart, from the first one on. Time that runs backwards from one
+ * to the next says that a clock was set, and not how much time has passed: both stay, and counting
+ * begins anew. The same holds where the file's own time says that they lie further apart.
+ */
+function spaced<T extends KeepCandidate>(ordered: readonly T[], seconds: number): T[] {
+  const interval = seconds * 1000
   const kept: T[] = []
-  let last = Number.NEGATIVE_INFINITY
-  for (const c of byStep) {
-    if (c.savedAt - last < seconds * 1000) continue
-    kept.push(c)
-    last = c.savedAt
+  let before: T | undefined
+  let last: T | undefined
+  for (const c of ordered) {
+    if (!c.isTimeRecorded) continue
+    const runsBack = before !== undefined && c.savedAt < before.savedAt
+    if (runsBack) kept.push(before!)
+    const isNear =
+      last !== undefined &&
+      c.savedAt - last.savedAt < interval &&
+      Math.abs(c.modifiedAt - last.modifiedAt) < interval
+    if (runsBack || !isNear) {
+      kept.push(c)
+      last = c
+    }
+    before = c
   }
   return kept
+}
+
+/**
+ * Those that may have been saved since `start`: none is older than one that was saved before it, so a
+ * time that runs backwards counts as that one. Times after `now` say nothing about others.
+ */
+function savedSince<T extends KeepCandidate>(
+  ordered: readonly T[],
+  start: number,
+  now: number,
+): T[] {
+  let latest = Number.NEGATIVE_INFINITY
+  return ordered.filter(({ savedAt, isTimeRecorded }) => {
+    if (isTimeRecorded && savedAt <= now) latest = Math.max(latest, savedAt)
+    return Math.max(latest, savedAt) >= start
+  })
 }
 
 function count(value: unknown, name: string): void {

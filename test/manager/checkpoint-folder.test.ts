@@ -69,8 +69,21 @@ test('the list is oldest first, with the progress of each by its metadata', asyn
     loss: Number.NaN,
     metrics: { accuracy: 0.5 },
     byteLength,
+    sequence: null,
     savedAt: 1_234_500,
+    isTimeRecorded: false,
+    modifiedAt: 1_234_500,
   })
+  await saveCheckpoint(file, smallModel(), null, { ...progress, sequence: 4, savedAt: 77 })
+  await utimes(file, 1000, 1234.5)
+  t.like((await folder.list()).at(-1), {
+    step: 7,
+    sequence: 4,
+    savedAt: 77,
+    isTimeRecorded: true,
+    modifiedAt: 1_234_500,
+  })
+  await saveCheckpoint(file, smallModel(), null, progress)
   t.is((await folder.list()).at(-1)?.step, 100)
 })
 
@@ -87,6 +100,30 @@ test('files of other names, and folders, are none of the checkpoints', async (t)
     [join(path, fileName(5))],
   )
   t.deepEqual(await folder.listSetAside(), [join(path, `${fileName(8)}.damaged`)])
+})
+
+test('the order is that of the saves; what is none has the place of its step', async (t) => {
+  const { path, folder } = await folderOf(t, 5, 90)
+  for (const [sequence, step] of [100, 200, 300, 150, 160].entries()) {
+    await saveCheckpoint(join(path, fileName(step)), smallModel(), null, { step, sequence })
+  }
+  await writeFile(join(path, fileName(120)), 'no checkpoint')
+  await writeFile(join(path, fileName(250)), 'no checkpoint')
+  t.deepEqual(await stepsOf(folder), [5, 90, 100, 200, 300, 150, 160])
+  t.deepEqual(
+    (await folder.read()).map(({ step }) => step),
+    [5, 90, 100, 120, 200, 300, 150, 160, 250],
+  )
+})
+
+test('the largest number is found among the files that have not been read, too', async (t) => {
+  const { path, folder } = await folderOf(t, 1)
+  const none = new Set<string>()
+  t.is(await folder.largestSequence(none), -1)
+  const file = join(path, fileName(2))
+  await saveCheckpoint(file, smallModel(), null, { step: 2, sequence: 7 })
+  t.is(await folder.largestSequence(new Set([file])), -1)
+  t.is(await folder.largestSequence(none), 7)
 })
 
 test('a link to a checkpoint is one, and is read again when another file is put behind it', async (t) => {

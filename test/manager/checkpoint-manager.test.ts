@@ -150,7 +150,7 @@ test('what somebody else saves in the meantime is not removed, and does not coun
   await saveSteps(folder, 500, 501, 502)
   for (let step = 2; step <= 4; step++) await manager.save(smallModel(), null, { step })
   await manager.flush()
-  t.deepEqual(await stepsIn(manager), [3, 4, 500, 501, 502])
+  t.deepEqual(await stepsIn(manager), [500, 501, 502, 3, 4])
 })
 
 test('a step behind the newest is saved, kept and warned of', async (t) => {
@@ -158,9 +158,76 @@ test('a step behind the newest is saved, kept and warned of', async (t) => {
   await saveSteps(folder, 100, 200)
   await manager.save(smallModel(), null, { step: 60 })
   await manager.flush()
-  t.deepEqual(await stepsIn(manager), [60, 100, 200])
+  t.deepEqual(await stepsIn(manager), [100, 200, 60])
+  t.is(warnings.length, 2)
+  t.regex(warnings[0]!, /step 60 is saved after a later one, 200: .* goes on from step 60/)
+  t.regex(warnings[1]!, /step 100 does not say whether it was saved before/)
+})
+
+test('a run that goes back keeps its new branch, and is resumed from it', async (t) => {
+  const { folder, manager, warnings } = await managed(t, { keep: { newest: 3 } })
+  const save = (step: number) => manager.save(smallModel(step), null, { step })
+  for (const step of [100, 200, 300, 400, 500]) await save(step)
+  for (const step of [310, 320, 330]) await save(step)
+  await manager.flush()
+  t.deepEqual(await stepsIn(manager), [310, 320, 330])
+  t.is((await manager.latest())?.step, 330)
   t.is(warnings.length, 1)
-  t.regex(warnings[0]!, /the folder has a later checkpoint, ".*200\.ckpt": .* not from step 60/)
+  t.regex(warnings[0]!, /step 310 is saved after a later one, 500/)
+  await save(340)
+  await save(200)
+  await manager.close()
+  await using next = new CheckpointManager(folder, { onWarning: (line) => warnings.push(line) })
+  const model = smallModel()
+  t.is((await next.restoreLatest(model))?.step, 200)
+  t.is(model.data[0], 200)
+  t.is(warnings.length, 2)
+  // It goes on from there, and nothing is wrong with that.
+  await next.save(model, null, { step: 210 })
+  await next.flush()
+  t.is(warnings.length, 2)
+})
+
+test('each save has a number above all others of the folder, and a time', async (t) => {
+  const { folder, manager } = await managed(t)
+  const before = Date.now()
+  await manager.save(smallModel(), null, { step: 1 })
+  await manager.flush()
+  await using other = new CheckpointManager(folder)
+  await other.save(smallModel(), null, { step: 2 })
+  await other.flush()
+  await manager.save(smallModel(), null, { step: 3 })
+  await saveCheckpoint(join(folder, fileName(4)), smallModel(), null, { step: 4, sequence: 70 })
+  await manager.save(smallModel(), null, { step: 5, savedAt: 12_345 })
+  await manager.flush()
+  const list = await manager.list()
+  t.deepEqual(
+    list.map(({ step, sequence }) => [step, sequence]),
+    [
+      [1, 0],
+      [2, 1],
+      [3, 2],
+      [4, 70],
+      [5, 71],
+    ],
+  )
+  t.true(list[0]!.savedAt >= before && list[0]!.savedAt <= Date.now() && list[0]!.isTimeRecorded)
+  t.is(list[4]!.savedAt, 12_345)
+  const sequence = { step: 6, sequence: 5 } as { step: number }
+  await t.throwsAsync(manager.save(smallModel(), null, sequence), {
+    instanceOf: TypeError,
+    message: /no option "sequence"/,
+  })
+})
+
+test('a later step of an older version is told of where it is passed over', async (t) => {
+  const { folder, manager, warnings } = await managed(t)
+  await manager.save(smallModel(), null, { step: 10 })
+  await manager.flush()
+  await saveSteps(folder, 20, 5)
+  t.is((await manager.restoreLatest(smallModel()))?.step, 10)
+  t.is(warnings.length, 1)
+  t.regex(warnings[0]!, /resumed from step 10; .*step-0+20\.ckpt" is of a later step/)
 })
 
 test('a file of the same name that another process has saved is not removed', async (t) => {
@@ -366,7 +433,7 @@ test('temporary files of processes that are gone are swept, those of living ones
     // The file of the save that calls this, whose process lives.
     let own: string | undefined
     while (own === undefined) own = (await temporary())[0]
-    living = own.replace(/[0-9a-f]{16}\.tmp$/, '0123456789abcdef.tmp')
+    living = own.replace(/[0-9a-f]{16}(\.locked)?\.tmp$/, '0123456789abcdef.tmp')
     // The highest number that there is: no system gives it to a process.
     const dead = own.replace(`.${process.pid}.`, `.${2 ** 31 - 1}.`)
     for (const name of [living, dead]) await writeFile(join(folder, name), '')

@@ -1,4 +1,3 @@
-import { utimes } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { ManagedSaveOptions, ManagerOptions } from '../../src/manager/checkpoint-manager.js'
 import { CheckpointManager } from '../support/built.js'
@@ -186,38 +185,15 @@ test('`keep: { everySteps: 1000 }`', async (t) => {
 })
 
 test('`keep: { everySeconds: 3600 }`', async (t) => {
-  const folder = await scratchFolder(t)
-  await using manager = new CheckpointManager(folder, { keep: { everySeconds: 3600 } })
-  for (let step = 1; step <= 6; step++) {
-    await manager.save(smallModel(), null, { step })
-    await manager.flush()
-    const { path } = (await manager.latest())!
-    await utimes(path, step * 1500, step * 1500)
-  }
-  await manager.save(smallModel(), null, { step: 7 })
-  await manager.flush()
-  t.deepEqual(
-    (await manager.list()).map(({ step }) => step),
-    [1, 4, 7],
-  )
+  const start = Date.now() - 100_000_000
+  const each = (step: number) => ({ savedAt: start + step * 1_500_000 })
+  t.deepEqual(await stepsOf(t, { keep: { everySeconds: 3600 } }, 8, each), [1, 4, 7, 8])
 })
 
 test('`keep: { newerThanSeconds: 86400 }`', async (t) => {
-  const folder = await scratchFolder(t)
-  const now = Date.now() / 1000
-  await using manager = new CheckpointManager(folder, { keep: { newerThanSeconds: 86_400 } })
-  for (let step = 1; step <= 4; step++) {
-    await manager.save(smallModel(), null, { step })
-    await manager.flush()
-    const age = (5 - step) * 30_000
-    await utimes((await manager.latest())!.path, now - age, now - age)
-  }
-  await manager.save(smallModel(), null, { step: 5 })
-  await manager.flush()
-  t.deepEqual(
-    (await manager.list()).map(({ step }) => step),
-    [3, 4, 5],
-  )
+  const now = Date.now()
+  const each = (step: number) => ({ savedAt: new Date(now - (5 - step) * 30_000_000) })
+  t.deepEqual(await stepsOf(t, { keep: { newerThanSeconds: 86_400 } }, 5, each), [3, 4, 5])
 })
 
 test('`keep: { steps: [1, 10, 100] }`', async (t) => {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import {
   bestOf,
   checkKeepPolicy,
+  inOrder,
   type KeepCandidate,
   type KeepRules,
   retain,
@@ -16,7 +17,10 @@ const candidate = (step: number, fields: Partial<KeepCandidate> = {}): KeepCandi
   step,
   loss: null,
   metrics: {},
+  sequence: null,
   savedAt: NOW,
+  isTimeRecorded: true,
+  modifiedAt: NOW,
   ...fields,
 })
 
@@ -24,6 +28,13 @@ const numbered = (count: number, fields: (step: number) => Partial<KeepCandidate
   Array.from({ length: count }, (_, i) => candidate(i + 1, fields(i + 1)))
 
 const discardable = (...args: Parameters<typeof retain<KeepCandidate>>) => retain(...args).discard
+
+/** Saved one after the other, at so many seconds from now. */
+const seconds = (...times: readonly number[]) =>
+  times.map((time, i) => {
+    const at = NOW + time * 1000
+    return candidate(i + 1, { sequence: i, savedAt: at, modifiedAt: at })
+  })
 
 /** The steps that stay. */
 function kept(candidates: readonly KeepCandidate[], rules: KeepRules): number[] {
@@ -140,8 +151,64 @@ test('every so many steps: the multiples', (t) => {
 })
 
 test('every so many seconds: the first, and each that was saved so much later', (t) => {
-  const candidates = numbered(9, (step) => ({ savedAt: step * 1000 }))
+  const candidates = seconds(1, 2, 3, 4, 5, 6, 7, 8, 9)
   t.deepEqual(kept(candidates, { everySeconds: 3 }), [1, 4, 7, 9])
+})
+
+test('every so many seconds: a clock that was ahead, or was set back, costs nothing', (t) => {
+  const everySeconds = 3600
+  const hour = 3660
+  const ahead = seconds(86_400, ...Array.from({ length: 9 }, (_, i) => i * hour), 9 * hour + 1)
+  t.deepEqual(kept(ahead, { everySeconds }), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+  // Both sides of the step back stay, because nobody knows what lies between them; no others do.
+  const back = seconds(0, 600, 1200, 1800, 300, 900, 1500, 2100)
+  t.deepEqual(kept(back, { everySeconds }), [1, 4, 5, 8])
+})
+
+test('every so many seconds: what lies close together by one time and far apart by the other stays', (t) => {
+  const copied = seconds(0, 60, 4000, 4060, 4120).map((c) => ({ ...c, modifiedAt: NOW }))
+  t.deepEqual(kept(copied, { everySeconds: 3600 }), [1, 3, 5])
+  const stopped = seconds(0, 4000, 8000, 8060, 8120).map((c) => ({ ...c, savedAt: NOW }))
+  t.deepEqual(kept(stopped, { everySeconds: 3600 }), [1, 2, 3, 5])
+})
+
+test('rules about time: what does not say when it was saved stays, with a reason', (t) => {
+  const candidates = seconds(-9000, -8000, -7000, -60).map((c, i) => ({
+    ...c,
+    isTimeRecorded: i % 2 === 1,
+  }))
+  for (const rules of [{ everySeconds: 3600 }, { newerThanSeconds: 3600 }]) {
+    t.true(kept(candidates, rules).includes(1))
+    t.true(kept(candidates, rules).includes(3))
+    const { doubts } = retain(candidates, rules, NOW)
+    t.regex(doubts[0]!.message, /step 1 does not say when it was saved, and stays/)
+  }
+  t.deepEqual(kept(candidates, { newerThanSeconds: 3600 }), [1, 3, 4])
+  t.deepEqual(kept(candidates, { newest: 1 }), [4])
+})
+
+test('newer than so many seconds: none is older than one that was saved before it', (t) => {
+  // The third was saved by a clock that had not been set yet; the first by one that was ahead.
+  const candidates = seconds(5000, -100, -1_000_000, -50)
+  t.deepEqual(kept(candidates, { newerThanSeconds: 3600 }), [1, 2, 3, 4])
+  t.deepEqual(kept(seconds(5000, -9000, -8000, -50), { newerThanSeconds: 3600 }), [1, 4])
+})
+
+test('newest: those that were saved last, whatever their steps', (t) => {
+  const steps = [100, 200, 300, 400, 500, 310, 320, 330]
+  const branch = steps.map((step, sequence) => candidate(step, { sequence }))
+  t.deepEqual(kept(branch, { newest: 3 }), [310, 320, 330])
+  t.deepEqual(kept(branch.toReversed(), { newest: 4 }), [330, 320, 310, 500])
+})
+
+test('those without a number are older than those with one, and stay until their steps are passed', (t) => {
+  const old = [100, 200, 300].map((step) => candidate(step))
+  const branch = [150, 250].map((step, sequence) => candidate(step, { sequence }))
+  t.deepEqual(kept([...old, ...branch], { newest: 1 }), [200, 300, 250])
+  const { doubts } = retain([...old, ...branch], { newest: 1 }, NOW)
+  t.regex(doubts[0]!.message, /step 200 does not say whether it was saved before/)
+  const passed = [350, 450].map((step, sequence) => candidate(step, { sequence }))
+  t.deepEqual(kept([...old, ...passed], { newest: 1 }), [450])
 })
 
 test('newer than so many seconds', (t) => {
@@ -171,7 +238,10 @@ const candidates = fc.uniqueArray(
     step: fc.nat(200),
     loss: fc.oneof(fc.constant(null), fc.double()),
     metrics: fc.oneof(fc.constant({}), fc.record({ accuracy: fc.double() })),
+    sequence: fc.option(fc.nat(100)),
     savedAt: fc.integer({ min: NOW - 60_000, max: NOW }),
+    isTimeRecorded: fc.boolean(),
+    modifiedAt: fc.integer({ min: NOW - 60_000, max: NOW }),
   }),
   { selector: ({ step }) => step, maxLength: 30 },
 )
@@ -197,8 +267,8 @@ const rules: fc.Arbitrary<KeepRules> = fc.record(
 test('law: the newest stays under every policy', (t) => {
   fc.assert(
     fc.property(candidates, rules, (all, policy) => {
-      const newest = Math.max(...all.map(({ step }) => step))
-      return discardable(all, policy, NOW).every(({ step }) => step !== newest)
+      const newest = inOrder(all).at(-1)
+      return discardable(all, policy, NOW).every((c) => c !== newest)
     }),
   )
   t.pass()
@@ -254,7 +324,7 @@ test('law: the best of all that was ever saved is there at the end, whatever "ne
     fc.property(candidates, fc.integer({ min: 1, max: 3 }), (all, newest) => {
       const best = { count: 1, metric: 'loss', mode: 'min' } as const
       let present: KeepCandidate[] = []
-      for (const saved of [...all].sort((a, b) => a.step - b.step)) {
+      for (const saved of inOrder(all)) {
         present.push(saved)
         const gone = new Set(discardable(present, { newest, best }, NOW))
         present = present.filter((c) => !gone.has(c))
@@ -270,7 +340,14 @@ test('law: what is kept for good is not removed by what is saved later', (t) => 
     fc.property(candidates, fc.integer({ min: 1, max: 50 }), (all, everySteps) => {
       const bySaved = all
         // Without a loss: the last one with a finite loss stays until the loss is finite again.
-        .map((c, i) => ({ ...c, loss: null, savedAt: NOW + i * 700 }))
+        .map((c, i) => ({
+          ...c,
+          loss: null,
+          sequence: i,
+          savedAt: NOW + i * 700,
+          isTimeRecorded: true,
+          modifiedAt: NOW + i * 700,
+        }))
         .map((c, i, list) => ({
           ...c,
           step: [...list].map(({ step }) => step).sort((a, b) => a - b)[i]!,
