@@ -62,5 +62,18 @@ export async function openBytes(
     case '[object ArrayBuffer]':
       return openCheckpoint(new MemorySource(new Uint8Array(from as ArrayBuffer)), options)
   }
-  throw new TypeError(`a checkpoint is loaded from ${wanted}, not from ${describe(from)}`)
+  const found = `a checkpoint is loaded from ${wanted}, not from ${describe(from)}`
+  throw new TypeError(`${found}${bytesRemedy(from)}`)
+}
+
+/** How bytes or a Blob are had from what was passed instead; empty if nothing is known. */
+function bytesRemedy(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return ''
+  if ('getFile' in value) return ': pass await handle.getFile()'
+  if ('blob' in value) return ': pass await response.blob()'
+  if (ArrayBuffer.isView(value)) {
+    return ': pass new Uint8Array(view.buffer, view.byteOffset, view.byteLength)'
+  }
+  if ('byteLength' in value) return ': pass new Uint8Array(buffer)'
+  return ''
 }

@@ -303,7 +303,14 @@ test('what is no path, no bytes and no Blob is refused', async (t) => {
     [null, /not from null/],
     [3, /not from a number/],
     [{ path: 'a.ckpt' }, /not from an object/],
-    [new Float32Array(3), /not from an instance of Float32Array/],
+    [
+      new Float32Array(3),
+      /not from an instance of Float32Array: pass new Uint8Array\(view\.buffer/,
+    ],
+    [new SharedArrayBuffer(3), /pass new Uint8Array\(buffer\)/],
+    [new Response(new Uint8Array(3)), /pass await response\.blob\(\)/],
+    [{ name: 'a.ckpt', getFile: async () => new Blob([]) }, /pass await handle\.getFile\(\)/],
+    [Promise.resolve('a.ckpt'), /is an await missing\?/],
   ] as const) {
     await t.throwsAsync(
       loadCheckpoint(from as string),
