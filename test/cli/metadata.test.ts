@@ -138,7 +138,7 @@ const odd: fc.Arbitrary<number> = fc.oneof(
   fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, 0),
 )
 const key = fc.oneof(
-  anyWellFormedString,
+  anyWellFormedString(),
   fc.constantFrom('$number', '$bigint', '$map', '$', '__proto__'),
 )
 const { tree } = fc.letrec<{ tree: unknown; map: unknown }>((tie) => ({

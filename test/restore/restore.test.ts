@@ -789,6 +789,8 @@ test('memory that is transferred during the restore does not pass for restored',
 })
 
 test('what was written into `data` is the caller’s own: a restore, a read and verify() take the file’s bytes', async (t) => {
+  // Quicker than t.deepEqual.
+  const equal = (a: Float32Array, b: Float32Array) => a.every((value, i) => value === b[i])
   const path = join(await scratchFolder(t), 'a.ckpt')
   for (const length of [10, 1000, 20_000, 100_000]) {
     const values = Array.from({ length: 20 }, (_, i) => new Float32Array(length).fill(i + 1))
@@ -805,11 +807,11 @@ test('what was written into `data` is the caller’s own: a restore, a read and 
       const target = new Float32Array(length)
       for (const [i, array] of values.entries()) {
         const expected = new Float32Array(length).fill(i + 1)
-        t.deepEqual(array, expected)
+        t.true(equal(array, expected))
         const tensor = checkpoint.model.get(`w${i}`)
-        t.deepEqual(await tensor.read(), expected)
+        t.true(equal((await tensor.read()) as Float32Array, expected))
         await tensor.readInto(target)
-        t.deepEqual(target, expected)
+        t.true(equal(target, expected))
       }
       t.is(views[0]![0], -1)
     }

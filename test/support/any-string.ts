@@ -17,10 +17,17 @@ const anyCodePoint = fc.oneof(
   fc.integer({ min: 0, max: 0x10ffff }).map(from, to),
 )
 
-/** Any text, in which halves of surrogate pairs may stand alone. Lengths are in code points. */
-export function anyString(lengths: { minLength?: number; maxLength?: number } = {}) {
+interface Lengths {
+  readonly minLength?: number
+  readonly maxLength?: number
+}
+
+/** Any string, in which halves of surrogate pairs may stand alone. Lengths are in code points. */
+export function anyString(lengths: Lengths = {}): fc.Arbitrary<string> {
   return fc.string({ unit: anyCodePoint, ...lengths })
 }
 
-/** Any text that UTF-8 can hold. */
-export const anyWellFormedString = anyString().map((text) => text.toWellFormed())
+/** Any string that UTF-8 can hold. */
+export function anyWellFormedString(lengths: Lengths = {}): fc.Arbitrary<string> {
+  return fc.string({ unit: anyCodePoint.filter((unit) => unit.isWellFormed()), ...lengths })
+}

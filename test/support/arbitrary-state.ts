@@ -37,7 +37,7 @@ export interface ArbitraryCheckpoint {
   readonly progress: Pick<SaveOptions, 'epoch' | 'step' | 'loss' | 'metrics' | 'config'>
 }
 
-const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), anyWellFormedString)
+const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), anyWellFormedString())
 
 // Names that an object has already, that look like a path, that differ only in how they are composed,
 // or that a terminal would not show.

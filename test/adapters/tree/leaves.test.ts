@@ -1,10 +1,10 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { type Segment, segmentsOf, treePath } from '../../../src/adapters/tree/leaves.js'
-import { anyString } from '../../support/any-string.js'
+import { anyWellFormedString } from '../../support/any-string.js'
 
 const segment = fc.oneof(
-  anyString(),
+  anyWellFormedString(),
   fc.string({
     unit: fc.constantFrom('.', '[', ']', '"', '\\', '$', 'a', '0', ' ', '\0', '\ud800'),
   }),

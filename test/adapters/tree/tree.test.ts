@@ -16,7 +16,7 @@ import {
   StateMismatchError,
   saveCheckpoint,
 } from '../../../src/index.js'
-import { anyString, anyWellFormedString } from '../../support/any-string.js'
+import { anyWellFormedString } from '../../support/any-string.js'
 
 /** A tree, saved and loaded again. */
 async function savedTree(tree: unknown): Promise<CheckpointState> {
@@ -110,13 +110,13 @@ const tensor = fc
   .map(([shape, data]) => ({ dtype: 'float32', shape, data }))
 const value = fc.oneof(
   fc.double(),
-  anyWellFormedString,
+  anyWellFormedString(),
   fc.boolean(),
   fc.constant(null),
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
 )
 const key = fc.oneof(
-  anyString({ maxLength: 4 }),
+  anyWellFormedString({ maxLength: 4 }),
   fc.constantFrom('__proto__', 'constructor', '0', '10', 'a.b', 'a[0]', '"', '$', 'shape', 'data'),
 )
 const { tree } = fc.letrec((tie) => ({

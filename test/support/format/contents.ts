@@ -16,7 +16,7 @@ import {
   type TensorContent,
 } from '../../../src/format/encode.js'
 import type { Progress } from '../../../src/format/metadata.js'
-import { anyString } from '../any-string.js'
+import { anyWellFormedString } from '../any-string.js'
 
 /** A tensor by its dtype and shape. */
 export interface TensorSpec {
@@ -84,7 +84,7 @@ export const CURIOUS_NAMES = [
 
 /** Any text that is text, U+0000 included. */
 export const anyText = fc.oneof(
-  { weight: 3, arbitrary: anyString({ maxLength: 80 }) },
+  { weight: 3, arbitrary: anyWellFormedString({ maxLength: 80 }) },
   { weight: 1, arbitrary: fc.constantFrom(...CURIOUS_NAMES, '', '\0', 'a\0b') },
 )
 
