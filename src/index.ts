@@ -1,7 +1,7 @@
 /** The library where there are files: Node, and whatever else has Node's modules. */
 
 export { type LoadOptions, loadCheckpoint } from './load/load.js'
-export type { CheckpointInfo, SetAside } from './manager/checkpoint-folder.js'
+export type { SetAside } from './manager/checkpoint-folder.js'
 export {
   CheckpointManager,
   type ManagedSaveOptions,
@@ -9,7 +9,8 @@ export {
   type ResumeOptions,
   type ResumeReport,
 } from './manager/checkpoint-manager.js'
-export type { KeepBest, KeepCandidate, KeepPolicy, KeepRules } from './manager/retention.js'
+export type { CheckpointInfo } from './manager/folder-entry.js'
+export type { KeepBest, KeepCandidate, KeepPolicy, KeepRules } from './manager/keep-policy.js'
 export type { SaveRules } from './manager/schedule.js'
 export * from './public.js'
 export {

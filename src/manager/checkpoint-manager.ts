@@ -13,15 +13,18 @@ import { quote } from '../printable.js'
 import { type BackgroundSave, BackgroundSaver, type WhenBusy } from '../save/background/saver.js'
 import { SAVE_OPTIONS, type SaveOptions } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
-import { CheckpointFolder, type CheckpointInfo } from './checkpoint-folder.js'
+import { CheckpointFolder } from './checkpoint-folder.js'
+import type { CheckpointInfo } from './folder-entry.js'
+import { checkKeepPolicy, type KeepBest, type KeepPolicy } from './keep-policy.js'
 import { OwnCheckpoints, warnOfUnreadable } from './own-checkpoints.js'
 import { Preemption } from './preemption.js'
 import { RESUME_OPTIONS, type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'
-import { bestOf, checkKeepPolicy, type KeepBest, type KeepPolicy } from './retention.js'
+import { bestOf } from './retention.js'
 import { checkSaveRules, type SaveRules, SaveSchedule } from './schedule.js'
 
 export type { ResumeOptions, ResumeReport } from './resume.js'
 
+/** When to save, what to keep, and how. Each may be left out. */
 export interface ManagerOptions {
   /** When `save` saves. Without rules it does every time. */
   readonly save?: SaveRules

@@ -7,8 +7,10 @@
 import { messageOf } from '../errors.js'
 import type { Durability } from '../io/sink.js'
 import { quote } from '../printable.js'
-import type { CheckpointFolder, CheckpointInfo, FolderEntry } from './checkpoint-folder.js'
-import { type KeepPolicy, retain } from './retention.js'
+import type { CheckpointFolder } from './checkpoint-folder.js'
+import type { CheckpointInfo, FolderEntry } from './folder-entry.js'
+import type { KeepPolicy } from './keep-policy.js'
+import { retain } from './retention.js'
 
 /** Warns of one kind of thing, and only once. */
 export type WarnOnce = (kind: string, message: string) => void

@@ -14,13 +14,8 @@ import {
   restoreCheckpoint,
 } from '../restore/restore.js'
 import type { Module, Optimizer } from '../state.js'
-import {
-  type CheckpointFolder,
-  type FolderEntry,
-  isDamage,
-  isGone,
-  type SetAside,
-} from './checkpoint-folder.js'
+import type { CheckpointFolder, SetAside } from './checkpoint-folder.js'
+import { type FolderEntry, isDamage, isGone } from './folder-entry.js'
 
 /** How a checkpoint is read and restored. */
 export interface ResumeOptions extends RestoreOptions {

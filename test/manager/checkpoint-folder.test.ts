@@ -14,7 +14,8 @@ import { join, resolve } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import test, { type ExecutionContext } from 'ava'
 import { CheckpointError, type CheckpointErrorCode } from '../../src/errors.js'
-import { CheckpointFolder, isDamage, isGone } from '../../src/manager/checkpoint-folder.js'
+import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
+import { isDamage, isGone } from '../../src/manager/folder-entry.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import {
   damage,

@@ -1,13 +1,11 @@
 import test from 'ava'
 import fc from 'fast-check'
 import {
-  bestOf,
   checkKeepPolicy,
-  inOrder,
   type KeepCandidate,
   type KeepRules,
-  retain,
-} from '../../src/manager/retention.js'
+} from '../../src/manager/keep-policy.js'
+import { bestOf, inOrder, retain } from '../../src/manager/retention.js'
 
 const NOW = 1_000_000_000
 

@@ -1,6 +1,6 @@
 /** What the runs of these tests keep, and what has to be there by it. */
 
-import type { KeepPolicy } from '../../../src/manager/retention.js'
+import type { KeepPolicy } from '../../../src/manager/keep-policy.js'
 
 export const KEEP = {
   newest: 3,
