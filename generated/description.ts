@@ -56,5 +56,4 @@ export const description: SchemaDescription = {
       { name: 'map', slot: 18, required: false, type: { base: 'vector', element: { base: 'table', table: 'Entry' }, segment: false } },
     ],
   },
-  unions: {},
 }

@@ -80,8 +80,6 @@ export type Rule =
   | 'flatbuffer.bool'
   /** A string ends with a zero byte. */
   | 'flatbuffer.string'
-  /** A union has a type that it knows, and a value. */
-  | 'flatbuffer.union'
   /** Text is valid UTF-8. */
   | 'text.utf8'
   /** An integer is at most 2^53 - 1 either way. */

@@ -10,7 +10,6 @@ import type {
   FieldType,
   ScalarName,
   SchemaDescription,
-  UnionMember,
 } from '../src/format/description.js'
 import {
   type BaseType,
@@ -24,8 +23,6 @@ import {
 type ScalarType = Extract<ElementType, { base: 'scalar' }>
 
 const SCALARS = new Map<BaseType, ScalarType>([
-  // The type of a union, one byte.
-  ['UType', scalar('uint8', 1)],
   ['Bool', scalar('bool', 1)],
   ['Byte', scalar('int8', 1)],
   ['UByte', scalar('uint8', 1)],
@@ -53,7 +50,7 @@ export async function describe(fbsText: string): Promise<SchemaDescription> {
 /**
  * Describes a schema. Fields that are deprecated are left out, as in the verifiers that flatc
  * generates for C++: no accessor is generated for them, so nothing reads them. Throws an Error that
- * names the table and field of anything that the verifier does not know.
+ * names the struct, the union, or the table and field of anything else that the verifier does not know.
  */
 export function describeSchema(reflection: Reflection): SchemaDescription {
   const { file_ident: identifier, root_table: root } = reflection
@@ -61,38 +58,27 @@ export function describeSchema(reflection: Reflection): SchemaDescription {
   // flatc writes an empty one where there is none.
   if (!identifier) throw new Error('the schema declares no file_identifier')
 
+  for (const { name, is_union } of reflection.enums) {
+    if (is_union) throw new Error(`${name}: the verifier does not know unions`)
+  }
   const tables = new Map<string, readonly FieldDescription[]>()
   for (const object of reflection.objects) {
-    if (object.is_struct) continue
+    if (object.is_struct) throw new Error(`${object.name}: the verifier does not know structs`)
     // Sorted by name so far.
     const fields = object.fields.filter((field) => !field.deprecated)
     fields.sort((a, b) => a.offset - b.offset)
-    addUnique(
-      tables,
-      object.name,
+    const name = withoutNamespace(object.name)
+    if (tables.has(name)) throw new Error(`${object.name}: another namespace has a ${name} too`)
+    tables.set(
+      name,
       fields.map((field) => describeField(reflection, object, field)),
     )
-  }
-
-  const unions = new Map<string, readonly UnionMember[]>()
-  for (const { name, is_union, values } of reflection.enums) {
-    if (!is_union) continue
-    const members: UnionMember[] = []
-    for (const value of values) {
-      if (value.value === 0) continue // NONE
-      members.push({
-        type: value.value,
-        value: describeMember(reflection, `${name}.${value.name}`, value.union_type),
-      })
-    }
-    addUnique(unions, name, members)
   }
 
   return {
     identifier,
     root: withoutNamespace(root.name),
     tables: Object.fromEntries(tables),
-    unions: Object.fromEntries(unions),
   }
 }
 
@@ -130,7 +116,7 @@ function describeType(
   return describeElement(reflection, where, type.base_type, type.index)
 }
 
-/** What a field, an element of a vector or a member of a union is. */
+/** What a field or an element of a vector is. */
 function describeElement(
   reflection: Reflection,
   where: string,
@@ -144,35 +130,10 @@ function describeElement(
       return { base: 'string' }
     case 'Obj': {
       const object = reflection.objects[index]
-      if (object === undefined) break
-      if (!object.is_struct) return { base: 'table', table: withoutNamespace(object.name) }
-      return { base: 'struct', size: object.bytesize, align: object.minalign }
-    }
-    case 'Union': {
-      const union = reflection.enums[index]
-      if (union?.is_union) return { base: 'union', union: withoutNamespace(union.name) }
+      if (object !== undefined) return { base: 'table', table: withoutNamespace(object.name) }
     }
   }
   throw new Error(`${where}: the verifier does not know the type ${base} (${index})`)
-}
-
-function describeMember(
-  reflection: Reflection,
-  where: string,
-  type: ReflectedType | undefined,
-): UnionMember['value'] {
-  const value = describeElement(reflection, where, type?.base_type ?? 'None', type?.index ?? -1)
-  if (value.base === 'scalar' || value.base === 'union') {
-    throw new Error(`${where}: the verifier does not know a ${value.base} in a union`)
-  }
-  return value
-}
-
-/** Adds under the name without its namespace, which has to be enough to tell it apart. */
-function addUnique<T>(map: Map<string, T>, fullName: string, value: T): void {
-  const name = withoutNamespace(fullName)
-  if (map.has(name)) throw new Error(`${fullName}: another namespace has a ${name} too`)
-  map.set(name, value)
 }
 
 function withoutNamespace(name: string): string {

@@ -186,7 +186,7 @@ function checkImports(path: string, text: string, modules: ReadonlyMap<string, s
 }
 
 function descriptionModule(description: SchemaDescription): string {
-  const { identifier, root, tables, unions } = description
+  const { identifier, root, tables } = description
   return `${NOTE}
 
 import type { SchemaDescription } from '../src/format/description.js'
@@ -195,7 +195,6 @@ export const description: SchemaDescription = {
   identifier: ${literal(identifier)},
   root: ${literal(root)},
   tables: ${lists(tables)},
-  unions: ${lists(unions)},
 }
 `
 }
@@ -206,7 +205,7 @@ function lists(byName: { readonly [name: string]: readonly object[] }): string {
     const lines = list.map((element) => `      ${literal(element)},\n`)
     return `    ${name}: [\n${lines.join('')}    ],\n`
   })
-  return entries.length === 0 ? '{}' : `{\n${entries.join('')}  }`
+  return `{\n${entries.join('')}  }`
 }
 
 function literal(value: unknown): string {

@@ -50,13 +50,11 @@ export interface ReflectedField {
   readonly offset64: boolean
 }
 
-/** A table or a struct; sizes in bytes. */
+/** A table or a struct. */
 export interface ReflectedObject {
   readonly name: string
   readonly fields: readonly ReflectedField[]
   readonly is_struct: boolean
-  readonly minalign: number
-  readonly bytesize: number
 }
 
 export interface ReflectedEnum {
@@ -64,7 +62,6 @@ export interface ReflectedEnum {
   readonly values: readonly {
     readonly name: string
     readonly value: number
-    readonly union_type?: ReflectedType
     /** The lines of its doc comment. */
     readonly documentation?: readonly string[]
   }[]

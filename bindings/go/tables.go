@@ -137,9 +137,6 @@ const ruleFlatBufferBool = "flatbuffer.bool"
 // ruleFlatBufferString: A string ends with a zero byte.
 const ruleFlatBufferString = "flatbuffer.string"
 
-// ruleFlatBufferUnion: A union has a type that it knows, and a value.
-const ruleFlatBufferUnion = "flatbuffer.union"
-
 // ruleTextUtf8: Text is valid UTF-8.
 const ruleTextUtf8 = "text.utf8"
 

@@ -17,14 +17,11 @@ export type ScalarName =
   | 'float32'
   | 'float64'
 
-/** What a field, or an element of a vector, can be. `size` and `align` are in bytes. */
+/** What a field, or an element of a vector, can be. `size` is in bytes. */
 export type ElementType =
   | { readonly base: 'scalar'; readonly scalar: ScalarName; readonly size: 1 | 2 | 4 | 8 }
-  | { readonly base: 'struct'; readonly size: number; readonly align: number }
   | { readonly base: 'string' }
   | { readonly base: 'table'; readonly table: string }
-  /** The value of a union. Its type, one byte, stands in the slot (or the vector) just before. */
-  | { readonly base: 'union'; readonly union: string }
 
 export type FieldType =
   | ElementType
@@ -38,20 +35,10 @@ export interface FieldDescription {
   readonly type: FieldType
 }
 
-/** A member of a union, by its type number. NONE (0) is not listed. */
-export interface UnionMember {
-  readonly type: number
-  readonly value:
-    | { readonly base: 'table'; readonly table: string }
-    | { readonly base: 'struct'; readonly size: number; readonly align: number }
-    | { readonly base: 'string' }
-}
-
 export interface SchemaDescription {
   /** Four characters at byte 4 of a buffer. */
   readonly identifier: string
   readonly root: string
   /** Fields by table, in the order of their slots. Names are without the namespace. */
   readonly tables: { readonly [table: string]: readonly FieldDescription[] }
-  readonly unions: { readonly [union: string]: readonly UnionMember[] }
 }

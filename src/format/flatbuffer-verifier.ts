@@ -6,8 +6,7 @@
  *
  * The rules are those of the C++ verifier (flatbuffers/verifier.h), and stricter where that one lets
  * something through that would be misread: fields inside their table, elements aligned, no null
- * offsets in vectors, a union's type and value together and known, booleans 0 or 1, and a bound on
- * what sharing can blow up. It never accepts what the C++ verifier refuses.
+ * offsets in vectors, booleans 0 or 1, and a bound on what sharing can blow up. It never accepts what the C++ verifier refuses.
  *
  * The schema comes as data, derived from flatc's reflection. UTF-8 is left to whoever decodes text.
  */
@@ -22,12 +21,7 @@ import {
   MIN_BUFFER_LENGTH,
 } from '../../generated/limits.js'
 import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
-import type {
-  ElementType,
-  FieldDescription,
-  SchemaDescription,
-  UnionMember,
-} from './description.js'
+import type { ElementType, FieldDescription, SchemaDescription } from './description.js'
 
 export { MAX_DEPTH }
 
@@ -147,10 +141,7 @@ class Verification {
         if (field.required) {
           throw fault('required', `${name} lacks its required field ${field.name}`, at)
         }
-        if (field.type.base === 'union' || isUnionVector(field)) {
-          this.#lonelyUnionType(field, vtable, vtableLength, at, name)
-        }
-      } else this.#field(field, at, entry, tableLength, vtable, vtableLength, name)
+      } else this.#field(field, at, entry, tableLength, name)
     }
     this.#depth--
   }
@@ -160,12 +151,10 @@ class Verification {
     table: number,
     entry: number,
     tableLength: number,
-    vtable: number,
-    vtableLength: number,
     name: string,
   ): void {
     const { type } = field
-    const size = type.base === 'scalar' || type.base === 'struct' ? type.size : 4
+    const size = type.base === 'scalar' ? type.size : 4
     if (entry < 4 || entry > MAX_VTABLE_NUMBER || entry + size > tableLength) {
       throw fault('field', `${name}.${field.name} lies outside of its table`, table, {
         actual: entry,
@@ -179,34 +168,16 @@ class Verification {
           throw fault('bool', `${name}.${field.name} is neither 0 nor 1`, at)
         }
         return
-      case 'struct':
-        this.#inline(at, size, type.align, field.name)
-        return
       case 'string':
         this.#string(this.#offset(at, field.name), field.name)
         return
       case 'table':
         this.#table(this.#offset(at, field.name), type.table)
         return
-      case 'union': {
-        const typeEntry = this.#typeEntry(field, vtable, vtableLength)
-        const unionType = typeEntry === 0 ? 0 : this.#bytes[table + typeEntry]!
-        this.#member(type.union, unionType, this.#offset(at, field.name), field.name)
-        return
-      }
-      case 'vector': {
-        if (type.segment) {
-          // Its elements lie beyond the metadata; the format's own rules say where.
-          this.#inline(at, 4, 4, field.name, 'the offset of ')
-          return
-        }
-        if (type.element.base === 'union') {
-          const typeEntry = this.#typeEntry(field, vtable, vtableLength)
-          if (typeEntry === 0) throw fault('union', `${name}.${field.name} has no types`, at)
-          const types = this.#offset(table + typeEntry, `the types of ${field.name}`)
-          this.#unionVector(type.element.union, types, this.#offset(at, field.name), field.name)
-        } else this.#vector(type.element, this.#offset(at, field.name), field.name)
-      }
+      case 'vector':
+        // The elements of a segment lie beyond the metadata; the format's own rules say where.
+        if (type.segment) this.#inline(at, 4, 4, field.name, 'the offset of ')
+        else this.#vector(type.element, this.#offset(at, field.name), field.name)
     }
   }
 
@@ -218,16 +189,14 @@ class Verification {
 
   /** Verifies a vector, and returns where it ends. */
   #vector(element: ElementType, at: number, what: string): number {
-    const inline = element.base === 'scalar' || element.base === 'struct'
-    const size = inline ? element.size : 4
+    const size = element.base === 'scalar' ? element.size : 4
     const length = this.#vectorLength(at, size, what)
     const start = at + 4
-    if (inline) {
-      const align = element.base === 'struct' ? element.align : size
-      if (length > 0 && start % align !== 0) {
-        throw fault('alignment', `the elements of ${what} are not aligned to ${align} bytes`, start)
+    if (element.base === 'scalar') {
+      if (length > 0 && start % size !== 0) {
+        throw fault('alignment', `the elements of ${what} are not aligned to ${size} bytes`, start)
       }
-      if (element.base === 'scalar' && element.scalar === 'bool') {
+      if (element.scalar === 'bool') {
         for (let i = 0; i < length; i++) {
           if (this.#bytes[start + i]! > 1) {
             throw fault('bool', `${what}[${i}] is neither 0 nor 1`, start + i)
@@ -238,7 +207,7 @@ class Verification {
       for (let i = 0; i < length; i++) {
         const target = this.#offset(start + 4 * i, what)
         if (element.base === 'string') this.#string(target, what)
-        else if (element.base === 'table') this.#table(target, element.table)
+        else this.#table(target, element.table)
       }
     }
     return start + length * size
@@ -254,58 +223,9 @@ class Verification {
     this.#range(at, 4 + length * size, what)
     return length
   }
-
-  /** The vtable entry of a union's type, in the slot before its value's; 0 where it is absent. */
-  #typeEntry(field: FieldDescription, vtable: number, vtableLength: number): number {
-    const slot = field.slot - 2
-    // In range where it lies inside the table: the type is a field of its own, verified before.
-    return slot < vtableLength ? this.#view.getUint16(vtable + slot, true) : 0
-  }
-
-  /** A union without a value: its type has to be absent or NONE. */
-  #lonelyUnionType(
-    field: FieldDescription,
-    vtable: number,
-    vtableLength: number,
-    table: number,
-    name: string,
-  ): void {
-    const entry = this.#typeEntry(field, vtable, vtableLength)
-    if (entry === 0) return
-    if (field.type.base === 'vector' || this.#bytes[table + entry] !== 0) {
-      throw fault('union', `${name}.${field.name} has a type but no value`, table + entry)
-    }
-  }
-
-  #unionVector(union: string, types: number, values: number, what: string): void {
-    const count = this.#vectorLength(types, 1, `the types of ${what}`)
-    const length = this.#vectorLength(values, 4, what)
-    if (count !== length) {
-      throw fault('union', `${what} has ${count} types for ${length} values`, values)
-    }
-    for (let i = 0; i < length; i++) {
-      const target = this.#offset(values + 4 + 4 * i, what)
-      this.#member(union, this.#bytes[types + 4 + i]!, target, what)
-    }
-  }
-
-  #member(union: string, type: number, at: number, what: string): void {
-    const member: UnionMember | undefined = this.#schema.unions[union]!.find((m) => m.type === type)
-    if (member === undefined) {
-      throw fault('union', `${what} has the unknown type ${type}`, at, { actual: type })
-    }
-    const { value } = member
-    if (value.base === 'table') this.#table(at, value.table)
-    else if (value.base === 'string') this.#string(at, what)
-    else this.#inline(at, value.size, value.align, what)
-  }
 }
 
 const BYTE: ElementType = { base: 'scalar', scalar: 'uint8', size: 1 }
-
-function isUnionVector(field: FieldDescription): boolean {
-  return field.type.base === 'vector' && field.type.element.base === 'union'
-}
 
 function fault(
   rule: After<'flatbuffer.', Rule>,

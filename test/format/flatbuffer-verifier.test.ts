@@ -23,7 +23,6 @@ import {
   everyDescription,
   everyReader,
   everything,
-  members,
   ROOM,
 } from '../support/format/every-construct.js'
 import { mutated, randomNumbers } from '../support/format/mutations.js'
@@ -71,17 +70,10 @@ test('a buffer with every construct in it is accepted, wherever it lies in memor
   }
 })
 
-for (const member of members) {
-  test(`a union that is ${member.any_type} is accepted`, async (t) => {
-    t.is(verdict(await everyBuffer({ ...everything, ...member })), undefined)
-    t.is(verdict(await everyBuffer(member)), undefined)
-  })
-}
-
 test('fields that are absent are accepted, but for those that are required', async (t) => {
   t.is(verdict(await everyBuffer({})), undefined)
   t.is(verdict(await everyBuffer({ required: everything.required })), undefined)
-  const empty = { uint64s: [], points: [], strings: [], leaves: [], anys_type: [], anys: [] }
+  const empty = { uint64s: [], strings: [], leaves: [] }
   t.is(verdict(await everyBuffer({ vectors: empty })), undefined)
 })
 
@@ -92,7 +84,7 @@ test('fields that a newer schema has appended are not looked at', async (t) => {
   )
   t.not(newer, everyConstruct)
   const leaf = { name: 'a', more: { name: 'b' }, most: [1, 2] }
-  t.is(verdict(await everyBuffer({ single_type: 'Leaf', single: leaf }, newer)), undefined)
+  t.is(verdict(await everyBuffer({ leaf }, newer)), undefined)
 })
 
 test('fields that are deprecated are not looked at', async (t) => {
@@ -229,11 +221,6 @@ const cases: readonly (readonly [rule: string, what: string, change: (patch: Pat
     poke((p) => endOf(p, p.follow(p.root.table('vectors').target('strings') + 8)), 1),
   ],
   [
-    'string',
-    'a string in a union without its end',
-    poke((p) => endOf(p, p.root.table('numbered').target('fifth')), 1),
-  ],
-  [
     // One byte too long, it ends with the buffer.
     'range',
     'a string whose end is behind the end',
@@ -244,67 +231,8 @@ const cases: readonly (readonly [rule: string, what: string, change: (patch: Pat
     },
   ],
 
-  ['union', 'a union without its type', (p) => p.root.drop('any_type')],
-  ['union', 'a union without its value', (p) => p.root.drop('any')],
-  ['union', 'a union with the type NONE and a value', (p) => p.root.set('any_type', 0)],
-  ['union', 'a union of a type in a gap', (p) => p.root.set('any_type', 2)],
-  ['union', 'a union of a type beyond all', (p) => p.root.set('any_type', 8)],
-  [
-    'union',
-    'a vector of unions without its types',
-    (p) => p.root.table('vectors').drop('anys_type'),
-  ],
-  ['union', 'a vector of unions without its values', (p) => p.root.table('vectors').drop('anys')],
-  [
-    // Its first byte is 0, as that of a union of the type NONE would be.
-    'union',
-    'a vector of unions without its values, with its types 256 bytes ahead,',
-    (p) => {
-      const vectors = p.root.table('vectors')
-      p.view.setUint32(vectors.position('anys_type'), 256, true)
-      vectors.drop('anys')
-    },
-  ],
-  [
-    'union',
-    'a vector of unions with fewer types than values',
-    (p) => p.view.setUint32(p.root.table('vectors').target('anys_type'), 5, true),
-  ],
-  [
-    'union',
-    'a vector of unions with fewer values than types',
-    (p) => p.view.setUint32(p.root.table('vectors').target('anys'), 5, true),
-  ],
-  ...[0, 2, 8].map(
-    (type) =>
-      [
-        'union',
-        `a type ${type} in a vector of unions`,
-        poke((p) => p.root.table('vectors').target('anys_type') + 4, type),
-      ] as const,
-  ),
-  [
-    'alignment',
-    'a struct in a union that is not aligned',
-    (p) =>
-      p.view.setUint32(
-        p.root.position('any'),
-        p.root.target('any') - p.root.position('any') + 4,
-        true,
-      ),
-  ],
-  [
-    'range',
-    'a struct in a union that ends behind the end',
-    (p) => {
-      const at = Math.floor(p.bytes.length / 8) * 8 - 8
-      p.view.setUint32(p.root.position('any'), at - p.root.position('any'), true)
-    },
-  ],
-
   ['offset', 'a null offset in a vector of strings', (p) => setItem(p, 'strings', 0)],
   ['offset', 'a null offset in a vector of tables', (p) => setItem(p, 'leaves', 0)],
-  ['offset', 'a null offset in a vector of unions', (p) => setItem(p, 'anys', 0)],
   ['offset', 'an offset backwards in a vector', (p) => setItem(p, 'leaves', 2 ** 32 - 16)],
   [
     'offset',
@@ -312,7 +240,7 @@ const cases: readonly (readonly [rule: string, what: string, change: (patch: Pat
     (p) => setItem(p, 'leaves', p.bytes.length),
   ],
 
-  ...(['points', 'segments', 'wider', 'int64s', 'uint64s', 'float64s', 'wides'] as const).map(
+  ...(['int64s', 'uint64s', 'float64s', 'wides'] as const).map(
     (name) =>
       [
         'alignment',
@@ -369,40 +297,8 @@ test('what stands behind the bools of a vector need be none', (t) => {
   t.is(changed(poke(behind, 2)), undefined)
 })
 
-test('a union may have the type NONE and no value', (t) => {
-  const none = changed((p) => {
-    p.root.set('any_type', 0)
-    p.root.drop('any')
-  })
-  t.is(none, undefined)
-})
-
-test('the type of a union is not taken from where there is none', (t) => {
-  // The vtable of the root, moved so that the first byte of the table would do for a type.
-  const patch = new Patch(every, everyDescription)
-  const { root, view } = patch
-  const type = view.getUint8(root.position('any_type'))
-  const length = view.getUint16(root.vtable, true)
-  let moved = roomOf(patch)
-  while (((root.at - moved) & 0xff) !== type) moved += 2
-  patch.bytes.copyWithin(moved, root.vtable, root.vtable + length)
-  view.setInt32(root.at, root.at - moved, true)
-  t.is(verdict(patch.bytes), undefined)
-  t.is(patch.bytes[root.at], type)
-  patch.root.drop('any_type')
-  const error = t.throws(() => verifyEvery(patch.bytes), { instanceOf: CheckpointError })
-  t.is(error.rule, 'flatbuffer.union')
-  t.regex(error.message, /any has the unknown type 0/)
-})
-
-test('a vector of unions without types is told as that', (t) => {
-  const patch = new Patch(every, everyDescription)
-  patch.root.table('vectors').drop('anys_type')
-  t.throws(() => verifyEvery(patch.bytes), { message: /Vectors\.anys has no types/ })
-})
-
 test('the same vectors are accepted where their elements are aligned', (t) => {
-  for (const name of ['points', 'int64s', 'uint64s', 'float64s', 'wides', 'wider', 'segments']) {
+  for (const name of ['int64s', 'uint64s', 'float64s', 'wides']) {
     t.is(
       changed((p) => pointInto(p, name, roomOf(p) + 12)),
       undefined,
@@ -415,7 +311,7 @@ test('the same vectors are accepted where their elements are aligned', (t) => {
     p.view.setUint32(roomOf(p), 0, true)
   })
   t.is(empty, undefined)
-  t.true(ROOM >= 64 + 12 + 4 + 72)
+  t.true(ROOM >= 64 + 12 + 4 + 8)
 })
 
 /** Tables that between them have every kind of field. */
@@ -440,11 +336,7 @@ function tableName(field: (typeof TABLES)[number]): string {
   return field[0]!.toUpperCase() + field.slice(1)
 }
 
-const sizeOf = ({ type }: FieldDescription): number =>
-  type.base === 'scalar' || type.base === 'struct' ? type.size : 4
-
-const alignmentOf = ({ type }: FieldDescription): number =>
-  type.base === 'scalar' ? type.size : type.base === 'struct' ? type.align : 4
+const sizeOf = ({ type }: FieldDescription): number => (type.base === 'scalar' ? type.size : 4)
 
 test('every field has to lie inside of its table', (t) => {
   everyField((name, field, of) => {
@@ -486,7 +378,7 @@ test('every field has to lie inside of its table', (t) => {
 test('every field has to be aligned', (t) => {
   let tried = 0
   everyField((name, field, of) => {
-    const align = alignmentOf(field)
+    const align = sizeOf(field)
     for (let by = 1; by < align; by *= 2) {
       const patch = new Patch(every, everyDescription)
       const table = of(patch)
@@ -499,13 +391,13 @@ test('every field has to be aligned', (t) => {
       if (inside) tried++
     }
   })
-  t.true(tried > 100)
+  t.true(tried > 50)
 })
 
 test('every offset has to lead to somewhere else inside of the buffer', (t) => {
   let tried = 0
   everyField((name, field, of) => {
-    if (field.type.base === 'scalar' || field.type.base === 'struct') return
+    if (field.type.base === 'scalar') return
     const leadBy = (offset: (at: number) => number) =>
       changed((p) => {
         const at = of(p).position(field.name)
@@ -530,7 +422,7 @@ test('every offset has to lead to somewhere else inside of the buffer', (t) => {
     )
     tried++
   })
-  t.true(tried > 40)
+  t.true(tried > 25)
 })
 
 test('every vector has to end inside of the buffer, whatever its length says', (t) => {
@@ -547,7 +439,7 @@ test('every vector has to end inside of the buffer, whatever its length says', (
     t.is(ofLength(20_000_000), 'range', name)
     tried++
   })
-  t.true(tried > 25)
+  t.true(tried > 15)
 })
 
 test('a length whose product with the size of an element wraps around is refused', (t) => {
@@ -556,8 +448,6 @@ test('a length whose product with the size of an element wraps around is refused
     ['uint32s', 4],
     ['strings', 4],
     ['uint64s', 8],
-    ['points', 16],
-    ['segments', 72],
   ] as const) {
     for (const product of [2 ** 31, 2 ** 32, 2 ** 33]) {
       const length = Math.ceil(product / size)
@@ -572,7 +462,7 @@ test('a length whose product with the size of an element wraps around is refused
 
 test('every field that is required has to be there, and the message names it', (t) => {
   const required = everyDescription.tables.Required!.filter((field) => field.required)
-  t.is(required.length, 8)
+  t.is(required.length, 4)
   for (const { name } of required) {
     const patch = new Patch(every, everyDescription)
     patch.root.table('required').drop(name)
@@ -817,7 +707,6 @@ test('an error has the number that is at fault', (t) => {
     ['range', 0x7ffe, (p) => p.view.setUint16(p.root.vtable, 0x7ffe, true)],
     ['field', 1, (p) => p.view.setUint16(p.root.entry('text'), 1, true)],
     ['length', 2 ** 31, (p) => p.view.setUint32(p.root.target('text'), 2 ** 31, true)],
-    ['union', 8, (p) => p.root.set('any_type', 8)],
   ]
   for (const [rule, actual, change] of numbers) {
     const patch = new Patch(every, everyDescription)
@@ -843,7 +732,6 @@ test('an error says where in the buffer the fault is', (t) => {
       (p) => p.root.table('vectors').target('bools') + 5,
       poke((p) => p.root.table('vectors').target('bools') + 5, 2),
     ],
-    [(p) => p.root.position('any_type'), (p) => p.root.drop('any')],
     [
       (p) => p.root.table('scalars').position('a_bool'),
       (p) => p.root.table('scalars').set('a_bool', 2),
@@ -862,11 +750,11 @@ test('an error says where in the buffer the fault is', (t) => {
 test('every rule of the verifier has been met above', async (t) => {
   const tested = new Set([...cases.map(([rule]) => rule), 'length', 'field', 'depth', 'budget'])
   t.deepEqual([...tested].sort(), await ruleNames('flatbuffer-verifier.ts'))
-  t.is(tested.size, 14)
+  t.is(tested.size, 13)
 })
 
 test('whatever is done to a buffer: if it is accepted, it is read to its end inside of it', async (t) => {
-  const sources = [every, await everyBuffer({ ...everything, ...members[4] })]
+  const sources = [every]
   const seed = 20_251
   const random = randomNumbers(seed)
   const runs = times(2_000)

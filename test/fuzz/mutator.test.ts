@@ -67,7 +67,7 @@ test('most mutations change something, and leave enough to get past the first lo
   }
   t.true(unchanged < 500)
   t.true(rules.get('sound')! > 1_000)
-  // All rules but those about unions, sharing and depth, which take more than a change or two.
+  // All rules but those about sharing and depth, which take more than a change or two.
   for (const rule of ['alignment', 'bool', 'field', 'identifier', 'length', 'offset', 'range']) {
     t.true(rules.get(`flatbuffer.${rule}`)! > 5, rule)
   }

@@ -27,14 +27,10 @@ function elementInShort(type: ElementType): string {
   switch (type.base) {
     case 'scalar':
       return `${type.scalar}/${type.size}`
-    case 'struct':
-      return `struct/${type.size}/${type.align}`
     case 'string':
       return 'string'
     case 'table':
       return `table ${type.table}`
-    case 'union':
-      return `union ${type.union}`
   }
 }
 
@@ -82,7 +78,7 @@ test('scalars have their size, and enums are the scalars under them', (t) => {
   })
 })
 
-test('vectors are described by their elements, and a vector of unions by its types as well', (t) => {
+test('vectors are described by their elements', (t) => {
   t.deepEqual(fieldsOf('Vectors'), {
     bools: '4 [bool/1]',
     int8s: '6 [int8/1]',
@@ -97,21 +93,13 @@ test('vectors are described by their elements, and a vector of unions by its typ
     float64s: '24 [float64/8]',
     smalls: '26 [int8/1]',
     wides: '28 [uint64/8]',
-    points: '30 [struct/16/8]',
-    segments: '32 [struct/72/8]',
-    wider: '34 [struct/16/16]',
-    tinies: '36 [struct/1/1]',
-    strings: '38 [string]',
-    leaves: '40 [table Leaf]',
-    anys_type: '42 [uint8/1]',
-    anys: '44 [union Any]',
-    singles_type: '46 [uint8/1]',
-    singles: '48 [union Single]',
-    aligned: '50 [uint8/1]',
+    strings: '30 [string]',
+    leaves: '32 [table Leaf]',
+    aligned: '34 [uint8/1]',
   })
 })
 
-test('tables, structs (nested, with arrays, aligned by force), strings, unions and segments', (t) => {
+test('tables, strings and segments', (t) => {
   t.deepEqual(fieldsOf('Root'), {
     scalars: '4 table Scalars',
     vectors: '6 table Vectors',
@@ -119,49 +107,30 @@ test('tables, structs (nested, with arrays, aligned by force), strings, unions a
     deprecated_fields: '10 table Deprecated',
     numbered: '12 table Numbered',
     elsewhere: '14 table Elsewhere',
-    point: '16 struct/16/8',
-    segment_struct: '18 struct/72/8',
-    wider: '20 struct/16/16',
-    tiny: '22 struct/1/1',
-    text: '24 string',
-    any_type: '26 uint8/1',
-    any: '28 union Any',
-    single_type: '30 uint8/1',
-    single: '32 union Single',
-    child: '34 table Root',
-    children: '36 [table Root]',
-    data: '38 [uint8/1] segment',
-    numbers: '40 [float64/8] segment',
+    leaf: '16 table Leaf',
+    text: '18 string',
+    child: '20 table Root',
+    children: '22 [table Root]',
+    data: '24 [uint8/1] segment',
+    numbers: '26 [float64/8] segment',
   })
 })
 
-test('what is required is said to be; the type of a required union goes with its value', (t) => {
+test('what is required is said to be', (t) => {
   t.deepEqual(fieldsOf('Required'), {
     text: '4 string required',
-    point: '6 struct/16/8 required',
-    leaf: '8 table Leaf required',
-    bytes: '10 [uint8/1] required',
-    texts: '12 [string] required',
-    any_type: '14 uint8/1',
-    any: '16 union Any required',
-    anys_type: '18 [uint8/1] required',
-    anys: '20 [union Any] required',
+    leaf: '6 table Leaf required',
+    bytes: '8 [uint8/1] required',
+    texts: '10 [string] required',
   })
 })
 
 test('deprecated fields are left out, and the slots after them stay', (t) => {
-  t.deepEqual(fieldsOf('Deprecated'), { last: '18 int32/4' })
+  t.deepEqual(fieldsOf('Deprecated'), { last: '10 int32/4' })
 })
 
 test('fields are in the order of their slots, in whatever order they are declared', (t) => {
-  t.deepEqual(Object.keys(fieldsOf('Numbered')), [
-    'first',
-    'second',
-    'third',
-    'fourth',
-    'fifth_type',
-    'fifth',
-  ])
+  t.deepEqual(Object.keys(fieldsOf('Numbered')), ['first', 'second', 'third', 'fourth', 'fifth'])
   for (const fields of Object.values(description.tables)) {
     const slots = fields.map((field) => field.slot)
     t.deepEqual(
@@ -171,30 +140,13 @@ test('fields are in the order of their slots, in whatever order they are declare
   }
 })
 
-test('members of a union are tables, structs and strings, by their numbers, without NONE', (t) => {
-  t.deepEqual(description.unions, {
-    Any: [
-      { type: 1, value: { base: 'table', table: 'Leaf' } },
-      { type: 3, value: { base: 'table', table: 'Leaf' } },
-      { type: 4, value: { base: 'struct', size: 16, align: 8 } },
-      { type: 5, value: { base: 'string' } },
-      { type: 6, value: { base: 'table', table: 'Root' } },
-      { type: 7, value: { base: 'table', table: 'Empty' } },
-    ],
-    Single: [{ type: 1, value: { base: 'table', table: 'Leaf' } }],
-  })
-})
-
-test('every table and union that is referred to is described', (t) => {
-  const { tables, unions } = description
-  const types = Object.values(tables).flatMap((fields) =>
+test('every table that is referred to is described', (t) => {
+  const types = Object.values(description.tables).flatMap((fields) =>
     fields.map(({ type }) => (type.base === 'vector' ? type.element : type)),
   )
-  const members = Object.values(unions).flatMap((list) => list.map((member) => member.value))
-  t.true(types.length > 0 && members.length > 0)
-  for (const type of [...types, ...members]) {
-    if (type.base === 'table') t.true(Object.hasOwn(tables, type.table), type.table)
-    if (type.base === 'union') t.true(Object.hasOwn(unions, type.union), type.union)
+  t.true(types.length > 0)
+  for (const type of types) {
+    if (type.base === 'table') t.true(Object.hasOwn(description.tables, type.table), type.table)
   }
 })
 
@@ -240,9 +192,14 @@ const REFUSED: [what: string, schema: string, message: RegExp][] = [
     /^b\.Leaf: another namespace has a Leaf too/,
   ],
   [
-    'two unions of one name',
-    'table T { } union U { T } namespace b; union U { a.T } root_type a.T;',
-    /^b\.U: another namespace has a U too/,
+    'a union',
+    'table Leaf { } union Any { Leaf } root_type Leaf;',
+    /^a\.Any: the verifier does not know unions/,
+  ],
+  [
+    'a struct',
+    'table Leaf { point:Point; } struct Point { x:int; } root_type Leaf;',
+    /^a\.Point: the verifier does not know structs/,
   ],
   ['a schema without a root', 'table Leaf { }', /root_type/],
 ]
@@ -260,14 +217,12 @@ test('refuses a schema without an identifier', async (t) => {
   await t.throwsAsync(describe(schema), { message: /file_identifier/ })
 })
 
-test('tables of one name do not collide with unions, structs and enums of it', async (t) => {
-  const { tables, unions } = await describe(
+test('a table does not collide with an enum of its name', async (t) => {
+  const { tables } = await describe(
     `namespace a; table X { } namespace b; enum X : int { zero }
-     namespace c; union X { a.X } namespace d; struct X { x:int; }
-     namespace e; table Y { x:b.X; u:c.X; s:d.X; } root_type Y; file_identifier "TEST";`,
+     namespace c; table Y { x:b.X; } root_type Y; file_identifier "TEST";`,
   )
   t.deepEqual(Object.keys(tables), ['X', 'Y'])
-  t.deepEqual(Object.keys(unions), ['X'])
 })
 
 /** What flatc does not let into a table today, and types that a later flatc may have. */
@@ -301,7 +256,7 @@ function reflectionOf(type: ReflectedType): Reflection {
     offset64: false,
   }
   return {
-    objects: [{ name: 'a.Leaf', fields: [odd], is_struct: false, minalign: 1, bytesize: 0 }],
+    objects: [{ name: 'a.Leaf', fields: [odd], is_struct: false }],
     enums: [{ name: 'a.Enum', values: [{ name: 'one', value: 0 }], is_union: false }],
     file_ident: 'TEST',
     root_table: { name: 'a.Leaf' },

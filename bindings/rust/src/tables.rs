@@ -368,8 +368,6 @@ pub(crate) mod rule {
     pub(crate) const FLATBUFFER_BOOL: &str = "flatbuffer.bool";
     /// A string ends with a zero byte.
     pub(crate) const FLATBUFFER_STRING: &str = "flatbuffer.string";
-    /// A union has a type that it knows, and a value.
-    pub(crate) const FLATBUFFER_UNION: &str = "flatbuffer.union";
     /// Text is valid UTF-8.
     pub(crate) const TEXT_UTF8: &str = "text.utf8";
     /// An integer is at most 2^53 - 1 either way.

@@ -80,9 +80,6 @@ const mistakes: { readonly [what: string]: (right: Descriptions) => Descriptions
     ),
   ),
   'scalars are taken for bytes': everyField(ofType((t) => (t.base === 'scalar' ? BYTE : t))),
-  'structs are not aligned': everyField(
-    ofType((t) => (t.base === 'struct' ? { ...t, align: 1 } : t)),
-  ),
   'nothing is looked at': everyField((field) => ({ ...field, required: false, type: BYTE })),
 }
 

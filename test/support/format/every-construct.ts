@@ -19,25 +19,11 @@ export const everyConstruct = await readFile(
 export const everyDescription = await describe(everyConstruct)
 
 const leaf = { name: 'leaf' }
-const point = { x: 1.5, y: -2.5 }
-const segment = {
-  from: point,
-  to: { x: 3, y: 4 },
-  tag: 7,
-  weights: [1, 2, 3],
-  marks: [point, point],
-}
-
 const required = {
   text: 't',
-  point,
   leaf,
   bytes: [1],
   texts: ['x'],
-  any_type: 'Leaf',
-  any: leaf,
-  anys_type: ['Leaf', 'Text'],
-  anys: [leaf, 'text'],
 }
 
 /** How long `text` is, which tests write over: room for tables of their own. */
@@ -82,16 +68,8 @@ export const everything = {
     float64s: [0.25, 1e10],
     smalls: ['Low', 'High'],
     wides: ['Most', 'None'],
-    points: [point, point],
-    segments: [segment],
-    wider: [{ byte: 3 }, { byte: 4 }],
-    tinies: [{ byte: 1 }, { byte: 2 }, { byte: 3 }],
     strings: ['', 'a', 'Grüße'],
     leaves: [leaf, { name: '' }],
-    anys_type: ['Leaf', 'Other', 'Text', 'Root', 'Empty', 'Point'],
-    anys: [leaf, leaf, 'text', {}, {}, point],
-    singles_type: ['Leaf'],
-    singles: [leaf],
     aligned: [1, 2, 3],
   },
   required,
@@ -99,33 +77,15 @@ export const everything = {
   numbered: {
     third: 'x',
     first: 1,
-    fifth_type: 'Text',
     fifth: 'five',
     second: [1, 2],
     fourth: true,
   },
-  elsewhere: { point },
-  point,
-  segment_struct: segment,
-  wider: { byte: 9 },
-  tiny: { byte: 1 },
-  any_type: 'Point',
-  any: point,
-  single_type: 'Leaf',
-  single: leaf,
+  elsewhere: { leaf },
+  leaf,
   child: { child: { text: 'deep' } },
   children: [{}, { text: 'b' }],
 }
-
-/** The members of the union Any, each as the root's. */
-export const members: readonly { readonly any_type: string; readonly any: unknown }[] = [
-  { any_type: 'Leaf', any: leaf },
-  { any_type: 'Other', any: leaf },
-  { any_type: 'Point', any: point },
-  { any_type: 'Text', any: 'text' },
-  { any_type: 'Root', any: { text: 'inner' } },
-  { any_type: 'Empty', any: {} },
-]
 
 /** The buffer that flatc makes of an object; of another schema than every-construct's by `schema`. */
 export function everyBuffer(json: unknown, schema = everyConstruct): Promise<Uint8Array> {

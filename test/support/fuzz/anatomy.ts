@@ -4,11 +4,7 @@
  * on bytes that mean nothing.
  */
 
-import type {
-  ElementType,
-  FieldDescription,
-  SchemaDescription,
-} from '../../../src/format/description.js'
+import type { ElementType, SchemaDescription } from '../../../src/format/description.js'
 
 export type SiteKind =
   /** A uint32 that leads forward to something. */
@@ -20,7 +16,6 @@ export type SiteKind =
   /** A uint16 in a vtable: where in its table a field is. */
   | 'vtable entry'
   | 'vector length'
-  | 'union type'
   | 'scalar'
   /** The bytes of a string, without the zero that ends it; `size` is their number. */
   | 'text'
@@ -83,55 +78,37 @@ export function dissect(bytes: Uint8Array, schema: SchemaDescription): Anatomy {
     }
     const entry = (slot: number): number =>
       slot < length ? view.getUint16(vtable + slot, true) : 0
-    const fields = schema.tables[name]!
-    const unionTypes = new Set(fields.filter(isUnion).map((field) => field.slot - 2))
-    for (const described of fields) {
-      const { slot, type } = described
+    for (const { slot, type } of schema.tables[name]!) {
       if (entry(slot) === 0) continue
       const where = at + entry(slot)
       switch (type.base) {
         case 'scalar':
-          site(unionTypes.has(slot) ? 'union type' : 'scalar', where, type.size)
-          break
-        case 'struct':
           site('scalar', where, type.size)
           break
         case 'string':
         case 'table':
           element(type, follow(where, label(type)))
           break
-        case 'union': {
-          const unionType = view.getUint8(at + entry(slot - 2))
-          const member = memberOf(type.union, unionType)
-          element(member, follow(where, label(member)))
-          break
-        }
         case 'vector': {
           if (type.segment) {
             site('segment offset', where, 4)
             break
           }
-          const target = follow(where, `vector ${label(type.element)}`)
-          if (type.element.base === 'union') {
-            const types = at + entry(slot - 2)
-            vector(type.element, target, types + view.getUint32(types, true))
-          } else vector(type.element, target)
+          vector(type.element, follow(where, `vector ${label(type.element)}`))
         }
       }
     }
   }
 
-  const vector = (type: ElementType, at: number, types = 0): void => {
+  const vector = (type: ElementType, at: number): void => {
     if (!place(`vector ${label(type)}`, at)) return
     site('vector length', at, 4)
     const length = view.getUint32(at, true)
     for (let i = 0; i < length; i++) {
-      if (type.base === 'scalar' || type.base === 'struct') {
+      if (type.base === 'scalar') {
         site('scalar', at + 4 + i * type.size, type.size)
       } else {
-        const member =
-          type.base === 'union' ? memberOf(type.union, view.getUint8(types + 4 + i)) : type
-        element(member, follow(at + 4 + 4 * i, label(member)))
+        element(type, follow(at + 4 + 4 * i, label(type)))
       }
     }
   }
@@ -145,31 +122,20 @@ export function dissect(bytes: Uint8Array, schema: SchemaDescription): Anatomy {
       const length = view.getUint32(at, true)
       if (length > 0) site('text', at + 4, length)
       site('text end', at + 4 + length, 1)
-    } else if (type.base === 'struct' && place(label(type), at)) site('scalar', at, type.size)
+    }
   }
-
-  const memberOf = (union: string, type: number): ElementType =>
-    schema.unions[union]!.find((member) => member.type === type)!.value
 
   table(follow(0, `table ${schema.root}`), schema.root)
   return { sites, places }
-}
-
-function isUnion({ type }: FieldDescription): boolean {
-  return type.base === 'union' || (type.base === 'vector' && type.element.base === 'union')
 }
 
 function label(type: ElementType): string {
   switch (type.base) {
     case 'scalar':
       return `${type.scalar}/${type.size}`
-    case 'struct':
-      return `struct/${type.size}`
     case 'string':
       return 'string'
     case 'table':
       return `table ${type.table}`
-    case 'union':
-      return `union ${type.union}`
   }
 }

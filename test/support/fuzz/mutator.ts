@@ -44,10 +44,9 @@ const STRUCTURE: ReadonlySet<SiteKind> = new Set([
   'table length',
   'vtable entry',
   'vector length',
-  'union type',
   'text end',
 ])
-const VALUES: ReadonlySet<SiteKind> = new Set(['scalar', 'text', 'union type', 'segment offset'])
+const VALUES: ReadonlySet<SiteKind> = new Set(['scalar', 'text', 'segment offset'])
 
 // Room behind a seed for a mutation that makes it longer.
 const ROOM = 256
@@ -129,9 +128,6 @@ export class Mutator {
       case 'table length':
       case 'vtable entry':
         this.#view.setUint16(at, this.#uint16(site), true)
-        return
-      case 'union type':
-        this.#buffer[at] = random.oneIn(2) ? random.below(8) : random.below(256)
         return
       case 'text end':
         this.#buffer[at] = random.below(256)

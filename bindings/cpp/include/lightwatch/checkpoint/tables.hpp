@@ -232,8 +232,6 @@ inline constexpr char flatbuffer_field[] = "flatbuffer.field";
 inline constexpr char flatbuffer_bool[] = "flatbuffer.bool";
 /// A string ends with a zero byte.
 inline constexpr char flatbuffer_string[] = "flatbuffer.string";
-/// A union has a type that it knows, and a value.
-inline constexpr char flatbuffer_union[] = "flatbuffer.union";
 /// Text is valid UTF-8.
 inline constexpr char text_utf8[] = "text.utf8";
 /// An integer is at most 2^53 - 1 either way.

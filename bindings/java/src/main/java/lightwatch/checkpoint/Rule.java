@@ -52,9 +52,6 @@ final class Rule {
   /** A string ends with a zero byte. */
   static final String FLATBUFFER_STRING = "flatbuffer.string";
 
-  /** A union has a type that it knows, and a value. */
-  static final String FLATBUFFER_UNION = "flatbuffer.union";
-
   /** Text is valid UTF-8. */
   static final String TEXT_UTF8 = "text.utf8";
 
