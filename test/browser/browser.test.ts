@@ -78,6 +78,7 @@ for (const browser of browsers) {
           missing: [],
           unexpected: [],
           missingStates: [],
+          unusedStates: [],
         },
         identical: true,
         moments: ['1', '0', 'NaN', 'Infinity'],
