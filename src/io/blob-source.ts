@@ -3,10 +3,11 @@
 import { CheckpointError } from '../errors.js'
 import { MAX_READ, type Source } from './source.js'
 
+/** Reads a Blob, which stays the caller's. */
 export class BlobSource implements Source {
   readonly kind = 'blob'
   readonly size: number
-  readonly #blob: Blob
+  #blob: Blob | undefined
 
   constructor(blob: Blob) {
     this.#blob = blob
@@ -14,12 +15,13 @@ export class BlobSource implements Source {
   }
 
   async read(target: Uint8Array, position: number): Promise<void> {
+    const blob = this.#open()
     for (let done = 0; done < target.byteLength; ) {
       const length = Math.min(MAX_READ, target.byteLength - done)
       const start = position + done
       let piece: ArrayBuffer
       try {
-        piece = await this.#blob.slice(start, start + length).arrayBuffer()
+        piece = await blob.slice(start, start + length).arrayBuffer()
       } catch (cause) {
         // A File whose file was changed since it was chosen rejects with NotReadableError.
         throw new CheckpointError('CKPT_READ', 'the Blob could not be read', { cause })
@@ -36,7 +38,17 @@ export class BlobSource implements Source {
     }
   }
 
-  async checkUnchanged(): Promise<void> {}
+  /** A Blob does not change. One of a file that does fails to be read. */
+  async checkUnchanged(): Promise<void> {
+    this.#open()
+  }
 
-  close(): void {}
+  close(): void {
+    this.#blob = undefined
+  }
+
+  #open(): Blob {
+    if (this.#blob === undefined) throw new CheckpointError('CKPT_CLOSED', 'the source is closed')
+    return this.#blob
+  }
 }

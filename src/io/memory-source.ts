@@ -3,10 +3,11 @@
 import { CheckpointError } from '../errors.js'
 import type { Source } from './source.js'
 
+/** Reads the caller's bytes where they are. They must stay as they are until `close`, which releases them. */
 export class MemorySource implements Source {
   readonly kind = 'memory'
   readonly size: number
-  readonly #bytes: Uint8Array
+  #bytes: Uint8Array | undefined
 
   constructor(bytes: Uint8Array) {
     // A view of our own: a Buffer is a Uint8Array whose `slice` makes no copy.
@@ -15,8 +16,11 @@ export class MemorySource implements Source {
   }
 
   view(position: number, length: number): Uint8Array {
-    if (this.#bytes.byteLength !== this.size) throw changed(this.size, this.#bytes.byteLength)
-    return this.#bytes.subarray(position, position + length)
+    const bytes = this.#bytes
+    if (bytes === undefined) throw new CheckpointError('CKPT_CLOSED', 'the source is closed')
+    if (bytes.byteLength !== this.size) throw changed(this.size, bytes.byteLength)
+    if (position + length > this.size) throw changed(position + length, this.size)
+    return bytes.subarray(position, position + length)
   }
 
   readSync(target: Uint8Array, position: number): void {
@@ -31,13 +35,15 @@ export class MemorySource implements Source {
     this.view(0, 0)
   }
 
-  close(): void {}
+  close(): void {
+    this.#bytes = undefined
+  }
 }
 
 function changed(expected: number, actual: number): CheckpointError {
   return new CheckpointError(
     'CKPT_FILE_CHANGED',
-    `the checkpoint's memory was taken away or resized: it had ${expected} bytes, and has ${actual}`,
+    `the checkpoint's memory was transferred or resized: expected ${expected} bytes, found ${actual}`,
     { expected, actual },
   )
 }

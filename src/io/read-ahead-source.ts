@@ -8,6 +8,7 @@ import { type ChecksumHelpers, LONG_READ, type Source } from './source.js'
 // Bytes that are read at once for a small read; a long one goes straight through.
 const WINDOW = 1024 * 1024
 
+/** Reads ahead of short reads in a window of its own; long ones and views are the source's. */
 export class ReadAheadSource implements Source {
   readonly kind: Source['kind']
   readonly size: number
@@ -18,6 +19,7 @@ export class ReadAheadSource implements Source {
   readonly #source: Source
   #window = new Uint8Array(0)
   #position = 0
+  #closed = false
 
   /** Takes over `source`, and closes it. */
   constructor(source: Source) {
@@ -32,11 +34,14 @@ export class ReadAheadSource implements Source {
 
   async read(target: Uint8Array, position: number): Promise<void> {
     const { byteLength } = target
-    if (byteLength >= LONG_READ) return this.#source.read(target, position)
+    // What reaches beyond the end is the source's to refuse.
+    const beyond = position + byteLength > this.size
+    if (byteLength >= LONG_READ || beyond) return this.#source.read(target, position)
     let start = position - this.#position
     if (start < 0 || start + byteLength > this.#window.byteLength) {
       const window = new Uint8Array(Math.min(WINDOW, this.size - position))
       await this.#source.read(window, position)
+      if (this.#closed) return target.set(window.subarray(0, byteLength))
       this.#window = window
       this.#position = position
       start = 0
@@ -49,6 +54,7 @@ export class ReadAheadSource implements Source {
   }
 
   close(): void {
+    this.#closed = true
     this.#window = new Uint8Array(0)
     this.#source.close()
   }

@@ -51,11 +51,9 @@ async function readVerified(source: Source): Promise<Uint8Array> {
   return bytes
 }
 
-const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
-
-/** The format is little-endian, and tensors are read and written in place. */
+/** Throws CKPT_BIG_ENDIAN: the format is little-endian, and tensors are read and written in place. */
 export function assertLittleEndian(): void {
-  if (!LITTLE_ENDIAN) {
+  if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
     throw new CheckpointError(
       'CKPT_BIG_ENDIAN',
       'checkpoints are little-endian, and this machine is big-endian',

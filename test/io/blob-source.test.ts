@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { BlobSource } from '../../src/io/blob-source.js'
 import { scratchFolder } from '../support/scratch.js'
+import { sourceConforms } from '../support/source-conformance.js'
 
 const BYTES = Uint8Array.from({ length: 1_000 }, (_, i) => (i * 7) % 256)
 
@@ -70,3 +71,7 @@ test('a Blob of a file that is changed after it was chosen cannot be read', asyn
   const error = await t.throwsAsync(source.read(target, 0), { code: 'CKPT_READ' })
   t.like(error?.cause, { name: 'NotReadableError' })
 })
+
+sourceConforms('a Blob', async (_t, bytes) => ({
+  source: new BlobSource(new Blob([bytes as Uint8Array<ArrayBuffer>])),
+}))

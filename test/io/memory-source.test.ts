@@ -1,5 +1,6 @@
 import test from 'ava'
 import { MemorySource } from '../../src/io/memory-source.js'
+import { sourceConforms } from '../support/source-conformance.js'
 
 const BYTES = Uint8Array.from({ length: 100 }, (_, i) => i)
 
@@ -24,7 +25,7 @@ test('memory that is taken away is an error, and no bytes of zero', async (t) =>
   const bytes = BYTES.slice()
   const source = new MemorySource(bytes)
   structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
-  const changed = { code: 'CKPT_FILE_CHANGED', message: /had 100 bytes, and has 0/ }
+  const changed = { code: 'CKPT_FILE_CHANGED', message: /expected 100 bytes, found 0/ }
   t.throws(() => source.view(0, 10), changed)
   t.throws(() => source.readSync(new Uint8Array(10), 0), changed)
   await t.throwsAsync(source.read(new Uint8Array(10), 0), changed)
@@ -43,4 +44,11 @@ test('memory that shrinks under the source is an error', async (t) => {
   buffer.resize(95)
   await t.throwsAsync(source.read(target, 90), { code: 'CKPT_FILE_CHANGED' })
   await t.throwsAsync(source.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })
+})
+
+sourceConforms('memory', async (_t, bytes) => {
+  const buffer = bytes.slice().buffer
+  const source = new MemorySource(new Uint8Array(buffer))
+  const change = () => void structuredClone(buffer, { transfer: [buffer] })
+  return { source, change, truncate: change }
 })

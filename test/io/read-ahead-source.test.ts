@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { BlobSource } from '../../src/io/blob-source.js'
 import { MemorySource } from '../../src/io/memory-source.js'
 import { ReadAheadSource } from '../../src/io/read-ahead-source.js'
+import { sourceConforms } from '../support/source-conformance.js'
 
 const MIB = 2 ** 20
 const BYTES = Uint8Array.from({ length: 3 * MIB + 17 }, (_, i) => (i * 31) % 251)
@@ -94,4 +95,15 @@ test('it can do at once what its source can', (t) => {
   t.deepEqual(target, BYTES.slice(5, 8))
   t.is(counted().source.readSync, undefined)
   t.is(counted().source.view, undefined)
+})
+
+sourceConforms('a Blob, read ahead', async (_t, bytes) => ({
+  source: new ReadAheadSource(new BlobSource(new Blob([bytes as Uint8Array<ArrayBuffer>]))),
+}))
+
+sourceConforms('memory, read ahead', async (_t, bytes) => {
+  const buffer = bytes.slice().buffer
+  const change = () => void structuredClone(buffer, { transfer: [buffer] })
+  const source = new ReadAheadSource(new MemorySource(new Uint8Array(buffer)))
+  return { source, change, truncate: change }
 })

@@ -9,6 +9,7 @@ import test from 'ava'
 import { limitReads, refuseStatus } from '../../support/io/limited-reads.js'
 import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
+import { sourceConforms } from '../../support/source-conformance.js'
 import { collectGarbage } from '../../support/trainer/garbage-collection.js'
 
 // Loaded when the reads have been patched.
@@ -272,3 +273,13 @@ onLinux(
     t.is(descriptorsOf(path), 0)
   },
 )
+
+sourceConforms('a file', async (t, bytes) => {
+  const path = join(await scratchFolder(t), 'file')
+  fs.writeFileSync(path, bytes)
+  return {
+    source: await open(path),
+    change: () => fs.appendFileSync(path, 'more'),
+    truncate: (length) => fs.truncateSync(path, length),
+  }
+})

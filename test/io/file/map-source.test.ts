@@ -13,6 +13,7 @@ import { runChild } from '../../support/child.js'
 import { memoryState } from '../../support/memory-state.js'
 import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
+import { sourceConforms } from '../../support/source-conformance.js'
 import { collectGarbage } from '../../support/trainer/garbage-collection.js'
 
 const BYTES = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 7) % 256)
@@ -289,3 +290,17 @@ onLinux('memory that was taken from a view outlives the map, or cannot be taken'
   t.true(Object.keys(found).length >= 2)
   for (const [way, value] of Object.entries(found)) t.is(value, 3, way)
 })
+
+sourceConforms(
+  'a map',
+  async (t, bytes) => {
+    const path = join(await scratchFolder(t), 'file')
+    fs.writeFileSync(path, bytes)
+    return {
+      source: await map(path),
+      change: () => fs.appendFileSync(path, 'more'),
+      truncate: (length) => fs.truncateSync(path, length),
+    }
+  },
+  withMaps,
+)
