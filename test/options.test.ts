@@ -71,7 +71,7 @@ const model = { stateDict: () => ({ w: { shape: [1], data } }) }
 
 async function savedBytes(): Promise<Uint8Array> {
   const sink = new MemorySink()
-  await saveCheckpoint(sink, model, null, { step: 7, loss: undefined } as never)
+  await saveCheckpoint(sink, model, null, { step: 7, loss: undefined })
   return sink.bytes
 }
 
@@ -81,9 +81,9 @@ test('every function that takes options refuses one that it does not know, and i
   t.is(checkpoint.step, 7)
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
-  const saver = new BackgroundSaver({ whenBusy: undefined } as never)
+  const saver = new BackgroundSaver({ whenBusy: undefined })
   t.teardown(() => saver.close())
-  const manager = new CheckpointManager(folder, { keep: undefined, save: undefined } as never)
+  const manager = new CheckpointManager(folder, { keep: undefined, save: undefined })
   t.teardown(() => manager.close())
   const rules = (options: object) => new CheckpointManager(folder, options as never).close()
   const calls: { readonly [name: string]: (options: never) => unknown } = {

@@ -15,8 +15,8 @@ import { CheckpointState, CheckpointTensor, LazyTensors } from './state.js'
 import { checkSegments } from './verify.js'
 
 export interface VerifyOptions {
-  readonly onProgress?: OnProgress
-  readonly signal?: AbortSignal
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { onProgress: true, signal: true }

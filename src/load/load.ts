@@ -14,7 +14,7 @@ export interface LoadOptions extends OpenOptions {
    * Whether the file may be mapped (default true). Without a map its bytes are read, with the same
    * results: right for network file systems, and for files that others truncate in place.
    */
-  readonly map?: boolean
+  readonly map?: boolean | undefined
 }
 
 /**

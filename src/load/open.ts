@@ -15,7 +15,7 @@ export interface OpenOptions {
    * Whether a tensor's checksum is checked before its bytes are handed out (default true). The
    * metadata is verified in any case.
    */
-  readonly verify?: boolean
+  readonly verify?: boolean | undefined
 }
 
 /** The names of the options of a load; `map` has an effect on files alone. */

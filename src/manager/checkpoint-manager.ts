@@ -27,17 +27,17 @@ export type { ResumeOptions, ResumeReport } from './resume.js'
 /** When to save, what to keep, and how. Each may be left out. */
 export interface ManagerOptions {
   /** When `save` saves. Without rules it does every time. */
-  readonly save?: SaveRules
+  readonly save?: SaveRules | undefined
   /** What stays: `all` (the default), or rules. The one that was saved last always stays. */
-  readonly keep?: KeepPolicy
+  readonly keep?: KeepPolicy | undefined
   /**
    * What becomes of a save that is due while the one before is under way: it waits for its turn
    * (`wait`, the default), does not take place (`skip`), or throws CKPT_BUSY (`error`). With `skip`
    * and no rules, the next save begins as soon as the one before is durable.
    */
-  readonly whenBusy?: WhenBusy
+  readonly whenBusy?: WhenBusy | undefined
   /** Memory for saves that are under way, in bytes; see BackgroundSaver. */
-  readonly stagingBytes?: number
+  readonly stagingBytes?: number | undefined
   /**
    * Signals after which the running step is finished, a checkpoint saved, and the process ended by the
    * signal. True is SIGTERM and SIGINT; false (the default), none; a list names others (`SIGUSR2`).
@@ -47,9 +47,9 @@ export interface ManagerOptions {
    * thread to itself and never ends is reached by no signal. Worker threads get no signals: there
    * anything but false is a TypeError.
    */
-  readonly preemption?: boolean | readonly string[]
+  readonly preemption?: boolean | readonly string[] | undefined
   /** Called with each warning. Without it, warnings go to `process.emitWarning`. */
-  readonly onWarning?: (message: string) => void
+  readonly onWarning?: ((message: string) => void) | undefined
 }
 
 const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
@@ -66,7 +66,7 @@ export interface ManagedSaveOptions extends Omit<SaveOptions, 'sequence'> {
   /** The step that has been taken; the file is named after it. */
   readonly step: number
   /** Saves now, due or not, and waits for its turn whatever `whenBusy` says. */
-  readonly force?: boolean
+  readonly force?: boolean | undefined
 }
 
 const { sequence: _, ...GIVEN_TO_A_SAVE } = SAVE_OPTIONS
@@ -124,7 +124,7 @@ export class CheckpointManager implements AsyncDisposable {
     this.#saver = new BackgroundSaver({
       whenBusy,
       onWarning: options.onWarning ?? warn,
-      ...(stagingBytes === undefined ? {} : { stagingBytes }),
+      stagingBytes,
     })
     this.#warn = options.onWarning ?? warn
     this.#own = new OwnCheckpoints(this.#folder, keep, this.#warnOnce)

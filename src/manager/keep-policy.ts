@@ -29,31 +29,31 @@ export interface KeepBest {
   /** Whether the largest value is the best (`max`), or the smallest (`min`). */
   readonly mode: 'min' | 'max'
   /** Whether those without the metric (or with NaN) stay as well; default false. */
-  readonly keepUnmeasured?: boolean
+  readonly keepUnmeasured?: boolean | undefined
 }
 
 /** Rules about what stays; a checkpoint stays if one of them keeps it. */
 export interface KeepRules {
   /** The so many that were saved last, whatever their steps. */
-  readonly newest?: number
+  readonly newest?: number | undefined
   /**
    * The best so many by a metric, of those that have it. NaN is as good as none. While no checkpoint has
    * it, all stay, with a warning.
    */
-  readonly best?: KeepBest
+  readonly best?: KeepBest | undefined
   /** Those whose step is a multiple of this, for good. */
-  readonly everySteps?: number
+  readonly everySteps?: number | undefined
   /**
    * The first one saved, and then one for every so many seconds, for good. Those that do not say when
    * they were saved stay, and so do the two between which the clock was set back.
    */
-  readonly everySeconds?: number
+  readonly everySeconds?: number | undefined
   /** Those saved within the last so many seconds, or that do not say when. */
-  readonly newerThanSeconds?: number
+  readonly newerThanSeconds?: number | undefined
   /** Those of these steps, for good. */
-  readonly steps?: readonly number[]
+  readonly steps?: readonly number[] | undefined
   /** Those that this says yes to. */
-  readonly custom?: (candidate: KeepCandidate) => boolean
+  readonly custom?: ((candidate: KeepCandidate) => boolean) | undefined
 }
 
 const KEEP_BEST: OptionNames<KeepBest> = {

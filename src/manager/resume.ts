@@ -20,7 +20,7 @@ import { type FolderEntry, isDamage, isGone } from './folder-entry.js'
 /** How a checkpoint is read and restored. */
 export interface ResumeOptions extends RestoreOptions {
   /** Whether the file may be mapped (default true); see `loadCheckpoint`. */
-  readonly map?: boolean
+  readonly map?: boolean | undefined
 }
 
 /** The names of the options of a resume. */
@@ -54,7 +54,7 @@ export async function resumeFrom(
   folder: CheckpointFolder,
   model: Module,
   optimizer: Optimizer | null | undefined,
-  options: ResumeOptions & Required<Pick<ResumeOptions, 'onWarning'>>,
+  options: ResumeOptions & { readonly onWarning: (message: string) => void },
 ): Promise<ResumeReport | null> {
   const { map = true, ...restoreOptions } = options
   const warn = options.onWarning

@@ -12,15 +12,15 @@ export interface SaveRules {
    * When the step is a multiple of this, or the first one that the manager is asked about after a multiple
    * (as at the end of an epoch alone).
    */
-  readonly everySteps?: number
+  readonly everySteps?: number | undefined
   /** When so many seconds have passed since the last save (or since the manager was made). */
-  readonly everySeconds?: number
+  readonly everySeconds?: number | undefined
   /** At these steps. */
-  readonly steps?: readonly number[]
+  readonly steps?: readonly number[] | undefined
   /** At the first step that the manager is asked about, where the folder has no checkpoint yet. */
-  readonly firstStep?: boolean
+  readonly firstStep?: boolean | undefined
   /** When this says so. */
-  readonly custom?: (step: number) => boolean
+  readonly custom?: ((step: number) => boolean) | undefined
 }
 
 const SAVE_RULES: OptionNames<SaveRules> = {

@@ -43,21 +43,21 @@ export interface RestoreOptions {
    * keys are skipped, and another kind is passed over, with a warning for all of them; a mismatch of
    * dtype or shape is an error all the same.
    */
-  readonly strict?: boolean
+  readonly strict?: boolean | undefined
   /** What else to restore, by the name under which it was saved. */
-  readonly extras?: { readonly [name: string]: Stateful }
+  readonly extras?: { readonly [name: string]: Stateful } | undefined
   /**
    * Whether checksums are checked first (default true). Without, damage in the tensors goes unseen.
    */
-  readonly verify?: boolean
+  readonly verify?: boolean | undefined
   /** Called with each warning. Without it, warnings go to `process.emitWarning`, or the console. */
-  readonly onWarning?: (message: string) => void
+  readonly onWarning?: ((message: string) => void) | undefined
   /** In bytes, checking and copying counted each. */
-  readonly onProgress?: OnProgress
+  readonly onProgress?: OnProgress | undefined
   /**
    * Until the first byte is written, ends the restore with the signal's reason, whatever it waits for.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The names of the options of a restore. */

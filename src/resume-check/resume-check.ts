@@ -35,9 +35,9 @@ export interface ResumeCheckOptions {
   /** Handed to `createRun`: anything that can be sent to a process as JSON. */
   readonly argument?: unknown
   /** Called after every step of a part. */
-  readonly onStep?: (part: 'whole' | 'first' | 'second', step: number) => void
+  readonly onStep?: ((part: 'whole' | 'first' | 'second', step: number) => void) | undefined
   /** Ends the check, and its process, with the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 const OPTIONS: OptionNames<ResumeCheckOptions> = {

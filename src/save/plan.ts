@@ -23,26 +23,26 @@ import {
 /** How far the run has come, and what else to keep. */
 export interface CheckpointProgress {
   /** Default 0. */
-  readonly epoch?: number
+  readonly epoch?: number | undefined
   /** Optimizer steps taken; default 0. */
-  readonly step?: number
+  readonly step?: number | undefined
   /** Null or left out where there is none yet. NaN and the infinities are kept as they are. */
-  readonly loss?: number | null
-  readonly metrics?: { readonly [name: string]: number }
+  readonly loss?: number | null | undefined
+  readonly metrics?: { readonly [name: string]: number } | undefined
   /** Anything that JSON holds exactly, or JSON text. */
   readonly config?: unknown
   /**
    * Place in the order of the saves of a run, an integer from 0 up: greater than that of each save
    * before it, whatever their steps. A CheckpointManager gives it; left out, the file has none.
    */
-  readonly sequence?: number | null
+  readonly sequence?: number | null | undefined
   /**
    * When it is saved: a Date, or milliseconds since 1970. A CheckpointManager gives it; left out, the
    * file has none, and the same state gives the same bytes.
    */
-  readonly savedAt?: Date | number | null
+  readonly savedAt?: Date | number | null | undefined
   /** Whatever else has a state dict: a scheduler, a sampler, a random generator, EMA weights. */
-  readonly extras?: { readonly [name: string]: Stateful }
+  readonly extras?: { readonly [name: string]: Stateful } | undefined
 }
 
 /** Where a segment's bytes come from, and the tensor that messages name. */

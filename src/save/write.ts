@@ -23,13 +23,13 @@ export interface SaveOptions extends CheckpointProgress {
    * but nothing is synced. A power cut soon after may then leave neither, an empty file or a part of
    * one, which its checksums tell; keep a durable one beside it. Of files alone.
    */
-  readonly durable?: boolean
-  readonly onProgress?: OnProgress
+  readonly durable?: boolean | undefined
+  readonly onProgress?: OnProgress | undefined
   /**
    * Ends the save: it rejects with the signal's reason, and what was there before is untouched. Also while
    * a state dict or a tensor is waited for.
    */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The names of the options of a save. */

@@ -33,12 +33,12 @@ export interface FitCallbackOptions {
    * every `batch`. Its rule `everySteps` counts batches: asked by `epoch`, it saves at the end of the epoch
    * in which so many have passed.
    */
-  readonly ask?: 'epoch' | 'batch'
+  readonly ask?: 'epoch' | 'batch' | undefined
   /** What else to save and restore, by name: a sampler, for one. */
-  readonly extras?: { readonly [name: string]: Stateful }
-  readonly config?: SaveOptions['config']
+  readonly extras?: { readonly [name: string]: Stateful } | undefined
+  readonly config?: SaveOptions['config'] | undefined
   /** Batches that were trained before, where a run is gone on with that `resume` did not restore. */
-  readonly step?: number
+  readonly step?: number | undefined
 }
 
 const OPTIONS: OptionNames<FitCallbackOptions> = {

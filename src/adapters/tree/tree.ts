@@ -35,9 +35,9 @@ export type { TensorLeaves } from './leaves.js'
 
 export interface TreeOptions {
   /** Tensors that are no plain memory. */
-  readonly leaves?: TensorLeaves
+  readonly leaves?: TensorLeaves | undefined
   /** What the tree is the state of, e.g. `AdamW`. */
-  readonly kind?: string
+  readonly kind?: string | undefined
 }
 
 const OPTIONS: OptionNames<TreeOptions> = { leaves: true, kind: true }
@@ -128,12 +128,12 @@ export async function rebuildTree(
 /** What `restoreTree` takes. */
 export interface RestoreTreeOptions extends TreeOptions {
   /** False: leaves that one side alone has are left as they are. What does not match is an error. */
-  readonly strict?: boolean
+  readonly strict?: boolean | undefined
   /**
    * Like `strict: false` if tensors are among the leaves that one side alone has: for a
    * `loadStateDict` that is not told whether the restore is strict.
    */
-  readonly afterRestore?: boolean
+  readonly afterRestore?: boolean | undefined
 }
 
 /**

@@ -35,18 +35,18 @@ export interface BackgroundSaverOptions {
    * What becomes of a save while the one before is not durable yet: it waits for its turn before it
    * is staged (`wait`, the default), does not take place (`skip`), or throws CKPT_BUSY (`error`).
    */
-  readonly whenBusy?: WhenBusy
+  readonly whenBusy?: WhenBusy | undefined
   /**
    * Memory for what is in flight, in bytes, rounded down to multiples of 4 MiB, of which there is at
    * least one. Without a limit (the default) a save takes as much as the state, and keeps it for the
    * next. With less, staging waits for the disk: it takes longer, and holds up the trainer.
    */
-  readonly stagingBytes?: number
+  readonly stagingBytes?: number | undefined
   /**
    * Called with each warning (that no thread can be started here, so that saves are written by the
    * caller's). Without it, warnings go to `process.emitWarning`.
    */
-  readonly onWarning?: (message: string) => void
+  readonly onWarning?: ((message: string) => void) | undefined
 }
 
 const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = {
