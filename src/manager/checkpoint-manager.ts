@@ -80,7 +80,7 @@ const TURN_INTERVAL = 50
 interface SaveBegun {
   readonly path: string
   readonly step: number
-  readonly sequence: number
+  readonly sequence: Promise<number>
   /** When it began, by `performance.now()`. */
   readonly now: number
 }
@@ -97,6 +97,7 @@ export class CheckpointManager implements AsyncDisposable {
   readonly #warn: (message: string) => void
   readonly #own: OwnCheckpoints
   #lookedAtFolder: Promise<void> | undefined
+  #hasLooked = false
   #isEmpty = false
   /** The step of the newest checkpoint, or of the one that was saved last; -1 where there is none. */
   #newestStep = -1
@@ -163,26 +164,40 @@ export class CheckpointManager implements AsyncDisposable {
     const { force = false, ...saveOptions } = options
     const path = this.#folder.pathOf(options.step)
     const now = performance.now()
-    if (this.#saver.busy || now - this.#lastTurn > TURN_INTERVAL) {
-      await nextTurn()
-      this.#lastTurn = performance.now()
-    }
+    const wantsTurn = this.#saver.busy || now - this.#lastTurn > TURN_INTERVAL
     this.#lookedAtFolder ??= this.#lookAtFolder()
-    await this.#lookedAtFolder
+    // A save that can begin does so within the call, so that it is of that moment. Only a rule asks what
+    // there is in the folder; turns for others come afterwards.
+    const isKnown = this.#hasLooked || this.#always || force
+    const canBegin = isKnown && (!this.#saver.busy || this.#whenBusy === 'wait')
+    if (!canBegin) {
+      if (wantsTurn) await this.#turn()
+      await this.#lookedAtFolder
+    }
     const due = this.#schedule.isDue(options.step, now, this.#isEmpty)
-    const preempted = await this.#preemption.called()
+    const begins = force || due || this.#always
+    if (canBegin && wantsTurn && !begins) await this.#turn()
+    const called = this.#preemption.called()
+    let preempted = called === false || called === true ? called : await called
     // The caller has been warned of earlier failures; they must not prevent this last checkpoint.
     if (!preempted) this.#throwFailure()
-    if (!(force || due || this.#always || preempted)) return false
+    if (!(begins || preempted)) return false
     if (this.#whenBusy !== 'wait' && (force || preempted)) await this.#saver.flush()
     if (this.#whenBusy === 'skip' && this.#saver.busy) return false
     const savedAt = options.savedAt ?? Date.now()
-    const sequence = await this.#own.nextSequence(path)
-    const numbered = { ...saveOptions, savedAt, sequence }
-    const save = this.#saver.save(path, model, optimizer, numbered)
+    const sequence = this.#own.nextSequence(path)
+    // It is an error of the save, where there is one.
+    sequence.catch(() => {})
+    const numbered = { ...saveOptions, savedAt, sequence: 0 }
+    const save = this.#saver.save(path, model, optimizer, numbered, sequence)
     if (save === null) return false
-    this.#warnOfGoingBack(options.step)
     const isDurable = this.#finish(save, { path, sequence, step: options.step, now })
+    await this.#lookedAtFolder
+    this.#warnOfGoingBack(options.step)
+    if (canBegin && wantsTurn) {
+      await this.#turn()
+      preempted ||= await this.#preemption.called()
+    }
     // The process lives on if the save fails; `staged` or `#throwFailure` throws then.
     if (preempted) await this.#preemption.saved(await isDurable)
     await save.staged
@@ -270,9 +285,16 @@ export class CheckpointManager implements AsyncDisposable {
     this.#throwFailure()
   }
 
+  /** Signals, and what the thread that writes has to say, are dealt with. */
+  async #turn(): Promise<void> {
+    await nextTurn()
+    this.#lastTurn = performance.now()
+  }
+
   /** What is there already: this run's own from before, or those of a run whose folder it shares. */
   async #lookAtFolder(): Promise<void> {
     const entries = await this.#folder.read()
+    this.#hasLooked = true
     this.#isEmpty = entries.length === 0
     this.#newestStep = entries.at(-1)?.step ?? -1
     this.#own.adopt(entries)
@@ -315,7 +337,8 @@ export class CheckpointManager implements AsyncDisposable {
       }
       await before
       try {
-        await this.#own.hasSaved(path, sequence, durability)
+        await this.#lookedAtFolder
+        await this.#own.hasSaved(path, await sequence, durability)
       } catch (error) {
         this.#warnOnce('remove', `old checkpoints could not be removed: ${messageOf(error)}`)
       }

@@ -5,7 +5,7 @@
  */
 
 import { CheckpointError } from '../errors.js'
-import { encode } from '../format/encode.js'
+import { type Content, encode } from '../format/encode.js'
 import type { Durability, Sink } from '../io/sink.js'
 import { assertLittleEndian } from '../load/metadata.js'
 import type { OptionNames } from '../options.js'
@@ -64,6 +64,11 @@ export interface SaveTarget {
   readonly copyTogether?: SegmentWriterOptions['copyTogether']
   /** Called when everything has been copied: the trainer may change its memory again. */
   readonly onStaged: () => void
+  /**
+   * The `sequence` of the checkpoint, in the place of that of the plan, which is a number as well: a manager
+   * learns it later than it has to take the state.
+   */
+  readonly sequence?: Promise<number> | undefined
 }
 
 /** Whether a value is a sink, by its methods. */
@@ -105,7 +110,7 @@ const underWay = new WeakSet<Sink>()
  * @throws CheckpointError CKPT_BUSY if another save to the same sink is under way, which goes on
  */
 export async function carryOut(
-  { sink, staging, copyTogether, onStaged }: SaveTarget,
+  { sink, staging, copyTogether, onStaged, sequence }: SaveTarget,
   plan: Plan,
   { signal, onProgress }: SaveOptions,
 ): Promise<SaveReport> {
@@ -139,7 +144,10 @@ export async function carryOut(
     checkMoment(plan, writer.checksums)
     if (!isOfMoment) onStaged()
     signal?.throwIfAborted()
-    await sink.write(metadata.seal(plan.sources.map((_, i) => writer.checksums[i] ?? 0)), 0)
+    const checksums = plan.sources.map((_, i) => writer.checksums[i] ?? 0)
+    const numbered =
+      sequence === undefined ? metadata : encode(withSequence(plan.content, await sequence))
+    await sink.write(numbered.seal(checksums), 0)
     signal?.throwIfAborted()
     await sink.sync()
     // Before the commit: what it throws ends the save, which nothing can do afterwards.
@@ -154,4 +162,9 @@ export async function carryOut(
   } finally {
     underWay.delete(sink)
   }
+}
+
+/** The same content with another number, and so of the same length. */
+function withSequence(content: Content, sequence: number): Content {
+  return { ...content, progress: { ...content.progress, sequence } }
 }

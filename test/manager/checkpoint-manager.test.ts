@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { loadCheckpoint } from '../../src/load/load.js'
 import type { ManagerOptions } from '../../src/manager/checkpoint-manager.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import { CheckpointManager } from '../support/built.js'
@@ -482,3 +483,44 @@ test('a folder that is removed under a manager is made again', async (t) => {
   await manager.flush()
   t.deepEqual(await stepsIn(manager), [2])
 })
+
+for (const [what, options] of Object.entries({
+  'no rules': {},
+  'a rule': { save: { everySteps: 1 } },
+  'little room': { stagingBytes: 1 },
+} satisfies Record<string, ManagerOptions>)) {
+  test(`saves that nobody awaits are of the moments of their calls, or errors: ${what}`, async (t) => {
+    const { folder, manager } = await managed(t, options)
+    const w = new Float32Array(2_000_000)
+    const model = { stateDict: () => ({ w: { shape: [w.length], data: w } }) }
+    const optimizer = {
+      step: 0,
+      stateDict: () => ({ tensors: {}, attributes: { step: optimizer.step } }),
+    }
+    await manager.save(model, optimizer, { step: 0 })
+    const outcomes: Promise<unknown>[] = []
+    for (let step = 1; step <= 6; step++) {
+      w.fill(step)
+      optimizer.step = step
+      outcomes.push(manager.save(model, optimizer, { step }).catch((error) => error.code))
+      // In one turn of the event loop, and in several.
+      if (step % 2 === 0) await new Promise((resolve) => setTimeout(resolve, step))
+    }
+    for (const outcome of await Promise.all(outcomes)) {
+      t.true([true, 'CKPT_TENSOR_CHANGED'].includes(outcome as string), String(outcome))
+    }
+    await manager.flush().catch(() => {})
+    let found = 0
+    for (const { path, step, sequence } of await manager.list()) {
+      await using checkpoint = await loadCheckpoint(path)
+      t.is(checkpoint.optimizer!.attributes.step, step)
+      t.true(
+        checkpoint.model.get('w').data.every((value) => value === step),
+        `step ${step}`,
+      )
+      t.is(typeof sequence, 'number')
+      found++
+    }
+    t.true(found >= 2, `${found} of ${(await readdir(folder)).length}`)
+  })
+}

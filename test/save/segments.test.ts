@@ -6,7 +6,7 @@ import type { Copy } from '../../src/io/concurrency.js'
 import { MemorySink } from '../../src/io/memory-sink.js'
 import { loadCheckpoint } from '../../src/load/load.js'
 import { planSave } from '../../src/save/plan.js'
-import { StagingArea } from '../../src/save/staging-area.js'
+import { ringFor, StagingArea } from '../../src/save/staging-area.js'
 import { carryOut, writeCheckpoint } from '../../src/save/write.js'
 import { memoryState, type Tensors } from '../support/memory-state.js'
 
@@ -309,3 +309,21 @@ for (const [room, pieces] of [
     t.is(writesWhenStaged, pieces === 100 ? 1 : 6)
   })
 }
+
+test('a number that is known later takes the place of the one that was given', async (t) => {
+  const sink = new MemorySink()
+  const state = memoryState({ w: new Uint8Array(100) })
+  const sequence = turn().then(() => 2 ** 40)
+  const target = { sink, staging: ringFor(sink), onStaged: () => {}, sequence }
+  await carryOut(target, await planSave(state, null, { sequence: 0 }), {})
+  const given = new MemorySink()
+  await writeCheckpoint(given, state, null, { sequence: 2 ** 40 })
+  t.deepEqual(sink.bytes, given.bytes)
+  const own = new Error('no number')
+  const failing = { ...target, sequence: Promise.reject(own) }
+  t.is(
+    await t.throwsAsync(carryOut(failing, await planSave(state, null, { sequence: 0 }), {})),
+    own,
+  )
+  t.deepEqual(sink.bytes, given.bytes)
+})

@@ -104,7 +104,27 @@ export class BackgroundSaver implements AsyncDisposable {
     to: string | URL,
     model: Module,
     optimizer?: Optimizer | null,
+    options?: SaveOptions,
+  ): BackgroundSave | null
+  /**
+   * For a manager, which learns the number later than it has to take the state: it takes the place of
+   * `options.sequence`, which is a number as well.
+   *
+   * @internal
+   */
+  save(
+    to: string | URL,
+    model: Module,
+    optimizer: Optimizer | null | undefined,
+    options: SaveOptions,
+    sequence: Promise<number>,
+  ): BackgroundSave | null
+  save(
+    to: string | URL,
+    model: Module,
+    optimizer?: Optimizer | null,
     options: SaveOptions = {},
+    sequence?: Promise<number>,
   ): BackgroundSave | null {
     if (this.#closed) throw new TypeError('this BackgroundSaver has been closed')
     options = givenOptions('BackgroundSaver.save', SAVE_OPTIONS, options)
@@ -117,7 +137,7 @@ export class BackgroundSaver implements AsyncDisposable {
     }
     const save = new RunningSave()
     this.#underWay++
-    const run = this.#run(save, name, before, model, optimizer, options)
+    const run = this.#run(save, name, before, model, optimizer, options, sequence)
     // One that is aborted while it waits is over before the one that it waits for.
     this.#over = Promise.all([before, run])
     return save
@@ -147,6 +167,7 @@ export class BackgroundSaver implements AsyncDisposable {
     model: Module,
     optimizer: Optimizer | null | undefined,
     options: SaveOptions,
+    sequence: Promise<number> | undefined,
   ): Promise<void> {
     const { durable = true, signal } = options
     try {
@@ -164,6 +185,7 @@ export class BackgroundSaver implements AsyncDisposable {
         staging: this.#staging,
         copyTogether: this.#thread.copyTogether.bind(this.#thread),
         onStaged: () => save.hasStaged(),
+        sequence,
       }
       const report = await carryOut(target, plan, options)
       this.#underWay--
