@@ -76,6 +76,7 @@ export class SegmentReader {
   #gapChecked = false
   #view: WeakRef<Uint8Array> | undefined
   #viewChecked = false
+  #shown = false
 
   constructor(source: Source, segment: Segment, options: SegmentOptions) {
     this.#source = source
@@ -111,16 +112,19 @@ export class SegmentReader {
 
   /**
    * The bytes, at once: a view if the source has one (checked the first time), else a new array
-   * (checked every time). Throws CKPT_ASYNC_SOURCE if the source can do neither.
+   * (checked every time). Throws CKPT_ASYNC_SOURCE if the source can do neither. `unwritten`: no view of a
+   * file that was shown before, into which the caller may have written.
    */
-  bytesSync(): Uint8Array {
-    const view = this.#sharedView()
+  bytesSync(unwritten = false): Uint8Array {
+    const mayBeWritten = this.#shown && this.#source.kind === 'map'
+    const view = unwritten && mayBeWritten ? undefined : this.#sharedView()
     if (view !== undefined) {
       if (this.#verify && !this.#viewChecked) {
         this.#checkGapSync()
         throwIf(this.checksumFault(crc32(view)))
         this.#viewChecked = true
       }
+      this.#shown = true
       return view
     }
     if (this.#source.readSync === undefined) {

@@ -20,10 +20,19 @@ export class CheckpointTensor implements LoadedTensor {
   readonly shape: readonly number[]
   readonly byteLength: number
   readonly #reader: () => SegmentReader
+  readonly #unwritten: boolean
   #array: WeakRef<TypedArray> | undefined
 
-  /** `reader` gives the tensor's segment, or throws where the checkpoint has been closed. */
-  constructor(record: TensorRecord, reader: () => SegmentReader) {
+  /**
+   * `reader` gives the tensor's segment, or throws if the checkpoint has been closed. `unwritten`: its `data`
+   * is what the file has, also if the caller has written into the `data` of another tensor over the segment.
+   */
+  constructor(
+    record: Pick<TensorRecord, 'name' | 'dtype' | 'shape' | 'byteLength'>,
+    reader: () => SegmentReader,
+    unwritten = false,
+  ) {
+    this.#unwritten = unwritten
     this.name = record.name
     this.dtype = record.dtype
     this.shape = record.shape
@@ -48,7 +57,7 @@ export class CheckpointTensor implements LoadedTensor {
     const reader = this.#reader()
     let array = this.#array?.deref()
     if (array === undefined) {
-      const bytes = reader.bytesSync()
+      const bytes = reader.bytesSync(this.#unwritten)
       array = this.#typed(bytes)
       viewOf.set(array, bytes)
       this.#array = new WeakRef(array)
@@ -214,6 +223,16 @@ export class CheckpointState implements LoadedState {
   renamed(names: ReadonlyMap<string, string>, attributes: Attributes): CheckpointState {
     const tensors = new Map(Array.from(this, ([name, tensor]) => [names.get(name) ?? name, tensor]))
     return new CheckpointState({ name: this.name, kind: this.kind, attributes }, tensors)
+  }
+
+  /** The same state with the file's bytes, whatever the caller has written into `data` of this one. */
+  unwritten(): CheckpointState {
+    const tensors = Array.from(
+      this,
+      ([name, tensor]) =>
+        [name, new CheckpointTensor(tensor, () => tensor.segment(), true)] as const,
+    )
+    return new CheckpointState(this, new Map(tensors))
   }
 
   /** The same state with those tensors alone that `keep` is true of. */

@@ -228,7 +228,7 @@ async function takeOver(pairs: readonly Pair[], options: LoadOptions): Promise<v
     for (const { target, saved } of pairs) {
       if (target.loadStateDict === undefined) continue
       current = `loadStateDict() of ${saved.name}`
-      await target.loadStateDict(saved, options)
+      await target.loadStateDict(saved.unwritten(), options)
       restored.push(saved.name)
     }
   } catch (cause) {
