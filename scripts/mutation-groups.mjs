@@ -32,8 +32,16 @@ export const groups = {
     tests: ['test/format/segment-table.test.ts'],
   },
   commit: {
-    mutate: ['src/io/file/file-sink.ts', 'src/io/file/destination.ts'],
-    tests: ['test/io/file/file-sink.test.ts'],
+    mutate: [
+      'src/io/file/file-sink.ts',
+      'src/io/file/destination.ts',
+      'src/io/file/file-rights.ts',
+    ],
+    tests: [
+      'test/io/file/file-sink.test.ts',
+      'test/io/file/failed-rename.test.ts',
+      'test/io/file/file-rights.test.ts',
+    ],
   },
   temporary: {
     mutate: ['src/io/file/temporary-file.ts'],

@@ -6,7 +6,8 @@ import { CheckpointManager } from '../../support/built.js'
 import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
 
-const model = { stateDict: () => ({ w: { shape: [1], data: Float32Array.of(1) } }) }
+const data = Float32Array.of(1)
+const model = { stateDict: () => ({ w: { shape: [1], data } }) }
 
 const stepAt = async (path: string): Promise<number> => {
   await using checkpoint = await loadCheckpoint(path)
