@@ -1,30 +1,26 @@
 /**
- * A program that saves with the built library, for tests of what it leaves: `<how> <folder> <name>`.
- * `killed` ends in the middle of the save, `thread` saves in a thread that is ended then, `waits` waits in
- * the middle until there is a file `go-on`, and `saves` saves. Prints what came of it.
+ * A program that commits a file with the built library, for tests of what it leaves: `<how> <folder> <name>`.
+ * In the middle, with its temporary file open, it is `killed` or `exits`; or it `waits` until there is a file
+ * `go-on`; or it is a `thread` that is ended; or it goes on at once: `saves`. Prints what came of it.
  */
 
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { saveCheckpoint } from '../../../dist/src/index.js'
+import { FileSink } from '../../../dist/src/io/file/file-sink.js'
 
 const [how, folder, name] = workerData ?? process.argv.slice(2)
 
-const until = async (condition) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
-}
-
-/** What the tensor's bytes are, asked for when the temporary file is there. */
-const DATA = {
-  saves: Float32Array.of(1),
+const MIDDLE = {
+  saves() {},
   killed: () => process.kill(process.pid, 'SIGKILL'),
   // The first process of a container cannot kill itself.
   exits: () => process.exit(137),
   async waits() {
     writeFileSync(join(folder, 'is-at-it'), '')
-    await until(() => existsSync(join(folder, 'go-on')))
-    return Float32Array.of(1)
+    while (!existsSync(join(folder, 'go-on'))) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
   },
   thread() {
     parentPort.postMessage('is at it')
@@ -38,13 +34,14 @@ if (how === 'thread' && isMainThread) {
   await worker.terminate()
   console.log(await save('saves'))
 } else {
-  console.log(await save(how))
+  console.log(await save(how).catch(({ message }) => message))
 }
 
 async function save(how) {
-  const tensors = { w: { dtype: 'float32', shape: [1], data: DATA[how] } }
-  return saveCheckpoint(join(folder, name), { stateDict: () => tensors }).then(
-    ({ durability }) => durability,
-    ({ message }) => message,
-  )
+  const sink = new FileSink(join(folder, name))
+  await sink.begin(1)
+  await MIDDLE[how]()
+  await sink.write(Uint8Array.of(1), 0)
+  await sink.sync()
+  return sink.commit()
 }
