@@ -2,6 +2,7 @@ import test from 'ava'
 import { FileHandleSink, type WritableFileHandle } from '../../src/io/file-handle-sink.js'
 import { loadCheckpoint } from '../../src/load/load.js'
 import { saveCheckpoint } from '../../src/save/save.js'
+import { sinkConforms } from '../support/sink-conformance.js'
 
 const model = {
   stateDict: () => ({
@@ -48,6 +49,12 @@ function memoryHandle(fails?: Step, error?: unknown) {
   } satisfies WritableFileHandle & { kind: string }
   return { handle, bytes: () => bytes, aborts: () => aborts }
 }
+
+sinkConforms('a sink over a file handle', async () => {
+  const { handle, bytes } = memoryHandle()
+  const read = async () => (bytes().length === 0 ? undefined : bytes())
+  return { sink: () => new FileHandleSink(handle), read }
+})
 
 test('a checkpoint is written right where a browser writes the whole buffer of a view', async (t) => {
   const file = memoryHandle()

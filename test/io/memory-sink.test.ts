@@ -1,5 +1,25 @@
 import test from 'ava'
 import { MemorySink } from '../../src/io/memory-sink.js'
+import { RecordingSink } from '../support/recording-sink.js'
+import { sinkConforms } from '../support/sink-conformance.js'
+
+sinkConforms('a sink in memory', async () => {
+  const sink = new MemorySink()
+  const read = async () => {
+    try {
+      return sink.bytes
+    } catch {
+      return undefined
+    }
+  }
+  return { sink: () => sink, read }
+})
+
+// The stand-in of other tests, which must be no other kind of sink.
+sinkConforms('a sink that records', async () => {
+  const sink = new RecordingSink()
+  return { sink: () => sink, read: async () => sink.bytes }
+})
 
 async function write(sink: MemorySink, text: string): Promise<void> {
   const bytes = new TextEncoder().encode(text)

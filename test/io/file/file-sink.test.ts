@@ -17,6 +17,7 @@ import {
 } from '../../support/io/observed-file-system.js'
 import { requires } from '../../support/requires.js'
 import { scratchFolder } from '../../support/scratch.js'
+import { filePlace, sinkConforms } from '../../support/sink-conformance.js'
 
 const OLD = Buffer.from('the old bytes')
 const NEW = Buffer.from('the new bytes, of another length')
@@ -907,4 +908,14 @@ test('a commit that is not to be durable still checks that every byte has arrive
   }
   await t.throwsAsync(commit(path, NEW, fileSystem, false), { code: 'CKPT_NOT_COMMITTED' })
   t.deepEqual(await fs.readFile(path), OLD)
+})
+
+sinkConforms('a file', async (t) => {
+  const place = await filePlace(t)
+  return { ...place, sink: () => new FileSink(place.path) }
+})
+
+sinkConforms('a file that is not to be durable', async (t) => {
+  const place = await filePlace(t)
+  return { ...place, sink: () => new FileSink(place.path, { durable: false }) }
 })
