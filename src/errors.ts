@@ -6,6 +6,7 @@
 
 import type { CheckpointErrorCode } from '../generated/errors.js'
 import { quote } from './printable.js'
+import { kindOf } from './realm.js'
 
 export type { CheckpointErrorCode }
 
@@ -64,7 +65,7 @@ export class CheckpointError extends Error {
  * another. (Test runners give each file a realm of its own, where `instanceof` is false.)
  */
 export function isCheckpointError(value: unknown): value is CheckpointError {
-  if (Object.prototype.toString.call(value) !== '[object Error]') return false
+  if (kindOf(value) !== 'Error') return false
   const { name, code } = value as Partial<CheckpointError>
   return name === 'CheckpointError' && typeof code === 'string'
 }

@@ -4,15 +4,11 @@ import { isAbsolute, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe } from './format/attributes.js'
 import { quote } from './printable.js'
-
-/** Whether a value is a URL, of this realm or another. */
-export function isURL(value: unknown): value is URL {
-  return Object.prototype.toString.call(value) === '[object URL]'
-}
+import { isUrl } from './realm.js'
 
 /** The path that a caller named. Throws a TypeError for what names none. */
 export function pathOf(path: string | URL): string {
-  if (isURL(path)) {
+  if (isUrl(path)) {
     if (path.protocol !== 'file:') throw notAPath(path.href)
     return fileURLToPath(path.href)
   }

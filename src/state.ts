@@ -5,16 +5,15 @@
 
 import type { Attributes } from './format/attributes.js'
 import type { DType } from './format/dtype.js'
+import { kindOf } from './realm.js'
 
 /** Memory that holds a tensor's elements, row-major and without gaps. */
 export type TensorData = ArrayBufferView | ArrayBufferLike
 
 /** Whether a value is memory: a view or a buffer, shared or not, of this realm or another. */
 export function isTensorData(value: unknown): value is TensorData {
-  return ArrayBuffer.isView(value) || BUFFER.test(Object.prototype.toString.call(value))
+  return ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(kindOf(value))
 }
-
-const BUFFER = /^\[object (Shared)?ArrayBuffer\]$/
 
 /** The same memory, as bytes; no copy. */
 export function bytesOf(data: TensorData): Uint8Array {

@@ -17,7 +17,9 @@ import {
 import { verify } from './verify.js'
 
 /** The command was called wrongly. */
-class UsageError extends Error {}
+class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
 
 type Command = keyof typeof USAGE
 
@@ -49,7 +51,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     const kind = command.startsWith('-') ? 'option' : 'command'
     throw new UsageError(`there is no ${kind} ${quote(command)}`)
   } catch (error) {
-    if (error instanceof UsageError) {
+    if ((error as Partial<Error> | undefined)?.name === 'UsageError') {
       terminal.stderr.write(`ckpt: ${errorText(error)}\n${usageText(command)}`)
       return EXIT_USAGE
     }

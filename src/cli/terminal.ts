@@ -4,7 +4,7 @@
  */
 
 import { inspect } from 'node:util'
-import { isCheckpointError } from '../errors.js'
+import { isCheckpointError, messageOf } from '../errors.js'
 import { printable, quote } from '../printable.js'
 
 /** A stream to write text to, like `process.stdout`. */
@@ -44,7 +44,7 @@ export function widthOf(output: Output): number | undefined {
 
 /** What an error says, on one line, without the path that may stand before it. */
 export function errorText(error: unknown): string {
-  const message = error instanceof Error ? error.message || error.name : String(error)
+  const message = messageOf(error) || String(error)
   const prefix =
     isCheckpointError(error) && error.path !== undefined ? `${quote(error.path)}: ` : ''
   return printable(message.startsWith(prefix) ? message.slice(prefix.length) : message)

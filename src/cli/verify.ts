@@ -81,11 +81,12 @@ async function checkFile(file: string, terminal: Terminal): Promise<FileReport |
   const onProgress = (progress: ByteProgress) => bar.update(progress)
   const start = now()
   const faults: Fault[] = []
+  let checkpoint: Checkpoint | undefined
   let size: Pick<FileReport, 'byteLength' | 'tensors'> = { byteLength: null, tensors: null }
   try {
     // Not mapped: where a disk has failed, a read of a file is an error that can be reported, and a
     // read of a map the end of the process.
-    await using checkpoint = await loadCheckpoint(file, { map: false })
+    checkpoint = await loadCheckpoint(file, { map: false })
     const tensors = checkpoint.states.reduce((sum, state) => sum + state.size, 0)
     size = { byteLength: checkpoint.byteLength, tensors }
     let names: ReadonlyMap<SegmentReader, TensorName[]> | undefined
@@ -101,6 +102,7 @@ async function checkFile(file: string, terminal: Terminal): Promise<FileReport |
     if (signal.aborted) return undefined
     faults.push({ error, tensor: null })
   } finally {
+    checkpoint?.close()
     bar.clear()
   }
   return { file, verdict: verdictOf(faults), ...size, seconds: (now() - start) / 1000, faults }

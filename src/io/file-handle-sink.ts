@@ -6,6 +6,7 @@
 
 import { CheckpointError } from '../errors.js'
 import { printable } from '../printable.js'
+import { kindOf } from '../realm.js'
 import type { Durability, Sink } from './sink.js'
 
 /** The part of FileSystemFileHandle that is used. */
@@ -54,7 +55,7 @@ export class FileHandleSink implements Sink {
     const { buffer, byteLength } = bytes
     // WebKit ignores where a view begins and ends, and writes its whole buffer; shared memory is refused
     // by all. A view like that is copied.
-    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
+    const isWhole = kindOf(buffer) === 'ArrayBuffer' && buffer.byteLength === byteLength
     const data = isWhole ? bytes : new Uint8Array(bytes)
     await this.#step('written', () => this.#open().write({ type: 'write', position, data }))
   }

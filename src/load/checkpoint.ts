@@ -10,6 +10,7 @@ import { orAborted } from '../io/concurrency.js'
 import type { Source } from '../io/source.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
+import { asyncDispose, dispose } from '../realm.js'
 import { type SegmentOptions, SegmentReader } from './segment.js'
 import { CheckpointState, CheckpointTensor, LazyTensors } from './state.js'
 import { checkSegments } from './verify.js'
@@ -159,11 +160,11 @@ export class Checkpoint implements Disposable, AsyncDisposable {
     return reader
   }
 
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.close()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     this.close()
   }
 }

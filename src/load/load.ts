@@ -4,7 +4,8 @@ import { withPath } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { mapFile } from '../io/file/map-source.js'
 import { givenOptions } from '../options.js'
-import { isURL, pathOf } from '../path.js'
+import { pathOf } from '../path.js'
+import { isUrl } from '../realm.js'
 import { checksumHelpers } from '../threads/checksum-pool.js'
 import type { Checkpoint } from './checkpoint.js'
 import { LOAD_OPTIONS, type OpenOptions, openBytes, openCheckpoint } from './open.js'
@@ -30,7 +31,7 @@ export async function loadCheckpoint(
   options: LoadOptions = {},
 ): Promise<Checkpoint> {
   options = givenOptions('loadCheckpoint', LOAD_OPTIONS, options)
-  if (typeof from !== 'string' && !isURL(from)) {
+  if (typeof from !== 'string' && !isUrl(from)) {
     return openBytes(from, options, 'a path, a file: URL, bytes or a Blob')
   }
   const path = pathOf(from)

@@ -6,6 +6,7 @@ import { MemorySource } from '../io/memory-source.js'
 import { ReadAheadSource } from '../io/read-ahead-source.js'
 import type { Source } from '../io/source.js'
 import type { OptionNames } from '../options.js'
+import { kindOf } from '../realm.js'
 import { Checkpoint } from './checkpoint.js'
 import { readMetadata } from './metadata.js'
 
@@ -53,13 +54,13 @@ export async function openBytes(
   wanted: string,
 ): Promise<Checkpoint> {
   // By its tag: what comes from another realm (a test runner's, a `node:vm` context) is no instance.
-  switch (Object.prototype.toString.call(from)) {
-    case '[object Blob]':
-    case '[object File]':
+  switch (kindOf(from)) {
+    case 'Blob':
+    case 'File':
       return openCheckpoint(new BlobSource(from as Blob), options)
-    case '[object Uint8Array]':
+    case 'Uint8Array':
       return openCheckpoint(new MemorySource(from as Uint8Array), options)
-    case '[object ArrayBuffer]':
+    case 'ArrayBuffer':
       return openCheckpoint(new MemorySource(new Uint8Array(from as ArrayBuffer)), options)
   }
   const found = `a checkpoint is loaded from ${wanted}, not from ${describe(from)}`

@@ -10,6 +10,7 @@ import type { Durability } from '../io/sink.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
+import { asyncDispose } from '../realm.js'
 import { type BackgroundSave, BackgroundSaver, type WhenBusy } from '../save/background/saver.js'
 import { SAVE_OPTIONS, type SaveOptions } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
@@ -274,7 +275,7 @@ export class CheckpointManager implements AsyncDisposable {
     return this.#closing
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close()
   }
 

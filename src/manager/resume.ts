@@ -76,11 +76,15 @@ export async function resumeFrom(
         warn(`${quote(path)} was left alone: ${what}`)
         return 'older'
       }
-      await using checkpoint = await loadCheckpoint(path, { map })
-      // It may have been replaced since the folder was read.
-      if (checkpoint.step !== entry.step) return 'look again'
-      const report = await restoreCheckpoint(checkpoint, model, optimizer, restoreOptions)
-      return { ...report, path, skipped: await setAside() }
+      const checkpoint = await loadCheckpoint(path, { map })
+      try {
+        // It may have been replaced since the folder was read.
+        if (checkpoint.step !== entry.step) return 'look again'
+        const report = await restoreCheckpoint(checkpoint, model, optimizer, restoreOptions)
+        return { ...report, path, skipped: await setAside() }
+      } finally {
+        checkpoint.close()
+      }
     } catch (error) {
       if (isGone(error)) return 'look again'
       if (!isDamage(error)) throw withPath(error, path)

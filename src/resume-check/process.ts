@@ -1,5 +1,6 @@
 /** A process of the resume check: takes the part that it is told to, and reports. */
 
+import { messageOf } from '../errors.js'
 import { type Message, perform, type Task } from './run.js'
 
 const report = (message: Message) => process.send?.(message)
@@ -8,7 +9,8 @@ process.once('message', (task: Task) => {
   perform(task, (step) => report({ event: 'step', step })).then(
     () => report({ event: 'done' }),
     (error: unknown) => {
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const { stack } = (error ?? {}) as { readonly stack?: string }
+      const reason = stack ?? messageOf(error)
       report({ event: 'failed', reason })
     },
   )

@@ -10,6 +10,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Checkpoint } from '../load/checkpoint.js'
 import { loadCheckpoint } from '../load/load.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import { pathOf } from '../path.js'
@@ -171,19 +172,27 @@ const WORDS: { readonly [part in Part]: string } = {
 
 /** Undefined where the two files hold the same. */
 async function compare(expected: string, actual: string): Promise<Differences | undefined> {
-  await using one = await loadCheckpoint(expected)
-  await using two = await loadCheckpoint(actual)
-  const found = differences(one, two)
-  const count = found.tensors.length + found.attributes.length + found.other.length
-  return count === 0 ? undefined : found
+  const opened: Checkpoint[] = []
+  try {
+    for (const path of [expected, actual]) opened.push(await loadCheckpoint(path))
+    const found = differences(opened[0]!, opened[1]!)
+    const count = found.tensors.length + found.attributes.length + found.other.length
+    return count === 0 ? undefined : found
+  } finally {
+    for (const checkpoint of opened) checkpoint.close()
+  }
 }
 
 async function compared(path: string) {
-  await using checkpoint = await loadCheckpoint(path)
-  const states = [...statesOf(checkpoint).values()]
-  return {
-    states: states.map(({ name }) => name),
-    tensors: states.reduce((sum, { size }) => sum + size, 0),
+  const checkpoint = await loadCheckpoint(path)
+  try {
+    const states = [...statesOf(checkpoint).values()]
+    return {
+      states: states.map(({ name }) => name),
+      tensors: states.reduce((sum, { size }) => sum + size, 0),
+    }
+  } finally {
+    checkpoint.close()
   }
 }
 

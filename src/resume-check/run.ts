@@ -124,7 +124,11 @@ async function restore(run: ResumableRun, path: string): Promise<void> {
     await run.restore(path)
     return
   }
-  await using checkpoint = await loadCheckpoint(path)
+  const checkpoint = await loadCheckpoint(path)
   const extras = run.extras ?? {}
-  await restoreCheckpoint(checkpoint, run.model, run.optimizer, { extras })
+  try {
+    await restoreCheckpoint(checkpoint, run.model, run.optimizer, { extras })
+  } finally {
+    checkpoint.close()
+  }
 }

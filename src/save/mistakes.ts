@@ -5,6 +5,7 @@
 
 import { describe, isPlainObject } from '../format/attributes.js'
 import { quote } from '../printable.js'
+import { isUrl, kindOf } from '../realm.js'
 
 /** The error for a state (`model`, `optimizer`, an extra) that has no `stateDict()`. */
 export function notStateful(value: unknown, name: string): TypeError {
@@ -14,7 +15,7 @@ export function notStateful(value: unknown, name: string): TypeError {
 }
 
 function statefulRemedy(value: unknown, name: string): string {
-  if (typeof value === 'string' || value instanceof URL) return 'the path comes first'
+  if (typeof value === 'string' || isUrl(value)) return 'the path comes first'
   if (typeof value === 'function') {
     return typeof value.prototype?.stateDict === 'function' ? 'pass an instance of this class' : ''
   }
@@ -100,7 +101,7 @@ function placeRemedy(value: unknown): string {
 /** Throws a TypeError for what is not an open checkpoint. */
 export function checkCheckpoint(value: unknown): void {
   if (typeof value === 'object' && value !== null && 'states' in value && 'model' in value) return
-  const isPlace = typeof value === 'string' || value instanceof URL || ArrayBuffer.isView(value)
+  const isPlace = typeof value === 'string' || isUrl(value) || ArrayBuffer.isView(value)
   const remedy = isPlace
     ? ': load it first, restoreCheckpoint(await loadCheckpoint(path), model)'
     : typeof value === 'object' && value !== null && has(value, 'stateDict')
@@ -114,7 +115,8 @@ export function checkCheckpoint(value: unknown): void {
 /** Whether a value looks like what a `stateDict()` returns. */
 function isState(value: object): boolean {
   if ('tensors' in value) return true
-  const [first] = value instanceof Map ? value.values() : Object.values(value)
+  const values = kindOf(value) === 'Map' ? (value as Map<unknown, unknown>).values() : undefined
+  const [first] = values ?? Object.values(value)
   return typeof first === 'object' && first !== null && 'shape' in first && 'data' in first
 }
 

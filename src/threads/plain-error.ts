@@ -1,6 +1,6 @@
 /** Errors as messages between threads, where the class and `code` of an error are lost. */
 
-import { CheckpointError, type CheckpointErrorCode } from '../errors.js'
+import { CheckpointError, type CheckpointErrorCode, messageOf } from '../errors.js'
 
 export interface PlainError {
   readonly message: string
@@ -10,10 +10,9 @@ export interface PlainError {
 }
 
 export function toPlainError(error: unknown): PlainError {
-  if (!(error instanceof Error)) return { message: String(error) }
-  const { message, code, path, cause } = error as Error & { code?: string; path?: string }
+  const { code, path, cause } = (error ?? {}) as Error & { code?: string; path?: string }
   return {
-    message,
+    message: messageOf(error),
     ...(code === undefined ? {} : { code }),
     ...(path === undefined ? {} : { path }),
     ...(cause === undefined ? {} : { cause: toPlainError(cause) }),

@@ -46,7 +46,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['io'],
   ['state.ts', 'options.ts', 'path.ts', 'progress.ts'],
   ['format'],
-  ['errors.ts', 'printable.ts'],
+  ['errors.ts', 'printable.ts', 'realm.ts'],
 ]
 
 /** Which row a file of src/ is in. */
@@ -78,7 +78,7 @@ test('bytes in and out know nothing of tensors: of the format they import checks
   for (const file of await filesIn('src/io')) {
     for (const name of await importsOf(file)) {
       t.true(
-        /^src\/io\/|^src\/(errors|path|printable)\.ts$|^src\/format\/checksum\.ts$|^node:|^koffi$/.test(
+        /^src\/io\/|^src\/(errors|path|printable|realm)\.ts$|^src\/format\/checksum\.ts$|^node:|^koffi$/.test(
           name,
         ),
         `${file} imports ${name}`,

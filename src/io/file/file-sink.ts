@@ -24,7 +24,7 @@
  */
 
 import { basename, dirname } from 'node:path'
-import { CheckpointError } from '../../errors.js'
+import { CheckpointError, isCheckpointError } from '../../errors.js'
 import { absolutePath } from '../../path.js'
 import type { Durability, Sink } from '../sink.js'
 import {
@@ -270,7 +270,7 @@ export class FileSink implements Sink {
     try {
       return await run()
     } catch (cause) {
-      if (cause instanceof CheckpointError) throw cause
+      if (isCheckpointError(cause)) throw cause
       throw new CheckpointError(
         'CKPT_NOT_COMMITTED',
         `nothing was saved, and what was there before is untouched: could not ${what} the file ` +

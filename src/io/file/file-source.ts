@@ -5,7 +5,7 @@
 
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
-import { CheckpointError } from '../../errors.js'
+import { CheckpointError, isCheckpointError } from '../../errors.js'
 import { MAX_READ, type Source } from '../source.js'
 import { errorReason } from './file-system.js'
 
@@ -38,7 +38,7 @@ export async function openFile(path: string): Promise<OpenFile> {
     return { fd, stat }
   } catch (error) {
     fs.closeSync(fd)
-    throw error instanceof CheckpointError ? error : readError(error, 'could not be examined')
+    throw isCheckpointError(error) ? error : readError(error, 'could not be examined')
   }
 }
 
@@ -141,6 +141,6 @@ function ended(offset: number): CheckpointError {
 }
 
 function readError(cause: unknown, what: string): CheckpointError {
-  if (cause instanceof CheckpointError) return cause
+  if (isCheckpointError(cause)) return cause
   return new CheckpointError('CKPT_READ', `the file ${what}: ${errorReason(cause)}`, { cause })
 }

@@ -8,6 +8,7 @@ import { CheckpointError } from '../../errors.js'
 import { orAborted } from '../../io/concurrency.js'
 import { givenOptions, type OptionNames } from '../../options.js'
 import { absolutePath, pathOf } from '../../path.js'
+import { asyncDispose } from '../../realm.js'
 import type { Module, Optimizer } from '../../state.js'
 import { SinkThread, ThreadSink } from '../../threads/sink-thread.js'
 import { checkPlace } from '../mistakes.js'
@@ -155,7 +156,7 @@ export class BackgroundSaver implements AsyncDisposable {
     await this.#thread.close()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.close()
   }
 

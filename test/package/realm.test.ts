@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { asyncDispose, dispose, isUrl, kindOf } from '../../src/realm.js'
+import { scratchFolder } from '../support/scratch.js'
+
+const run = promisify(execFile)
+
+test('in a realm of its own, with values of others, everything works', async (t) => {
+  const program = fileURLToPath(new URL('../support/realm/attempts.mjs', import.meta.url))
+  const flags = ['--experimental-vm-modules', '--no-warnings']
+  const { stdout } = await run(process.execPath, [...flags, program, await scratchFolder(t)])
+  const outcomes: { readonly [attempt: string]: unknown } = JSON.parse(stdout)
+  t.true(Object.keys(outcomes).length > 5)
+  for (const [attempt, outcome] of Object.entries(outcomes)) t.is(outcome, true, attempt)
+})
+
+test('no source goes by a class or a symbol that a realm may have of its own, or not at all', async (t) => {
+  // What is recognised by its class is that of one realm; `using` is lowered to a symbol that some lack.
+  const faults = /\binstanceof\b|\busing [a-z]\w* =|\[Symbol\.(?:asyncDispose|dispose)\]/i
+  const source = fileURLToPath(new URL('../../src', import.meta.url))
+  for (const entry of await readdir(source, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.parentPath.includes('save')) continue
+    const lines = (await readFile(join(entry.parentPath, entry.name), 'utf8')).split('\n')
+    const found = lines.filter((line) => !/^ *(?:\*|\/\/|\/\*)/.test(line) && faults.test(line))
+    t.deepEqual(found, [], entry.name)
+  }
+})
+
+test('a kind is told by its tag', (t) => {
+  t.is(kindOf(new Map()), 'Map')
+  t.is(kindOf(null), 'Null')
+  t.true(isUrl(new URL('file:///a')))
+  t.false(isUrl('file:///a'))
+})
+
+test('where the engine has them, the symbols of disposal are its own', (t) => {
+  t.is(dispose, Symbol.dispose)
+  t.is(asyncDispose, Symbol.asyncDispose)
+})
