@@ -21,10 +21,11 @@ import {
 import { MAX_RANK } from '../format/tensor-table.js'
 import { nameFault, textFault } from '../format/text.js'
 import { orAborted } from '../io/concurrency.js'
-import { CheckpointTensor } from '../load/state.js'
+import type { CheckpointTensor } from '../load/state.js'
 import { quote } from '../printable.js'
+import { kindOf } from '../realm.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from '../state.js'
-import { bytesOf } from '../state.js'
+import { bytesOf, isTensorData } from '../state.js'
 import { notMemory, notStateful, notTensor } from './mistakes.js'
 
 /** A tensor of a trainer's, validated. */
@@ -102,7 +103,8 @@ async function waitAndGoOn<T>(
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether a value is a promise, of whichever realm or library. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }
 
@@ -184,7 +186,7 @@ export function tensorBytes(
   byteLength: number,
   what: string,
 ): Uint8Array {
-  if (!ArrayBuffer.isView(data) && !isBuffer(data)) {
+  if (!isTensorData(data)) {
     throw notMemory(data, what)
   }
   const held = dtypeOfArray(data)
@@ -216,9 +218,9 @@ function collectTensor(name: string, tensor: TensorLike, what: string): Collecte
     throw notTensor(tensor, what)
   }
   // Brought when its turn comes, as from a device: its source may be one that is only read.
-  const saved = tensor instanceof CheckpointTensor
-  const data = saved ? () => tensor.read() : tensor.data
-  if (typeof data !== 'function' && !ArrayBuffer.isView(data) && !isBuffer(data)) {
+  const saved = savedTensor(tensor)
+  const data = saved === undefined ? tensor.data : () => saved.read()
+  if (typeof data !== 'function' && !isTensorData(data)) {
     throw notMemory(data, what)
   }
   const dtype = tensor.dtype ?? dtypeOfArray(data)
@@ -236,7 +238,7 @@ function collectTensor(name: string, tensor: TensorLike, what: string): Collecte
     throw new RangeError(`${what} has no whole and safe number of bytes: ${dtype} [${shape}]`)
   }
   if (typeof data === 'function') {
-    const origin = saved ? tensor.segment() : tensor
+    const origin = saved?.segment?.() ?? tensor
     const fetch = () => data.call(tensor)
     return {
       ...{ name, dtype, shape, byteLength, origin },
@@ -296,7 +298,7 @@ function iteratorOf(
   >
   const iterator =
     ofPromises?.call(tensors) ?? ofValues?.call(tensors) ?? Object.entries(tensors).values()
-  return { iterator, isTrainers: !/^(Array|Map) Iterator$/.test(tagOf(iterator)) }
+  return { iterator, isTrainers: !/^(Array|Map) Iterator$/.test(kindOf(iterator)) }
 }
 
 function checkPair(pair: unknown, name: string): [key: string, tensor: TensorLike] {
@@ -316,14 +318,17 @@ function end(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
   }
 }
 
-function isBuffer(data: unknown): data is ArrayBufferLike {
-  return /^(Shared)?ArrayBuffer$/.test(tagOf(data))
+/** A tensor of a checkpoint, by its methods: it may be one of another copy of this library. */
+function savedTensor(
+  tensor: TensorLike & Partial<SavedTensor>,
+): (Partial<SavedTensor> & ReadTensor) | undefined {
+  const { read, readInto } = tensor
+  const isSaved = typeof read === 'function' && typeof readInto === 'function'
+  return isSaved ? (tensor as SavedTensor) : undefined
 }
 
-/** By the tag, which is the same in every realm: `ArrayBuffer`, `Map Iterator`. */
-function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value).slice('[object '.length, -1)
-}
+type SavedTensor = Pick<CheckpointTensor, 'read' | 'readInto' | 'segment'>
+type ReadTensor = Pick<SavedTensor, 'read'>
 
 /** The bytes, none if the memory is gone: the engine makes no view of a detached buffer. */
 function bytesIfThere(data: TensorData): Uint8Array {

@@ -10,6 +10,7 @@ import type { Content, StateContent } from '../format/encode.js'
 import { MODEL, OPTIMIZER, type Progress } from '../format/metadata.js'
 import { nameFault } from '../format/text.js'
 import { quote } from '../printable.js'
+import { kindOf } from '../realm.js'
 import type { Module, Optimizer, Stateful } from '../state.js'
 import {
   type CollectedState,
@@ -237,8 +238,7 @@ function checkProgress(given: CheckpointProgress): Progress {
 
 /** Milliseconds since 1970. A Date may be one of another realm. */
 function timeOf(time: Date | number): number {
-  const isDate = Object.prototype.toString.call(time) === '[object Date]'
-  return isDate ? (time as Date).getTime() : (time as number)
+  return kindOf(time) === 'Date' ? (time as Date).getTime() : (time as number)
 }
 
 function checkInteger(value: unknown, name: string): void {

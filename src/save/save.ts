@@ -1,7 +1,7 @@
 /** `saveCheckpoint` where there are files. */
 
 import { sep } from 'node:path'
-import { CheckpointError } from '../errors.js'
+import { withPath } from '../errors.js'
 import { FileSink } from '../io/file/file-sink.js'
 import type { Sink } from '../io/sink.js'
 import { givenOptions } from '../options.js'
@@ -54,6 +54,6 @@ export async function saveCheckpoint(
   try {
     return await writeCheckpoint(sink, model, optimizer, options)
   } catch (error) {
-    throw error instanceof CheckpointError ? error.withPath(path) : error
+    throw withPath(error, path)
   }
 }

@@ -11,6 +11,7 @@ import type { UnsealedMetadata } from '../format/encode.js'
 import { gapBytes } from '../format/layout.js'
 import { nextTurn, orAborted } from '../io/concurrency.js'
 import { quote } from '../printable.js'
+import { kindOf } from '../realm.js'
 import { tensorBytes, tensorChanged } from './collect.js'
 import { checksumOf, holdMoment, type Plan, sumNow } from './plan.js'
 import type { SegmentWriter } from './segment-writer.js'
@@ -139,5 +140,5 @@ class SegmentCopier {
 }
 
 function isShared(bytes: Uint8Array | undefined): boolean {
-  return Object.prototype.toString.call(bytes?.buffer) === '[object SharedArrayBuffer]'
+  return kindOf(bytes?.buffer) === 'SharedArrayBuffer'
 }

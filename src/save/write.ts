@@ -11,6 +11,7 @@ import { assertLittleEndian } from '../load/metadata.js'
 import type { OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
 import type { Module, Optimizer } from '../state.js'
+import { isThenable } from './collect.js'
 import { type CheckpointProgress, checkMoment, type Plan, planSave } from './plan.js'
 import { SegmentWriter, type SegmentWriterOptions } from './segment-writer.js'
 import { copySegments } from './segments.js'
@@ -85,7 +86,7 @@ export async function writeCheckpoint(
 ): Promise<SaveReport> {
   const planned = beginSave(model, optimizer, options)
   // An `await` would be a turn for others, which a state that is at hand does not need.
-  const plan = planned instanceof Promise ? await planned : planned
+  const plan = isThenable(planned) ? await planned : planned
   return carryOut({ sink, staging: ringFor(sink), onStaged: () => {} }, plan, options)
 }
 

@@ -9,7 +9,13 @@ import type { Durability, SummingSink } from '../io/sink.js'
 import type { Range } from '../io/source.js'
 import { copyTogether } from './shared-copies.js'
 import { SinkHost, type SinkRequest } from './sink-host.js'
-import { Thread, ThreadEndedError, ThreadUnavailableError } from './thread.js'
+import {
+  hasEnded,
+  isUnavailable,
+  Thread,
+  type ThreadEndedError,
+  type ThreadUnavailableError,
+} from './thread.js'
 
 /** A call for the thread that writes. */
 export type ThreadRequest =
@@ -52,7 +58,7 @@ export class SinkThread extends Thread<ThreadRequest> {
     try {
       super.start()
     } catch (error) {
-      if (!(error instanceof ThreadUnavailableError)) throw error
+      if (!isUnavailable(error)) throw error
       this.#doWithout(error)
     }
   }
@@ -63,7 +69,7 @@ export class SinkThread extends Thread<ThreadRequest> {
         return await super.call(request)
       } catch (error) {
         // None of the calls so far has been carried out, and they arrive here in their order.
-        if (!(error instanceof ThreadUnavailableError)) throw error
+        if (!isUnavailable(error)) throw error
         this.#doWithout(error)
       }
     }
@@ -178,7 +184,7 @@ export class ThreadSink implements SummingSink {
     try {
       return await this.#thread.call(request)
     } catch (error) {
-      throw error instanceof ThreadEndedError ? threadEnded(error, this.#committing) : error
+      throw hasEnded(error) ? threadEnded(error, this.#committing) : error
     }
   }
 }

@@ -13,14 +13,26 @@ interface Call {
 
 /** The thread ended in the middle of a call: what it had open is gone, and so is what it knew. */
 export class ThreadEndedError extends Error {
-  override readonly name = 'ThreadEndedError'
+  override readonly name: string = 'ThreadEndedError'
 }
 
 /**
  * The thread could not be started: its script is missing, as in a bundle, or the process may have no
  * threads. Nothing that was asked of it has been done.
  */
-export class ThreadUnavailableError extends ThreadEndedError {}
+export class ThreadUnavailableError extends ThreadEndedError {
+  override readonly name = 'ThreadUnavailableError'
+}
+
+/** Whether a call failed because its thread had ended, or had not been started. */
+export function hasEnded(error: unknown): error is ThreadEndedError {
+  return (error as Partial<Error> | undefined)?.name === 'ThreadEndedError' || isUnavailable(error)
+}
+
+/** Whether a thread could not be started. */
+export function isUnavailable(error: unknown): error is ThreadUnavailableError {
+  return (error as Partial<Error> | undefined)?.name === 'ThreadUnavailableError'
+}
 
 /** A worker and its unanswered calls. When it exits, only its calls are rejected. */
 interface Crew {

@@ -4,13 +4,14 @@
  * lies between them, checksums, writing and syncing, happens in another thread.
  */
 
-import { CheckpointError } from '../../errors.js'
+import { CheckpointError, withPath } from '../../errors.js'
 import { orAborted } from '../../io/concurrency.js'
 import { givenOptions, type OptionNames } from '../../options.js'
 import { absolutePath, pathOf } from '../../path.js'
 import { asyncDispose } from '../../realm.js'
 import type { Module, Optimizer } from '../../state.js'
 import { SinkThread, ThreadSink } from '../../threads/sink-thread.js'
+import { isThenable } from '../collect.js'
 import { checkPlace } from '../mistakes.js'
 import { holdMoment, resumeMoment } from '../plan.js'
 import { StagingArea } from '../staging-area.js'
@@ -175,7 +176,7 @@ export class BackgroundSaver implements AsyncDisposable {
       const sink = new ThreadSink(this.#thread, { path: absolutePath(name), name, durable })
       const planned = beginSave(model, optimizer, options)
       // An `await` would be a turn for others, which a state that is at hand does not need.
-      const plan = planned instanceof Promise ? await planned : planned
+      const plan = isThenable(planned) ? await planned : planned
       if (before !== undefined) {
         holdMoment(plan)
         await orAborted(before, signal)
@@ -193,7 +194,7 @@ export class BackgroundSaver implements AsyncDisposable {
       save.succeed(report)
     } catch (error) {
       this.#underWay--
-      save.fail(error instanceof CheckpointError ? error.withPath(name) : error)
+      save.fail(withPath(error, name))
     }
   }
 }

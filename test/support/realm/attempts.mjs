@@ -140,6 +140,31 @@ await attempt('names the path of what failed', async () => {
   })
   expect(path === at('none.ckpt'), path)
 })
+await attempt('saves memory of every kind and realm', async () => {
+  const code = '((bytes) => { new Float32Array(bytes).set([1, 2, 3, 4]); return bytes })'
+  for (const data of [
+    elsewhere('Float32Array.of(1, 2, 3, 4)'),
+    elsewhere(`${code}(new ArrayBuffer(16))`),
+    elsewhere(`${code}(new SharedArrayBuffer(16))`),
+    elsewhere('new DataView(Float32Array.of(1, 2, 3, 4).buffer)'),
+    () => elsewhere('Promise.resolve(Float32Array.of(1, 2, 3, 4))'),
+  ]) {
+    const file = await roundTrip(holding(data))
+    expect((await file.model.get('w').read())[3] === 4, 'the last element')
+    await saveCheckpoint(at('kinds.ckpt'), holding(data))
+  }
+})
+await attempt(
+  'saves a loaded checkpoint again, of this copy of the library or another',
+  async () => {
+    const other = await import(pathToFileURL(join(dist, 'index.js')).href)
+    for (const load of [loadCheckpoint, other.loadCheckpoint]) {
+      const loaded = await load(at('a.ckpt'))
+      const file = await roundTrip({ stateDict: () => loaded.model })
+      expect((await file.model.get('w').read())[3] === 4, 'the last element')
+    }
+  },
+)
 await attempt('restores into arrays of another realm', async () => {
   const target = elsewhere('new Float32Array(4)')
   await restoreCheckpoint(await roundTrip(model), holding(target))
