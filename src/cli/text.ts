@@ -87,6 +87,17 @@ export function textWidth(text: string): number {
   return width
 }
 
+/** Whether text takes at most `width` cells; looks no further into a long one than it has to. */
+function fits(text: string, width: number): boolean {
+  if (NARROW.test(text)) return text.length <= width
+  let left = width
+  for (const character of text) {
+    left -= characterWidth(character)
+    if (left < 0) return false
+  }
+  return true
+}
+
 function characterWidth(character: string): number {
   if (NARROW.test(character)) return 1
   if (ZERO.test(character)) return 0
@@ -98,25 +109,38 @@ function characterWidth(character: string): number {
  * of files differ at their ends.
  */
 export function cutText(text: string, width: number): string {
-  if (textWidth(text) <= width) return text
+  if (fits(text, width)) return text
   if (width <= 1) return '…'.slice(0, Math.max(0, width))
-  const characters = [...text]
   const front = Math.floor((width - 1) / 2)
   let head = ''
-  for (let i = 0, used = 0; i < characters.length; i++) {
-    used += characterWidth(characters[i]!)
-    if (used > front) break
-    head += characters[i]
+  let headWidth = 0
+  for (const character of text) {
+    const cells = characterWidth(character)
+    if (headWidth + cells > front) break
+    head += character
+    headWidth += cells
   }
-  const left = width - 1 - textWidth(head)
-  let start = characters.length
-  for (let used = 0; start > 0; start--) {
-    used += characterWidth(characters[start - 1]!)
-    if (used > left) break
+  // From the end, since a long name is not taken apart as a whole.
+  let start = text.length
+  for (let left = width - 1 - headWidth; start > 0; ) {
+    const character = characterBefore(text, start)
+    left -= characterWidth(character)
+    if (left < 0) break
+    start -= character.length
   }
   // Marks whose character was cut away go with it.
-  while (start < characters.length && characterWidth(characters[start]!) === 0) start++
-  return `${head}…${characters.slice(start).join('')}`
+  let tail = text.slice(start)
+  for (const character of tail) {
+    if (characterWidth(character) > 0) break
+    tail = tail.slice(character.length)
+  }
+  return `${head}…${tail}`
+}
+
+/** The character that ends at `end`, which is above 0. */
+function characterBefore(text: string, end: number): string {
+  const code = end > 1 ? text.codePointAt(end - 2)! : 0
+  return code > 0xffff ? String.fromCodePoint(code) : text.charAt(end - 1)
 }
 
 export interface Column {
