@@ -1,0 +1,59 @@
+/** Every kind of state that a run can forget is found, by whole runs in processes of their own. */
+
+import test from 'ava'
+import { checkResume, type ResumeCheckReport } from '../../src/resume-check/resume-check.js'
+import type { Fault } from '../support/resume-check/trainer-run.js'
+
+const module = new URL('../support/resume-check/trainer-run.ts', import.meta.url)
+const BEFORE = 12
+const AFTER = 3
+
+function check(fault: Fault, options: object = {}): Promise<ResumeCheckReport> {
+  return checkResume(module, { before: BEFORE, after: AFTER, argument: fault, ...options })
+}
+
+test('a forgotten sampler is named by its position, and a forgotten generator by its state', async (t) => {
+  const sampler = await check({ forgets: 'sampler' })
+  t.is(sampler.verdict, 'not-restored')
+  t.deepEqual(sampler.tensors, [])
+  t.deepEqual(sampler.attributes, [{ state: 'sampler', path: 'index', expected: 336, actual: 0 }])
+  const rng = await check({ forgets: 'rng' })
+  t.is(rng.verdict, 'not-restored')
+  t.deepEqual(
+    rng.attributes.map(({ state, path }) => `${state}.${path}`),
+    ['rng.state'],
+  )
+  t.is(typeof rng.attributes[0]!.expected, 'bigint')
+})
+
+test('forgotten attributes are named where the tensors are right', async (t) => {
+  const report = await check({ forgets: 'attributes' })
+  t.is(report.verdict, 'not-restored')
+  t.deepEqual(report.tensors, [])
+  t.deepEqual(report.attributes, [
+    { state: 'optimizer', path: 'step', expected: BEFORE, actual: 0 },
+  ])
+})
+
+test('a state that nobody knows of shows in the first step after the restore', async (t) => {
+  for (const hides of ['sampler', 'rng'] as const) {
+    const report = await check({ hides })
+    t.is(report.verdict, 'diverged')
+    t.is(report.step, BEFORE + 1)
+    t.is(report.tensors[0]!.state, 'model')
+    t.is(report.tensors[0]!.tensor, 'layers.0.weight')
+    t.regex(report.message, /after step 13 it differs, so that something else has a state/)
+  }
+})
+
+test('a run that is not the same twice is told from one that is not restored', async (t) => {
+  const report = await check({ draws: true })
+  t.is(report.verdict, 'not-reproducible')
+  t.regex(report.message, /^two runs from the start differ after 12 steps, before anything was/)
+})
+
+test('an aborted check ends with the reason of its signal', async (t) => {
+  const controller = new AbortController()
+  const onStep = () => controller.abort(new Error('enough'))
+  await t.throwsAsync(check({}, { onStep, signal: controller.signal }), { message: 'enough' })
+})
