@@ -47,11 +47,13 @@ test('no test is passed over in silence: what a machine lacks is said with requi
   }
 })
 
-test('every suite is run in CI', async (t) => {
+test('every suite is in test/README.md, and is run in CI', async (t) => {
+  const readme = await readFile(join(folder, 'README.md'), 'utf8')
   const ci = await readFile(new URL('../../.ci/run', import.meta.url), 'utf8')
   const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
   const { scripts } = JSON.parse(manifest) as { scripts: Record<string, string> }
   for (const name of Object.keys(scripts).filter((name) => /^test(:|$)/.test(name))) {
     t.regex(ci, new RegExp(`npm (run )?${name}$`, 'm'), name)
+    t.regex(readme, new RegExp(`\`npm (run )?${name}\``), name)
   }
 })
