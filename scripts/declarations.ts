@@ -45,12 +45,13 @@ const HEADING = `The public API, by entry, and the declarations behind it, by fi
 
 /** The declarations of an entry, for each condition under which they differ. */
 function typesOf(entry: string, target: unknown): { entry: string; types: string }[] {
-  if (typeof target !== 'object' || target === null) return []
-  const conditions = target as Record<string, unknown>
-  if (typeof conditions.types === 'string') return [{ entry, types: join(conditions.types) }]
-  return Object.entries(conditions).flatMap(([condition, nested]) =>
-    typesOf(`${entry} (${condition})`, nested),
-  )
+  if (typeof target !== 'object' || target === null || !('types' in target)) return []
+  const { types } = target
+  if (typeof types === 'string') return [{ entry, types: join(types) }]
+  return Object.entries(types as Record<string, string>).map(([condition, path]) => ({
+    entry: `${entry} (${condition})`,
+    types: join(path),
+  }))
 }
 
 class Api {

@@ -22,15 +22,18 @@ test('the package is an ES module without side effects, for Node 20.19 and later
 })
 
 test('every entry has its types, and the main one is split between Node and browsers', (t) => {
-  const node = { types: './dist/src/index.d.ts', default: './dist/src/index.js' }
   t.deepEqual(manifest.exports['.'], {
-    node,
-    default: { types: './dist/src/browser.d.ts', default: './dist/src/browser.js' },
+    types: { node: './dist/src/index.d.ts', default: './dist/src/browser.d.ts' },
+    node: './dist/src/index.js',
+    default: './dist/src/browser.js',
   })
   // For whoever resolves without the condition `node`, as TypeScript does for bundlers.
-  t.deepEqual(manifest.exports['./node'], node)
+  t.deepEqual(manifest.exports['./node'], {
+    types: './dist/src/index.d.ts',
+    default: './dist/src/index.js',
+  })
   const typed = (target: object): boolean =>
-    'types' in target ? /\.d\.ts$/.test(String(target.types)) : Object.values(target).every(typed)
+    'types' in target && /\.d\.ts"?}?$/.test(JSON.stringify(target.types))
   for (const [entry, target] of Object.entries<string | object>(manifest.exports)) {
     if (typeof target === 'object') t.true(typed(target), entry)
   }
