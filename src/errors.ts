@@ -28,6 +28,10 @@ export interface CheckpointErrorFields {
   readonly restored?: readonly string[]
 }
 
+/**
+ * What is wrong with a file, a disk or a state: `code` says what kind of thing, for programs; the message what
+ * was expected, what was found and what to do; the fields where it is. Fields that do not apply are absent.
+ */
 export class CheckpointError extends Error {
   override readonly name: string = 'CheckpointError'
   readonly code: CheckpointErrorCode

@@ -17,6 +17,7 @@ export type Attribute =
   | readonly Attribute[]
   | { readonly [key: string]: Attribute }
 
+/** The attributes of a state, by name. */
 export type Attributes = { readonly [key: string]: Attribute }
 
 // Tables that a value adds to the depth of what it stands in: itself, and in a map its entry.

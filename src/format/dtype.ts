@@ -17,6 +17,7 @@ export const dtypes = Object.keys(DTYPES) as readonly DType[]
 
 const BY_CODE = new Map<number, DType>(dtypes.map((name) => [DTYPES[name].code, name]))
 
+/** Whether a value is the name of a dtype. */
 export function isDType(name: unknown): name is DType {
   return typeof name === 'string' && Object.hasOwn(DTYPES, name)
 }

@@ -27,6 +27,7 @@ export interface TensorContent {
   readonly segment: number
 }
 
+/** A state as it goes into the metadata. */
 export interface StateContent {
   readonly name: string
   readonly kind: string | null
@@ -65,6 +66,7 @@ const FILE_LENGTH = fieldOf('Checkpoint', 'file_length').slot
 // What a tensor's table, name and shape take, roughly; the builder doubles where it is too little.
 const BYTES_PER_TENSOR = 128
 
+/** Builds the metadata of a file and plans its layout. The checksums are open until `seal` gets them. */
 export function encode(content: Content): UnsealedMetadata {
   const { model, optimizer, extras } = content
   const count = [model, optimizer, ...extras].reduce((n, s) => n + (s?.tensors.length ?? 0), 0)

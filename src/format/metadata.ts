@@ -33,6 +33,7 @@ export interface TensorRecord {
   readonly vectorOffset: number | null
 }
 
+/** A state as the metadata describes it. */
 export interface StateRecord {
   readonly name: string
   readonly kind: string | null
@@ -41,6 +42,7 @@ export interface StateRecord {
   readonly tensors: TensorTable
 }
 
+/** Everything that the metadata of a checkpoint says. Lengths are in bytes. */
 export interface Metadata {
   readonly version: number
   readonly metadataLength: number
@@ -51,8 +53,9 @@ export interface Metadata {
   readonly extras: readonly StateRecord[]
 }
 
-/** The model's name, and the optimizer's, in the file. */
+/** The model's name in the file. */
 export const MODEL = 'model'
+/** The optimizer's. */
 export const OPTIMIZER = 'optimizer'
 
 /** All states of a checkpoint, in the order in which their segments stand in the file. */

@@ -3,6 +3,7 @@
 import { description } from '../../generated/description.js'
 import type { FieldDescription } from './description.js'
 
+/** The description of schema/checkpoint.fbs, by which the verifier walks metadata. */
 export const schema = description
 
 /** A field of a table of our schema. Names come from this library alone, so a miss is our mistake. */

@@ -9,6 +9,7 @@ export interface Segment {
   readonly crc32: number
 }
 
+/** The segments of a file, by their number, in the order of the file. */
 export class SegmentTable {
   readonly #gapStarts: Float64Array
   readonly #offsets: Float64Array

@@ -15,6 +15,7 @@ import { type SegmentOptions, SegmentReader } from './segment.js'
 import { CheckpointState, CheckpointTensor, LazyTensors } from './state.js'
 import { checkSegments } from './verify.js'
 
+/** What `verify` and `faults` can be told. */
 export interface VerifyOptions {
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
@@ -22,6 +23,10 @@ export interface VerifyOptions {
 
 const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { onProgress: true, signal: true }
 
+/**
+ * An open checkpoint. What it says of itself was verified when it was opened; tensors are verified when they are
+ * first read. It keeps its file or memory open until `close`, or until the garbage collector takes it.
+ */
 export class Checkpoint implements Disposable, AsyncDisposable {
   /** Version of the file format. */
   readonly version: number

@@ -10,6 +10,7 @@ import { checksumHelpers } from '../threads/checksum-pool.js'
 import type { Checkpoint } from './checkpoint.js'
 import { LOAD_OPTIONS, type OpenOptions, openBytes, openCheckpoint } from './open.js'
 
+/** How `loadCheckpoint` opens a file. */
 export interface LoadOptions extends OpenOptions {
   /**
    * Whether the file may be mapped (default true). Without a map its bytes are read, with the same

@@ -66,6 +66,7 @@ export interface SegmentOptions {
   readonly tensor: string
 }
 
+/** Reads, verifies and shows one segment. Bytes that it hands out in place belong to the source. */
 export class SegmentReader {
   readonly #source: Source
   readonly #segment: Segment

@@ -23,6 +23,7 @@ export interface TensorMismatch extends TensorKey {
   readonly actual: string
 }
 
+/** What does not fit between a checkpoint and what it is restored into, by key. All empty where it fits. */
 export interface StateComparison {
   /** Tensors that the trainer has and the checkpoint has not. */
   readonly missing: readonly TensorKey[]

@@ -36,6 +36,7 @@ export interface AttributeDifference {
   readonly actual: Attribute | undefined
 }
 
+/** In what two checkpoints differ. All empty where they are the same, bit for bit. */
 export interface Differences {
   /** In the order of the states and of their tensors. */
   readonly tensors: readonly TensorDifference[]

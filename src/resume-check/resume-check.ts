@@ -28,6 +28,7 @@ import { type Message, observationOf, type Part, type Task } from './run.js'
 export type { AttributeDifference, Element, TensorDifference } from './difference.js'
 export type { CreateRun, ResumableRun } from './run.js'
 
+/** How long `checkResume` trains, and what it hands to the run. */
 export interface ResumeCheckOptions {
   /** Steps until the save, at least 0. */
   readonly before: number
@@ -59,6 +60,7 @@ const OPTIONS: OptionNames<ResumeCheckOptions> = {
  */
 export type Verdict = 'identical' | 'not-reproducible' | 'not-restored' | 'diverged'
 
+/** What `checkResume` has found out. */
 export interface ResumeCheckReport {
   readonly identical: boolean
   readonly verdict: Verdict

@@ -17,6 +17,7 @@ import { SegmentWriter, type SegmentWriterOptions } from './segment-writer.js'
 import { copySegments } from './segments.js'
 import { ringFor, type StagingArea } from './staging-area.js'
 
+/** What is saved beside the states, and how. */
 export interface SaveOptions extends CheckpointProgress {
   /**
    * Whether the save waits until the checkpoint survives a power cut (default true). False: it is
@@ -48,6 +49,7 @@ export const SAVE_OPTIONS: OptionNames<SaveOptions> = {
   signal: true,
 }
 
+/** What a save has written. */
 export interface SaveReport {
   /** Length of the file in bytes. */
   readonly byteLength: number

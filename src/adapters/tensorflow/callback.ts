@@ -27,6 +27,7 @@ export interface FitManager {
   flush(): Promise<void>
 }
 
+/** What `tensorflowCallback` can be told. */
 export interface FitCallbackOptions {
   /**
    * When the manager is asked whether a checkpoint is due: after every `epoch` (the default), or after

@@ -64,6 +64,7 @@ export interface Parameter extends Names {
   readonly frozen: boolean
 }
 
+/** Whether parameters are those of a layers model, and not an object of variables. */
 export function isModel(source: TensorFlowModel | TensorFlowVariables): source is TensorFlowModel {
   return Array.isArray(source.weights)
 }

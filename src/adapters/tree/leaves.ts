@@ -46,6 +46,7 @@ export interface ValueLeaf {
   readonly value: Attribute
 }
 
+/** A leaf of a tree, with its path: a tensor, or a value that attributes hold. */
 export type TreeLeaf = TensorLeaf | ValueLeaf
 
 /** The mark of a tensor that has a shape of its own. */

@@ -33,6 +33,7 @@ import {
 
 export type { TensorLeaves } from './leaves.js'
 
+/** How a tree becomes a state. */
 export interface TreeOptions {
   /** Tensors that are no plain memory. */
   readonly leaves?: TensorLeaves | undefined

@@ -68,6 +68,10 @@ export interface FileSinkOptions {
   readonly syncEvery?: number
 }
 
+/**
+ * The sink behind a path: writes a temporary file next to it, and renames that over it in `commit`. For one save.
+ * What the system refuses is a CheckpointError: CKPT_NOT_COMMITTED, or CKPT_NOT_DURABLE after the rename.
+ */
 export class FileSink implements Sink {
   readonly path: string
   /** While the system copies one piece, the next one waits for no turn of this thread. */

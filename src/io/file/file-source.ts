@@ -51,6 +51,10 @@ export interface OpenFile {
 // Closes the descriptor of a source that was dropped without being closed.
 const dropped = new FinalizationRegistry<number>((fd) => fs.closeSync(fd))
 
+/**
+ * A source that reads from an open file, at most four reads at once. Owns the descriptor: `close` closes it, and so
+ * does the garbage collector where nobody did.
+ */
 export class FileSource implements Source {
   readonly kind = 'file'
   readonly size: number

@@ -29,6 +29,7 @@ export interface FileStatus {
 /** A file descriptor. */
 export type Descriptor = number
 
+/** What a commit asks of a file system. Paths are absolute; errors are Node's, with their `code`. */
 export interface FileSystem {
   /** Does not follow a link. */
   lstat(path: string): Promise<FileStatus>

@@ -32,6 +32,7 @@ export interface BackgroundSave {
 /** What becomes of a save while the one before is not durable yet. */
 export type WhenBusy = 'wait' | 'skip' | 'error'
 
+/** How a BackgroundSaver takes turns, and how much memory it may use. */
 export interface BackgroundSaverOptions {
   /**
    * What becomes of a save while the one before is not durable yet: it waits for its turn before it
@@ -60,6 +61,10 @@ const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = {
 // Bytes of a piece of staging memory: long enough that its message costs little beside its copy.
 const STAGING_PIECE = 4 * 1024 * 1024
 
+/**
+ * Saves in another thread. It keeps its thread and its staging memory for the next save: make one for a run, and
+ * close it, which waits for what is under way.
+ */
 export class BackgroundSaver implements AsyncDisposable {
   readonly #whenBusy: WhenBusy
   readonly #staging: StagingArea
