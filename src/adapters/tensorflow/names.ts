@@ -56,19 +56,19 @@ export interface WeightNames extends Names {
 /** Names the weights of a model; the order of `weights` is of no account. */
 export function nameWeights<W extends Weight>(model: object, weights: readonly W[]): WeightNames[] {
   const owners = ownersOf(model as Layer)
-  const ranks = ranksOf(weights)
+  const ranks = ranksOf(weights.flatMap(partsOf))
   const numbered = new Map<object, Map<string, Numbered>>()
   const counts = new Map<string, number>()
-  const placed = (part: string, name: AutoName, layers: readonly Layer[]): Numbered => {
-    const owner = layers.find((layer) => layer.name === part) ?? layers[0] ?? model
+  const placed = (part: AutoName, layers: readonly Layer[]): Numbered => {
+    const owner = layers.find((layer) => layer.name === part.text) ?? layers[0] ?? model
     const ofOwner = numbered.get(owner) ?? new Map<string, Numbered>()
     numbered.set(owner, ofOwner)
-    const { className, number } = name
+    const { className, number } = part
     let found = ofOwner.get(`${className}${number}`)
     if (found === undefined) {
       const place = (counts.get(className) ?? 0) + 1
       counts.set(className, place)
-      found = { className, place, rank: ranks.get(className)!.indexOf(number) + 1 }
+      found = { className, place, rank: ranks.get(className)!.get(number)! }
       ofOwner.set(`${className}${number}`, found)
     }
     return found
@@ -78,11 +78,11 @@ export function nameWeights<W extends Weight>(model: object, weights: readonly W
   for (const weight of [...owners.keys(), ...weights]) {
     if (!given.has(weight) || names.has(weight)) continue
     const layers = owners.get(weight) ?? []
-    const parts = weight.originalName.split('/').map((part) => {
-      const name = autoName(part)
-      if (name === undefined) return { text: part }
-      return { text: name.stem, numbered: placed(part, name, layers) }
-    })
+    const parts = partsOf(weight).map((part) =>
+      part.className === undefined
+        ? { text: part.text }
+        : { text: part.stem, numbered: placed(part, layers) },
+    )
     const keyBy = (which: 'place' | 'rank') =>
       parts.map(({ text, numbered: one }) => (one ? `${text}_${one[which]}` : text)).join('/')
     names.set(weight, {
@@ -176,40 +176,58 @@ function ownersOf(model: Layer): Map<Weight, readonly Layer[]> {
   return owners
 }
 
-/** By class: the numbers that its layers have here, ascending. */
-function ranksOf(weights: readonly Weight[]): ReadonlyMap<string, readonly number[]> {
+/** By class: the numbers that its layers have here, each with its place in their order. */
+function ranksOf(parts: readonly Part[]): ReadonlyMap<string, ReadonlyMap<number, number>> {
   const numbers = new Map<string, Set<number>>()
-  for (const part of weights.flatMap(({ originalName }) => originalName.split('/'))) {
-    const name = autoName(part)
-    if (name === undefined) continue
-    const taken = numbers.get(name.className) ?? new Set()
-    numbers.set(name.className, taken.add(name.number))
+  for (const part of parts) {
+    if (part.className === undefined) continue
+    const taken = numbers.get(part.className) ?? new Set()
+    numbers.set(part.className, taken.add(part.number))
   }
-  return new Map(
-    [...numbers].map(([className, set]) => [className, [...set].sort((a, b) => a - b)]),
-  )
+  const ranked = (taken: ReadonlySet<number>) =>
+    new Map([...taken].sort((a, b) => a - b).map((number, i) => [number, i + 1]))
+  return new Map(Array.from(numbers, ([className, taken]) => [className, ranked(taken)]))
 }
 
+/** A part of a name that TensorFlow.js made: `forward_lstm_LSTM12`. */
 interface AutoName {
+  readonly text: string
+  /** `forward_lstm`. */
   readonly stem: string
+  /** `LSTM`. */
   readonly className: string
+  /** 12. */
   readonly number: number
 }
 
+/** A part of a weight's name, between slashes. */
+type Part = AutoName | { readonly text: string; readonly className?: undefined }
+
+// A weight keeps its name, and every save asks for it.
+const PARTS = new WeakMap<Weight, readonly Part[]>()
+
+function partsOf(weight: Weight): readonly Part[] {
+  const known = PARTS.get(weight)
+  if (known !== undefined) return known
+  const parts = weight.originalName.split('/').map((text) => autoName(text) ?? { text })
+  PARTS.set(weight, parts)
+  return parts
+}
+
 /**
- * Takes `forward_lstm_LSTM12` apart: stem `forward_lstm`, class `LSTM`, number 12. Undefined if the class
- * is not also at the end of the stem, in its snake case: a user gave that name.
+ * Takes `forward_lstm_LSTM12` apart. Undefined if the class is not also at the end of the stem, in its
+ * snake case: a user gave that name.
  */
-function autoName(part: string): AutoName | undefined {
-  const underscore = part.lastIndexOf('_')
+function autoName(text: string): AutoName | undefined {
+  const underscore = text.lastIndexOf('_')
   if (underscore < 1) return undefined
-  const stem = part.slice(0, underscore)
-  const tail = part.slice(underscore + 1)
+  const stem = text.slice(0, underscore)
+  const tail = text.slice(underscore + 1)
   // A class may end with a digit itself: the stem tells where its name ends and the number begins.
   for (let end = tail.length - 1; end > 0 && isDigit(tail[end]!); end--) {
     const className = tail.slice(0, end)
     if (stem.replaceAll('_', '').endsWith(className.toLowerCase())) {
-      return { stem, className, number: Number(tail.slice(end)) }
+      return { text, stem, className, number: Number(tail.slice(end)) }
     }
   }
   return undefined
