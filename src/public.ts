@@ -27,7 +27,7 @@ export type { SaveOptions, SaveReport } from './save/write.js'
 export type {
   LoadedState,
   LoadedTensor,
-  LoadOptions,
+  LoadStateOptions,
   Module,
   NamedTensors,
   Optimizer,

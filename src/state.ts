@@ -99,7 +99,7 @@ export type TypedArray =
   | BigUint64Array
 
 /** How a saved state is to be taken over. */
-export interface LoadOptions {
+export interface LoadStateOptions {
   /** False: what only one side has has been reported already, and is skipped. */
   readonly strict: boolean
 }
@@ -136,7 +136,7 @@ export interface Stateful {
    * Takes over a saved state, after all of it has been checked against `stateDict()`. Called instead
    * of copying into the arrays of `stateDict()`. It has those tensors alone that are to be restored.
    */
-  loadStateDict?(state: LoadedState, options?: LoadOptions): void | Promise<void>
+  loadStateDict?(state: LoadedState, options?: LoadStateOptions): void | Promise<void>
   /**
    * Says what of a saved state `loadStateDict` cannot take, or takes under another name, beyond what the
    * names, dtypes and shapes of `stateDict()` tell. A restore asks everybody before it changes anything,

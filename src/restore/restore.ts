@@ -17,7 +17,7 @@ import type { OnProgress } from '../progress.js'
 import { collectState } from '../save/collect.js'
 import { checkCheckpoint } from '../save/mistakes.js'
 import { checkExtras } from '../save/plan.js'
-import type { LoadOptions, Module, Optimizer, Stateful } from '../state.js'
+import type { LoadStateOptions, Module, Optimizer, Stateful } from '../state.js'
 import {
   compareState,
   comparisonLines,
@@ -214,7 +214,7 @@ async function checkTargets(
  * attributes that were handed over are put back; a `loadStateDict` that has succeeded cannot be
  * undone, and the error says so.
  */
-async function takeOver(pairs: readonly Pair[], options: LoadOptions): Promise<void> {
+async function takeOver(pairs: readonly Pair[], options: LoadStateOptions): Promise<void> {
   const handedOver: Pair[] = []
   const restored: string[] = []
   let current = ''

@@ -8,7 +8,7 @@ import { loadCheckpoint } from '../../src/load/load.js'
 import type { ByteProgress } from '../../src/progress.js'
 import type { StateMismatchError } from '../../src/restore/compare.js'
 import { type RestoreOptions, restoreCheckpoint } from '../../src/restore/restore.js'
-import type { LoadedState, LoadOptions, StateFit, Stateful } from '../../src/state.js'
+import type { LoadedState, LoadStateOptions, StateFit, Stateful } from '../../src/state.js'
 import { type MemoryState, memoryState, type Tensors } from '../support/memory-state.js'
 import { flipBits, inMemory, positionOf } from '../support/saved.js'
 import { scratchFolder } from '../support/scratch.js'
@@ -464,7 +464,7 @@ test('a state is given its tensors under the names that it says they have here, 
         unexpected: ['c'],
       },
     ),
-    async loadStateDict(state: LoadedState, load?: LoadOptions) {
+    async loadStateDict(state: LoadedState, load?: LoadStateOptions) {
       options.push(load)
       t.deepEqual([...state.get('a').data, ...state.get('b').data], [0, 0, 1])
       t.deepEqual(state.attributes, { by: 'y' })
