@@ -1,3 +1,11 @@
+/** Files of src/, and the tests of each at the same place in test/. */
+function mirrored(...files) {
+  return {
+    mutate: files.map((file) => `src/${file}.ts`),
+    tests: files.map((file) => `test/${file}.test.ts`),
+  }
+}
+
 /**
  * What is mutated, and the files of the tests that have to notice it: as few as do. Without those of
  * their tests that take long where each step is counted, and that others make unnecessary here. Of
@@ -5,19 +13,18 @@
  */
 export const groups = {
   verifier: {
-    mutate: ['src/format/flatbuffer-verifier.ts'],
-    tests: ['test/format/flatbuffer-verifier.test.ts'],
+    ...mirrored('format/flatbuffer-verifier'),
     without: [
       'a long list of maps of an empty map is accepted: nothing that encode makes runs out of budget',
       'nine hundred thousand aliases of one table are refused',
       'the attributes of a checkpoint can be no such bomb',
     ],
   },
-  rules: { mutate: ['src/format/rules.ts'], tests: ['test/format/rules.test.ts'] },
-  decode: { mutate: ['src/format/decode.ts'], tests: ['test/format/decode.test.ts'] },
-  head: { mutate: ['src/format/head.ts'], tests: ['test/format/head.test.ts'] },
-  text: { mutate: ['src/format/text.ts'], tests: ['test/format/text.test.ts'] },
-  layout: { mutate: ['src/format/layout.ts'], tests: ['test/format/layout.test.ts'] },
+  rules: mirrored('format/rules'),
+  decode: mirrored('format/decode'),
+  head: mirrored('format/head'),
+  text: mirrored('format/text'),
+  layout: mirrored('format/layout'),
   tensors: {
     mutate: ['src/format/tensor-table.ts'],
     tests: [
@@ -26,11 +33,8 @@ export const groups = {
       'test/format/rules.test.ts',
     ],
   },
-  names: { mutate: ['src/format/name-index.ts'], tests: ['test/format/name-index.test.ts'] },
-  segments: {
-    mutate: ['src/format/segment-table.ts'],
-    tests: ['test/format/segment-table.test.ts'],
-  },
+  names: mirrored('format/name-index'),
+  segments: mirrored('format/segment-table'),
   commit: {
     mutate: [
       'src/io/file/file-sink.ts',
@@ -44,39 +48,20 @@ export const groups = {
     ],
   },
   temporary: {
-    mutate: ['src/io/file/temporary-file.ts'],
-    tests: ['test/io/file/temporary-file.test.ts'],
+    ...mirrored('io/file/temporary-file'),
     // It finds out once for a process which machine it is on.
     runs: 1,
   },
-  'write-out': { mutate: ['src/io/file/write-out.ts'], tests: ['test/io/file/write-out.test.ts'] },
-  writer: {
-    mutate: ['src/save/segment-writer.ts', 'src/save/staging-area.ts'],
-    tests: ['test/save/segment-writer.test.ts', 'test/save/staging-area.test.ts'],
-  },
-  concurrency: { mutate: ['src/io/concurrency.ts'], tests: ['test/io/concurrency.test.ts'] },
-  metadata: { mutate: ['src/load/metadata.ts'], tests: ['test/load/metadata.test.ts'] },
-  segment: {
-    mutate: ['src/load/segment.ts'],
-    tests: ['test/load/segment.test.ts'],
-  },
-  source: { mutate: ['src/io/file/file-source.ts'], tests: ['test/io/file/file-source.test.ts'] },
-  map: {
-    mutate: ['src/io/file/map-source.ts', 'src/io/file/mapping.ts'],
-    tests: ['test/io/file/mapping.test.ts', 'test/io/file/map-source.test.ts'],
-  },
-  pieces: { mutate: ['src/io/pieces.ts'], tests: ['test/io/pieces.test.ts'] },
-  check: { mutate: ['src/load/verify.ts'], tests: ['test/load/verify.test.ts'] },
-  combine: {
-    mutate: ['src/format/checksum-combine.ts'],
-    tests: ['test/format/checksum-combine.test.ts'],
-  },
-  save: {
-    mutate: ['src/save/write.ts', 'src/save/segments.ts'],
-    tests: ['test/save/segments.test.ts', 'test/save/write.test.ts'],
-  },
-  plan: {
-    mutate: ['src/save/plan.ts', 'src/save/collect.ts'],
-    tests: ['test/save/plan.test.ts', 'test/save/collect.test.ts'],
-  },
+  'write-out': mirrored('io/file/write-out'),
+  writer: mirrored('save/segment-writer', 'save/staging-area'),
+  concurrency: mirrored('io/concurrency'),
+  metadata: mirrored('load/metadata'),
+  segment: mirrored('load/segment'),
+  source: mirrored('io/file/file-source'),
+  map: mirrored('io/file/map-source', 'io/file/mapping'),
+  pieces: mirrored('io/pieces'),
+  check: mirrored('load/verify'),
+  combine: mirrored('format/checksum-combine'),
+  save: mirrored('save/write', 'save/segments'),
+  plan: mirrored('save/plan', 'save/collect'),
 }

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { groups } from '../../scripts/mutation-groups.mjs'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 
@@ -57,4 +58,14 @@ test('every suite is in test/README.md, and is run in CI', async (t) => {
     t.regex(ci, new RegExp(`npm (run )?${name}$`, 'm'), name)
     t.regex(readme, new RegExp(`\`npm (run )?${name}\``), name)
   }
+})
+
+test('what is mutated, and what branches are counted of, is there', async (t) => {
+  const read = (path: string) => readFile(join(folder, '..', path), 'utf8')
+  for (const [name, { mutate, tests }] of Object.entries(groups)) {
+    t.true(mutate.length > 0 && tests.length > 0, name)
+    for (const path of [...mutate, ...tests]) await t.notThrowsAsync(read(path), path)
+  }
+  const { include }: { include: string[] } = JSON.parse(await read('.c8rc.json'))
+  for (const path of include) await t.notThrowsAsync(read(path), path)
 })
