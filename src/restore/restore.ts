@@ -31,6 +31,7 @@ import {
   checkTarget,
   clashesOf,
   isMemory,
+  type MemoryTarget,
   type Pair,
   targetsOf,
 } from './targets.js'
@@ -172,12 +173,13 @@ export async function restoreCheckpoint(
   }
 
   // 3. What the bytes go into, as it is by now.
-  await checkTargets(pairs, signal)
+  const memory = new Map(pairs.map((pair) => [pair, targetsOf(pair)]))
+  await checkTargets(memory, signal)
   signal?.throwIfAborted()
 
   // 4. Those who take over a state themselves may still refuse, so they come first; memory does not.
   await takeOver(pairs, { strict })
-  await copyTensors(checkpoint, pairs, tick, () => onProgress?.({ done: total, total }))
+  await copyTensors(checkpoint, memory, tick, () => onProgress?.({ done: total, total }))
   const { epoch, step, loss } = checkpoint
   const { missing, unexpected, missingStates } = comparison
   return {
@@ -195,17 +197,17 @@ export async function restoreCheckpoint(
 
 /** Throws unless all that is to be restored has a place, of its own, which the trainer still uses. */
 async function checkTargets(
-  pairs: readonly Pair[],
+  memory: ReadonlyMap<Pair, readonly MemoryTarget[]>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const clashes = await orAborted(clashesOf(pairs.flatMap(targetsOf)), signal)
+  const clashes = await orAborted(clashesOf([...memory.values()].flat()), signal)
   if (clashes.length > 0) {
     throw mismatch({ missing: [], unexpected: [], mismatched: clashes, missingStates: [] })
   }
-  for (const pair of pairs.filter(isMemory)) {
-    for (const { reader, target } of targetsOf(pair)) reader.checkTarget(target)
-    const again = await orAborted(collectState(pair.target, pair.collected.name), signal)
-    checkSameMemory(pair, again)
+  for (const [{ target: trainer, collected }, targets] of memory) {
+    if (!isMemory({ target: trainer })) continue
+    for (const { reader, target } of targets) reader.checkTarget(target)
+    checkSameMemory(targets, await orAborted(collectState(trainer, collected.name), signal))
   }
 }
 
@@ -246,14 +248,15 @@ async function takeOver(pairs: readonly Pair[], options: LoadStateOptions): Prom
 /** Copies the tensors of those states that are plain memory. */
 async function copyTensors(
   checkpoint: Checkpoint,
-  pairs: readonly Pair[],
+  memory: ReadonlyMap<Pair, readonly MemoryTarget[]>,
   tick: Tick,
   finished: () => void,
 ): Promise<void> {
-  const restored = pairs.filter((pair) => !isMemory(pair)).map(({ saved }) => saved.name)
+  const restored = [...memory.keys()].filter((pair) => !isMemory(pair)).map((p) => p.saved.name)
   try {
-    for (const pair of pairs.filter(isMemory)) {
-      await copySegments(targetsOf(pair), tick)
+    for (const [pair, targets] of memory) {
+      if (!isMemory(pair)) continue
+      await copySegments(targets, tick)
       restored.push(pair.saved.name)
     }
     await checkpoint.checkUnchanged()

@@ -59,8 +59,8 @@ export function checkTarget(target: Stateful, collected: CollectedState): void {
  * Throws a TypeError if `stateDict()` names other memory when it is asked again: it returns copies, or the
  * model has changed its arrays since, and what is restored into the first ones would not reach the model.
  */
-export function checkSameMemory(pair: Pair, again: CollectedState): void {
-  for (const { state, tensor, target } of targetsOf(pair)) {
+export function checkSameMemory(targets: readonly MemoryTarget[], again: CollectedState): void {
+  for (const { state, tensor, target } of targets) {
     const now = again.tensors.get(tensor)?.bytes
     if (target.byteLength === 0 && now?.byteLength === 0) continue
     if (now?.buffer === target.buffer && now.byteOffset === target.byteOffset) continue
