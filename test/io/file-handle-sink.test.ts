@@ -17,6 +17,7 @@ type Step = 'createWritable' | 'write' | 'close'
 function memoryHandle(fails?: Step, error?: unknown) {
   let bytes = new Uint8Array(0)
   let aborts = 0
+  let closes = 0
   const may = (step: Step) => {
     if (step === fails) throw error
   }
@@ -40,6 +41,7 @@ function memoryHandle(fails?: Step, error?: unknown) {
         async close() {
           may('close')
           bytes = draft
+          closes++
         },
         async abort() {
           aborts++
@@ -47,12 +49,12 @@ function memoryHandle(fails?: Step, error?: unknown) {
       }
     },
   } satisfies WritableFileHandle & { kind: string }
-  return { handle, bytes: () => bytes, aborts: () => aborts }
+  return { handle, bytes: () => bytes, aborts: () => aborts, closes: () => closes }
 }
 
 sinkConforms('a sink over a file handle', async () => {
-  const { handle, bytes } = memoryHandle()
-  const read = async () => (bytes().length === 0 ? undefined : bytes())
+  const { handle, bytes, closes } = memoryHandle()
+  const read = async () => (closes() === 0 ? undefined : bytes())
   return { sink: () => new FileHandleSink(handle), read }
 })
 
