@@ -25,11 +25,11 @@ export function bytesOf(data: TensorData): Uint8Array {
 /**
  * A tensor as a state dict offers it.
  *
- * `data` is either the memory itself (which stays the caller's and is read, never copied, while a
- * save runs), or a function that brings it: it is called once, when the tensor's turn comes to be
- * written, and what it returns is dropped right after. So a trainer whose tensors live on a GPU needs
- * memory for its largest tensor, not for all of them. (Bring a copy: memory of the model's own that
- * changes between two tensors' turns would make a checkpoint of two moments.)
+ * `data` is either the memory itself, which stays the caller's and is copied piece by piece while a save
+ * runs; or a function that brings it. The function is called once, when the tensor's turn comes, and what it
+ * returns is dropped when it has been copied. So a trainer whose tensors live on a GPU needs memory for its
+ * largest tensor, not for all of them. (Bring a copy: memory of the model's own that changes between two
+ * tensors' turns would make a checkpoint of two moments. It may be the same memory for each tensor.)
  */
 export interface TensorLike {
   /** May be left out where the typed array says it: Float32Array is float32, Int8Array is int8. */
@@ -39,7 +39,10 @@ export interface TensorLike {
   readonly data: TensorData | (() => TensorData | Promise<TensorData>)
 }
 
-/** Named tensors, in an order that a save keeps: an object, a Map, or a generator of pairs. */
+/**
+ * Named tensors, in an order that a save keeps: an object, a Map, or a generator of pairs. A generator yields
+ * memory of its own for each tensor; one that fills an array anew for the next is CKPT_TENSOR_CHANGED.
+ */
 export type NamedTensors =
   | { readonly [name: string]: TensorLike }
   | Iterable<readonly [name: string, tensor: TensorLike]>

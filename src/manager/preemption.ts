@@ -8,10 +8,12 @@
  */
 
 import { constants } from 'node:os'
-// The process itself: a sandbox (Jest's, a `node:vm` context) may have a global one of its own.
-import process from 'node:process'
 import { isMainThread } from 'node:worker_threads'
 import { describe } from '../format/attributes.js'
+
+// The process itself: a sandbox (Jest's, a `node:vm` context) may have a global one of its own. Not by an
+// import, which reads every property of it: that opens the standard input, and reads of it no longer wait.
+const process = globalThis.process?.getBuiltinModule?.('node:process') ?? globalThis.process
 
 /** How long a signal that follows another counts as the same one, in milliseconds: shells send two. */
 const SAME_SIGNAL = 1000

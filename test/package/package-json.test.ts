@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import test from 'ava'
 
@@ -54,4 +56,21 @@ test('the lock file names no registry', async (t) => {
     )
     t.notRegex(lock, /https?:\/\/registry|"resolved": "https?:/, folder)
   }
+})
+
+test('an import of the library leaves the standard input of the process alone', async (t) => {
+  const library = new URL('../../dist/src/index.js', import.meta.url).href
+  const program = `
+    import { readSync } from 'node:fs'
+    await import('${library}')
+    readSync(0, new Uint8Array(1), 0, 1, null)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program])
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  // It has to wait for a byte that comes late.
+  setTimeout(() => child.stdin.end('x'), 2000)
+  const [code] = await once(child, 'exit')
+  t.is(code, 0, errors)
 })

@@ -22,6 +22,9 @@ export interface Training {
     readonly step: number
     readonly loss: number
     readonly config: unknown
+    /** As a manager numbers the saves of steps 1, 2, … of a new run. */
+    readonly sequence: number
+    readonly savedAt: number
   }
 }
 
@@ -49,7 +52,14 @@ export function trainingAt(step: number, saver = 0): Training {
   return {
     model: state('Embedding', { saver }, MODEL),
     optimizer: state('AdamW', { lr: 0.001, step }, OPTIMIZER),
-    progress: { epoch: Math.floor(step / 100), step, loss: 1 / (step + 1), config: { saver } },
+    progress: {
+      epoch: Math.floor(step / 100),
+      step,
+      loss: 1 / (step + 1),
+      config: { saver },
+      sequence: Math.max(0, step - 1),
+      savedAt: step,
+    },
   }
 }
 

@@ -83,7 +83,8 @@ async function saving({ by, mutant }: SaveOnce): Promise<Save> {
     const manager = new CheckpointManager(dirname(path), { keep: { newest: 2 } })
     return async (_, step) => {
       const { model, optimizer, progress } = trainingAt(step, job.saver)
-      await manager.save(model, optimizer, progress)
+      const { sequence: _own, ...given } = progress
+      await manager.save(model, optimizer, given)
       await manager.flush()
       return 'durable'
     }
