@@ -157,13 +157,13 @@ export async function carryOut(
     onProgress?.({ done: total, total })
     signal?.throwIfAborted()
     const durability = await sink.commit()
+    underWay.delete(sink)
     return { byteLength: total, tensors: plan.tensors, durability }
   } catch (error) {
     await writer.stop()
     await sink.abort()
-    throw error
-  } finally {
     underWay.delete(sink)
+    throw error
   }
 }
 
