@@ -368,7 +368,7 @@ test('what onProgress throws ends the save, whenever it does, and nothing is sav
 /** A model whose state dict and tensors come late, for saves with many turns. */
 function lateModel(tick: () => void): Stateful {
   const device = new Device()
-  const module = new DeviceModule(device, { a: [300, 300], b: [3, 3] }, new Rng(1))
+  const module = new DeviceModule(device, { a: [30, 30], b: [3, 3] }, new Rng(1))
   return {
     async stateDict() {
       await setImmediate()
