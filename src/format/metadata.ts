@@ -1,5 +1,6 @@
 /** What the metadata of a checkpoint says, as plain values: what decode makes and encode takes. */
 
+import { quote } from '../printable.js'
 import type { Attributes } from './attributes.js'
 import type { DType } from './dtype.js'
 import type { TensorTable } from './tensor-table.js'
@@ -64,4 +65,9 @@ export function allStates(
 ): StateRecord[] {
   const { model, optimizer, extras } = metadata
   return optimizer === null ? [model, ...extras] : [model, optimizer, ...extras]
+}
+
+/** A state's name in a message: an extra's may come from a file, or be anything that a caller chose. */
+export function stateName(name: string): string {
+  return name === MODEL || name === OPTIMIZER ? name : quote(name)
 }

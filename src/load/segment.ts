@@ -7,7 +7,7 @@ import { CheckpointError } from '../errors.js'
 import { crc32 } from '../format/checksum.js'
 import { combineCrc32 } from '../format/checksum-combine.js'
 import { gapBytes } from '../format/layout.js'
-import { MODEL, OPTIMIZER } from '../format/metadata.js'
+import { stateName } from '../format/metadata.js'
 import type { Segment } from '../format/segment-table.js'
 import type { Source } from '../io/source.js'
 import { quote } from '../printable.js'
@@ -326,11 +326,6 @@ export class SegmentCopy extends SegmentIntake {
 
 function throwIf(fault: CheckpointError | undefined): void {
   if (fault !== undefined) throw fault
-}
-
-/** A state's name in a message: an extra's comes from the file. */
-function stateName(name: string): string {
-  return name === MODEL || name === OPTIMIZER ? name : quote(name)
 }
 
 function hex(crc: number): string {

@@ -4,6 +4,7 @@
  */
 
 import { CheckpointError } from '../errors.js'
+import { stateName } from '../format/metadata.js'
 import type { CheckpointState } from '../load/state.js'
 import { quote } from '../printable.js'
 import type { CollectedState } from '../save/collect.js'
@@ -116,7 +117,7 @@ export function comparisonLines(comparison: StateComparison): string[] {
 
 /** A tensor by its state and name, in words. */
 export function keyText({ state, tensor }: TensorKey): string {
-  return `${state}: ${quote(tensor)}`
+  return `${stateName(state)}: ${quote(tensor)}`
 }
 
 function typeAndShape(tensor: { dtype: string; shape: readonly number[] }): string {

@@ -5,7 +5,7 @@
 
 import { CheckpointError, messageOf, warn } from '../errors.js'
 import { sameAttributes } from '../format/attributes.js'
-import { MODEL, OPTIMIZER } from '../format/metadata.js'
+import { MODEL, OPTIMIZER, stateName } from '../format/metadata.js'
 import { orAborted } from '../io/concurrency.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import type { SegmentReader, Tick } from '../load/segment.js'
@@ -223,13 +223,13 @@ async function takeOver(pairs: readonly Pair[], options: LoadStateOptions): Prom
   try {
     for (const pair of pairs) {
       if (!isMemory(pair) || pair.target.loadAttributes === undefined) continue
-      current = `loadAttributes() of ${pair.saved.name}`
+      current = `loadAttributes() of ${stateName(pair.saved.name)}`
       handedOver.push(pair)
       await pair.target.loadAttributes(pair.saved.attributes)
     }
     for (const { target, saved } of pairs) {
       if (target.loadStateDict === undefined) continue
-      current = `loadStateDict() of ${saved.name}`
+      current = `loadStateDict() of ${stateName(saved.name)}`
       await target.loadStateDict(saved.unwritten(), options)
       restored.push(saved.name)
     }
@@ -267,7 +267,7 @@ async function copyTensors(
 }
 
 function incomplete(what: string, restored: readonly string[], cause: unknown): CheckpointError {
-  const done = restored.length === 0 ? 'nothing' : restored.join(', ')
+  const done = restored.length === 0 ? 'nothing' : restored.map(stateName).join(', ')
   return new CheckpointError(
     'CKPT_RESTORE_INCOMPLETE',
     `${what}: ${messageOf(cause)} (restored in full before that: ${done})`,

@@ -3,6 +3,7 @@
  * the model still uses. Looked at before the first byte is written.
  */
 
+import { stateName } from '../format/metadata.js'
 import type { CheckpointState } from '../load/state.js'
 import { haveSameBytes, type SegmentTarget } from '../load/verify.js'
 import { quote } from '../printable.js'
@@ -48,7 +49,7 @@ export function checkTarget(target: Stateful, collected: CollectedState): void {
   for (const { name, bytes } of collected.tensors.values()) {
     if (bytes === undefined) {
       throw new TypeError(
-        `${collected.name} needs a loadStateDict() to be restored: ` +
+        `${stateName(collected.name)} needs a loadStateDict() to be restored: ` +
           `its tensor ${quote(name)} is fetched by a function and is not plain memory`,
       )
     }
@@ -65,7 +66,7 @@ export function checkSameMemory(targets: readonly MemoryTarget[], again: Collect
     if (target.byteLength === 0 && now?.byteLength === 0) continue
     if (now?.buffer === target.buffer && now.byteOffset === target.byteOffset) continue
     throw new TypeError(
-      `nothing was restored: the stateDict() of ${state} named other memory for ${quote(tensor)} when it ` +
+      `nothing was restored: the stateDict() of ${stateName(state)} named other memory for ${quote(tensor)} when it ` +
         'was asked again, so that what is copied there does not reach the model. Return the arrays that ' +
         'the model itself uses, not copies of them, or add a loadStateDict()',
     )

@@ -18,6 +18,7 @@ import {
   isDType,
   tensorByteLength,
 } from '../format/dtype.js'
+import { stateName } from '../format/metadata.js'
 import { MAX_RANK } from '../format/tensor-table.js'
 import { nameFault, textFault } from '../format/text.js'
 import { orAborted } from '../io/concurrency.js'
@@ -137,10 +138,10 @@ export function* collectSteps(
   // A checkpoint's own state has null where it has none.
   if (kind !== undefined && kind !== null) {
     if (typeof kind !== 'string') {
-      throw new TypeError(`the kind of ${name} must be a string, not ${describe(kind)}`)
+      throw new TypeError(`the kind of ${stateName(name)} must be a string, not ${describe(kind)}`)
     }
     const fault = textFault(kind)
-    if (fault !== undefined) throw new TypeError(`the kind of ${name} ${fault}`)
+    if (fault !== undefined) throw new TypeError(`the kind of ${stateName(name)} ${fault}`)
   }
   const copied = copyAttributes(attributes ?? {}, `${name}.attributes`)
   const collected = new Map<string, CollectedTensor>()
@@ -155,12 +156,14 @@ export function* collectSteps(
       const [key, tensor] = checkPair(yield value, name)
       const fault = typeof key === 'string' ? nameFault(key) : 'is no string'
       if (fault !== undefined) {
-        throw new TypeError(`the name of a tensor of ${name}, ${quote(String(key))}, ${fault}`)
+        throw new TypeError(
+          `the name of a tensor of ${stateName(name)}, ${quote(String(key))}, ${fault}`,
+        )
       }
       if (collected.has(key)) {
-        throw new TypeError(`${name} has two tensors that are called ${quote(key)}`)
+        throw new TypeError(`${stateName(name)} has two tensors that are called ${quote(key)}`)
       }
-      const checked = collectTensor(key, tensor, `the tensor ${quote(key)} of ${name}`)
+      const checked = collectTensor(key, tensor, `the tensor ${quote(key)} of ${stateName(name)}`)
       collected.set(key, checked)
       onCollected(checked, name)
     }
@@ -207,7 +210,7 @@ export function tensorBytes(
 export function tensorChanged(state: string, tensor: string): CheckpointError {
   return new CheckpointError(
     'CKPT_TENSOR_CHANGED',
-    `nothing was saved: ${quote(tensor)} (${state}) was changed, or its memory detached or resized, while ` +
+    `nothing was saved: ${quote(tensor)} (${stateName(state)}) was changed, or its memory detached or resized, while ` +
       'the save was running; await the save (in the background, `staged`) before the next training step',
     { state, tensor },
   )
@@ -276,7 +279,7 @@ function collectShape(shape: readonly number[], what: string): readonly number[]
 function asState(dict: StateDict, name: string): State {
   if (typeof dict !== 'object' || dict === null) {
     throw new TypeError(
-      `${name}.stateDict() must return named tensors, or an object with \`tensors\`; ` +
+      `${stateName(name)}.stateDict() must return named tensors, or an object with \`tensors\`; ` +
         `it returned ${describe(dict)}`,
     )
   }
@@ -291,7 +294,9 @@ function iteratorOf(
   name: string,
 ): { iterator: Iterator<unknown> | AsyncIterator<unknown>; isTrainers: boolean } {
   if (typeof tensors !== 'object' || tensors === null) {
-    throw new TypeError(`the tensors of ${name} must be named tensors, not ${describe(tensors)}`)
+    throw new TypeError(
+      `the tensors of ${stateName(name)} must be named tensors, not ${describe(tensors)}`,
+    )
   }
   const { [Symbol.asyncIterator]: ofPromises, [Symbol.iterator]: ofValues } = tensors as Partial<
     AsyncIterable<unknown> & Iterable<unknown>
@@ -303,7 +308,7 @@ function iteratorOf(
 
 function checkPair(pair: unknown, name: string): [key: string, tensor: TensorLike] {
   if (!Array.isArray(pair) || pair.length !== 2) {
-    throw new TypeError(`the tensors of ${name} must come as pairs [name, tensor]`)
+    throw new TypeError(`the tensors of ${stateName(name)} must come as pairs [name, tensor]`)
   }
   return pair as [string, TensorLike]
 }

@@ -9,6 +9,7 @@
 
 import type { UnsealedMetadata } from '../format/encode.js'
 import { gapBytes } from '../format/layout.js'
+import { stateName } from '../format/metadata.js'
 import { nextTurn, orAborted } from '../io/concurrency.js'
 import { quote } from '../printable.js'
 import { kindOf } from '../realm.js'
@@ -108,7 +109,7 @@ class SegmentCopier {
     const { state, tensor } = this.#plan.sources[i]!
     const { name, dtype, byteLength, fetch } = tensor
     const data = await orAborted(Promise.resolve(fetch!()), this.#signal)
-    const what = `the tensor ${quote(name)} of ${state}`
+    const what = `the tensor ${quote(name)} of ${stateName(state)}`
     const copying = this.#append(i, tensorBytes(data, dtype, byteLength, what), true)
     this.#writer.copy()
     if (copying !== undefined) await copying

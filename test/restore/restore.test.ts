@@ -407,7 +407,7 @@ test('a loadStateDict that throws stops the restore before any memory is written
     { code: 'CKPT_RESTORE_INCOMPLETE' },
   )
   t.is(error?.cause, own)
-  t.regex(error!.message, /the loadStateDict\(\) of second failed: the device is lost/)
+  t.regex(error!.message, /the loadStateDict\(\) of "second" failed: the device is lost/)
   // What has been taken over cannot be taken back, and is told.
   t.deepEqual(error?.restored, ['optimizer', 'first'])
   t.is(first.taken.length, 1)
@@ -501,7 +501,7 @@ test('attributes that were handed over are put back when a later one is refused'
       restoreCheckpoint(checkpoint, model, null, { extras }),
       {
         code: 'CKPT_RESTORE_INCOMPLETE',
-        message: /the loadAttributes\(\) of . failed: no such value/,
+        message: /the loadAttributes\(\) of "." failed: no such value/,
       },
     )
     t.is(error?.cause, own)
