@@ -23,41 +23,6 @@ export class FirstFailure {
   }
 }
 
-/** Calls that run beside each other, at most so many at once. */
-export class InFlight {
-  readonly #limit: number
-  readonly #calls = new Set<Promise<void>>()
-  readonly #failure = new FirstFailure()
-
-  /** `limit` is how many calls may be under way at once. */
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  /** Begins a call when there is room for it. If an earlier call has failed, throws its error and begins none. */
-  async add(call: () => Promise<void>): Promise<void> {
-    while (this.#calls.size >= this.#limit) await Promise.race(this.#calls)
-    this.#failure.throwIfAny()
-    const running = call()
-      .catch((error: unknown) => this.#failure.keep(error))
-      .finally(() => {
-        this.#calls.delete(running)
-      })
-    this.#calls.add(running)
-  }
-
-  /** Resolves when no call is under way. Never throws. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#calls)
-  }
-
-  /** Like `settled`, and throws what failed first. */
-  async done(): Promise<void> {
-    await this.settled()
-    this.#failure.throwIfAny()
-  }
-}
-
 /** Yields to the event loop: timers, input and signals are dealt with before it resolves. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

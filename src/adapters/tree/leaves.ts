@@ -67,7 +67,7 @@ export function* leavesOf(tree: unknown, own?: TensorLeaves): Generator<TreeLeaf
 
 function* walk(
   value: unknown,
-  segments: readonly Segment[],
+  segments: readonly PathSegment[],
   own: TensorLeaves | undefined,
 ): Generator<TreeLeaf> {
   const path = treePath(segments)
@@ -146,7 +146,7 @@ export function buildTree(leaves: Iterable<readonly [path: string, value: unknow
     const segments = segmentsOf(path)
     if (segments === undefined || segments.length > MAX_DEPTH) throw noTree(path)
     let container: unknown = holder
-    let segment: Segment = 0
+    let segment: PathSegment = 0
     for (const next of segments) {
       let child = childOf(container, segment)
       if (child === undefined) {
@@ -167,14 +167,14 @@ export function buildTree(leaves: Iterable<readonly [path: string, value: unknow
   return holder.length === 0 ? {} : holder[0]
 }
 
-function childOf(container: unknown, segment: Segment): unknown {
+function childOf(container: unknown, segment: PathSegment): unknown {
   return Object.hasOwn(container as object, segment)
-    ? (container as { [key: Segment]: unknown })[segment]
+    ? (container as { [key: PathSegment]: unknown })[segment]
     : undefined
 }
 
 /** False for an item of an array that is not its next one. */
-function add(container: unknown, segment: Segment, value: unknown): boolean {
+function add(container: unknown, segment: PathSegment, value: unknown): boolean {
   if (typeof segment === 'string') setKey(container as { [key: string]: unknown }, segment, value)
   else if (segment !== (container as unknown[]).length) return false
   else (container as unknown[]).push(value)
@@ -186,7 +186,7 @@ function noTree(path: string): TypeError {
 }
 
 /** One step down: a key of an object, or an index of an array. */
-export type Segment = string | number
+export type PathSegment = string | number
 
 // Keys that need no quotes: letters, digits and what names are commonly joined with. No dot and no
 // bracket, which separate; no `$`, which is the root.
@@ -196,14 +196,14 @@ const NEXT_SEGMENT = new RegExp(`\\.?(${PLAIN})|\\[(\\d+)\\]|\\[("(?:[^"\\\\]|\\
 const ROOT = '$'
 
 /** The path of those segments. */
-export function treePath(segments: readonly Segment[]): string {
+export function treePath(segments: readonly PathSegment[]): string {
   return segments.length === 0 ? ROOT : segments.reduce(joined, '')
 }
 
 /** The segments of a path, or undefined where `path` is not exactly what `treePath` makes of any. */
-export function segmentsOf(path: string): readonly Segment[] | undefined {
+export function segmentsOf(path: string): readonly PathSegment[] | undefined {
   if (path === ROOT) return []
-  const segments: Segment[] = []
+  const segments: PathSegment[] = []
   NEXT_SEGMENT.lastIndex = 0
   while (NEXT_SEGMENT.lastIndex < path.length) {
     const match = NEXT_SEGMENT.exec(path)
@@ -217,7 +217,7 @@ export function segmentsOf(path: string): readonly Segment[] | undefined {
   return segments.length > 0 && treePath(segments) === path ? segments : undefined
 }
 
-function joined(path: string, segment: Segment): string {
+function joined(path: string, segment: PathSegment): string {
   if (typeof segment === 'number') return `${path}[${segment}]`
   if (!PLAIN_KEY.test(segment)) return `${path}[${JSON.stringify(segment)}]`
   return path === '' ? segment : `${path}.${segment}`

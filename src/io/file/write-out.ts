@@ -4,6 +4,7 @@
  * the file is synced now and then, which flushes the disk's cache each time.
  */
 
+import { FirstFailure } from '../concurrency.js'
 import type { Descriptor, FileSystem } from './file-system.js'
 
 // Bytes after which the system is told to begin.
@@ -17,7 +18,8 @@ export class WriteOut {
   #begins: boolean
   #written = 0
   #running: Promise<void> | undefined
-  #failure: { readonly error: unknown } | undefined
+  /** Kept: the system reports an error once, and a sync after this one may well succeed. */
+  readonly #failure = new FirstFailure()
 
   /** Where `file` has to be synced, it is each time that `every` bytes have been written. */
   constructor(fs: Pick<FileSystem, 'fsync' | 'beginWriteOut'>, file: Descriptor, every: number) {
@@ -32,15 +34,12 @@ export class WriteOut {
    * one failed with.
    */
   wrote(bytes: number): void {
-    this.#throwFailure()
+    this.#failure.throwIfAny()
     this.#written += bytes
     if (this.#running !== undefined) return
     if (this.#written < (this.#begins ? Math.min(BEGIN_EVERY, this.#every) : this.#every)) return
     this.#running = this.#push()
-      .catch((error: unknown) => {
-        // Kept: the system reports an error once, and a sync after this one may well succeed.
-        this.#failure ??= { error }
-      })
+      .catch((error: unknown) => this.#failure.keep(error))
       .finally(() => {
         this.#running = undefined
       })
@@ -54,7 +53,7 @@ export class WriteOut {
   /** Like `settled`, and throws what a sync failed with. */
   async finish(): Promise<void> {
     await this.settled()
-    this.#throwFailure()
+    this.#failure.throwIfAny()
   }
 
   async #push(): Promise<void> {
@@ -66,9 +65,5 @@ export class WriteOut {
     }
     this.#written = 0
     await this.#fs.fsync(this.#file)
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure.error
   }
 }

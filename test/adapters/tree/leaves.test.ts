@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type Segment, segmentsOf, treePath } from '../../../src/adapters/tree/leaves.js'
+import { type PathSegment, segmentsOf, treePath } from '../../../src/adapters/tree/leaves.js'
 import { anyWellFormedString } from '../../support/any-string.js'
 
 const segment = fc.oneof(
@@ -22,7 +22,7 @@ test('a path reads like the code that would reach the leaf', (t) => {
     [['', 'a b'], '[""]["a b"]'],
     [['$'], '["$"]'],
     [[], '$'],
-  ] as [Segment[], string][]) {
+  ] as [PathSegment[], string][]) {
     t.is(treePath(segments), path)
   }
 })
