@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { FirstFailure, nextTurn, orAborted } from '../../src/io/concurrency.js'
 
