@@ -143,7 +143,7 @@ test.serial('every entry can be imported by its name, and the schema resolved', 
   `
   const printed = await node(folder, '--input-type=module', '--eval', script)
   const [main, explicit, ...others] = printed.trim().split('\n')
-  t.is(explicit?.replace('/node', ''), main)
+  t.is(explicit?.replace('/node ', ''), main)
   t.deepEqual(others, [
     '/tensorflow tensorflowCallback tensorflowModule tensorflowOptimizer',
     '/tree flattenTree rebuildTree restoreTree treeState',
