@@ -146,7 +146,7 @@ test.serial('every entry can be imported by its name, and the schema resolved', 
   t.is(explicit?.replace('/node ', ''), main)
   t.deepEqual(others, [
     '/tensorflow tensorflowCallback tensorflowModule tensorflowOptimizer',
-    '/tree flattenTree rebuildTree restoreTree treeState',
+    '/tree compareTree flattenTree rebuildTree restoreTree treeState',
     '/jax jaxTree',
     '/resume-check checkResume',
     'checkpoint.fbs',
