@@ -8,6 +8,8 @@ async function main() {
   const [work, folder] = process.argv.slice(-2)
   await works[work](folder)
   console.log('done')
+  // An exit of Node 20 hangs for ever if V8 is compiling in the background and waits for a collection.
+  await new Promise((resolve) => setTimeout(resolve, 250))
 }
 
 main().catch((error) => {
