@@ -1,7 +1,6 @@
 /** A reporter in a process of its own, asked for reports. */
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { Report } from './report.js'
 
@@ -41,9 +40,17 @@ export class Reporter {
     this.#process.stderr.on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-LONGEST_COMPLAINT)
     })
-    createInterface({ input: this.#process.stdout }).on('line', (line) => {
-      this.#waiting.shift()?.resolve(line)
-      this.#watch()
+    // A report ends with a line feed. From Node 24 on, readline also ends a line at U+2028, which names may hold.
+    let line = ''
+    this.#process.stdout.setEncoding('utf8')
+    this.#process.stdout.on('data', (text: string) => {
+      const lines = text.split('\n')
+      lines[0] = line + lines[0]
+      line = lines.pop()!
+      for (const report of lines) {
+        this.#waiting.shift()?.resolve(report)
+        this.#watch()
+      }
     })
     // A reporter that has ended takes no more paths; whoever waits for a report is told below.
     this.#process.stdin.on('error', () => {})
