@@ -43,6 +43,10 @@ export type CheckpointErrorCode =
   | 'CKPT_NOT_DURABLE'
   /** A save while another is under way, where that was to be an error. */
   | 'CKPT_BUSY'
+  /** A file of another format breaks a rule of that format, or is of none that is known; see the rule. */
+  | 'CKPT_FOREIGN_FILE'
+  /** What is to be converted has no form in the other format, or a form that is not supported. */
+  | 'CKPT_NOT_CONVERTIBLE'
   /** The machine is big-endian. */
   | 'CKPT_BIG_ENDIAN'
 

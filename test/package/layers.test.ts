@@ -40,7 +40,7 @@ async function closure(file: string): Promise<{ files: Set<string>; packages: Se
 /** The rooms of src/ from the top down, with the files of its root. A file imports from its own row, or lower ones. */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'browser.ts', 'public.ts'],
-  ['manager', 'adapters', 'resume-check', 'cli'],
+  ['manager', 'adapters', 'exchange', 'resume-check', 'cli'],
   ['save', 'load', 'restore'],
   ['threads'],
   ['io'],

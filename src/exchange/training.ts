@@ -1,0 +1,261 @@
+/**
+ * The seam between formats: what a file of any format holds, read lazily. A reader of a format makes a
+ * `Training` of a `Source`; a writer writes a `Training` over a `Sink`. Neither knows the other's format, and
+ * both hold a piece of a tensor at a time, or one tensor where the format allows no less.
+ *
+ * To add a format:
+ *
+ *   1. Write a reader: `(place: InputPlace) => Promise<Training>`. It reads what describes the tensors, checks
+ *      every rule of the format, and touches no element. Each tensor is a `ForeignTensor` over a
+ *      `TensorReader`, which brings its bytes by range, row-major, without gaps and little-endian.
+ *   2. Write a writer: `(place: OutputPlace, training: Training, options: WriteOptions) => Promise<SaveReport>`.
+ *   3. Enter both in the table of `formats.ts`, with how the format is recognised.
+ *
+ * What goes where: the network's weights and buffers are the `model`; what an optimizer keeps for each weight
+ * is the `optimizer`, keyed by the names of the weights where they are known; any other state is an extra under
+ * its own name. Hyper-parameters, groups and schedulers' counters are attributes of the state that they are
+ * of. Epoch, step, loss and metrics are `progress`. Notes of a file (the `__metadata__` of safetensors) are
+ * attributes of the model, under the name of the format.
+ *
+ * A file that breaks a rule of its format is CKPT_FOREIGN_FILE, with the `rule`. What one format has and the
+ * other has not is CKPT_NOT_CONVERTIBLE, and names the tensor and the remedy.
+ */
+
+import { CheckpointError } from '../errors.js'
+import type { Attributes } from '../format/attributes.js'
+import { arrayType, type DType, elementCount, tensorByteLength } from '../format/dtype.js'
+import type { Sink } from '../io/sink.js'
+import type { Source } from '../io/source.js'
+import { printable, quote } from '../printable.js'
+import type { OnProgress } from '../progress.js'
+import { bytesOf, type TensorData, type TypedArray } from '../state.js'
+
+/** Brings the bytes of one tensor: its elements row-major, without gaps, little-endian. */
+export interface TensorReader {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /**
+   * Fills `target` from byte `position` of the tensor on. The next call comes when this one has settled. Callers
+   * go from the start to the end; a reader may be slow for another order, never wrong. A reader that knows a
+   * checksum throws CKPT_FOREIGN_FILE with the last byte.
+   */
+  read(target: Uint8Array, position: number): Promise<void>
+  /** Tied tensors: readers with the same origin, dtype and shape bring the same bytes. Default: itself. */
+  readonly origin?: object
+}
+
+/** A tensor of a file, of whichever format. Anything that saves tensors takes it. */
+export class ForeignTensor {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** In bytes. */
+  readonly byteLength: number
+  readonly #reader: TensorReader
+
+  /** Throws CKPT_NOT_CONVERTIBLE where the dtype and shape have no whole and safe number of bytes. */
+  constructor(name: string, reader: TensorReader) {
+    const byteLength = tensorByteLength(reader.dtype, reader.shape)
+    if (byteLength === undefined) {
+      const found = `${reader.dtype} [${reader.shape.join(', ')}]`
+      throw new CheckpointError(
+        'CKPT_NOT_CONVERTIBLE',
+        `${quote(name)} has no whole and safe number of bytes: ${found}`,
+        { tensor: name, actual: found },
+      )
+    }
+    this.name = name
+    this.dtype = reader.dtype
+    this.shape = reader.shape
+    this.byteLength = byteLength
+    this.#reader = reader
+  }
+
+  /** Number of elements; 1 for a scalar. */
+  get size(): number {
+    return elementCount(this.shape)!
+  }
+
+  /** Brings the elements, as a save asks for them. */
+  readonly data = (): Promise<TypedArray> => this.read()
+
+  /** The elements in a new array, which is the caller's. Throws CKPT_READ, CKPT_FOREIGN_FILE, CKPT_TENSOR_TOO_LARGE. */
+  async read(): Promise<TypedArray> {
+    const bytes = newBytes(this.byteLength, this.name)
+    await this.#reader.read(bytes, 0)
+    const ArrayType = arrayType(this.dtype)
+    return new ArrayType(bytes.buffer, 0, this.byteLength / ArrayType.BYTES_PER_ELEMENT)
+  }
+
+  /** Copies the bytes over `target`, which has to be exactly as long. */
+  async readInto(target: TensorData): Promise<void> {
+    const bytes = bytesOf(target)
+    if (bytes.byteLength !== this.byteLength) {
+      throw new RangeError(
+        `${quote(this.name)} has ${this.byteLength} bytes, and the target ${bytes.byteLength}`,
+      )
+    }
+    await this.#reader.read(bytes, 0)
+  }
+
+  /** Fills `target` from byte `position` on; see TensorReader. */
+  readBytes(target: Uint8Array, position: number): Promise<void> {
+    return this.#reader.read(target, position)
+  }
+
+  /** What tied tensors have in common: by it a save writes their bytes once. */
+  segment(): object {
+    return this.#reader.origin ?? this.#reader
+  }
+
+  /** The same tensor under another name. */
+  renamed(name: string): ForeignTensor {
+    return new ForeignTensor(name, this.#reader)
+  }
+}
+
+function newBytes(length: number, name: string): Uint8Array & { readonly buffer: ArrayBuffer } {
+  try {
+    return new Uint8Array(length)
+  } catch (cause) {
+    throw new CheckpointError(
+      'CKPT_TENSOR_TOO_LARGE',
+      `${quote(name)} has ${length} bytes, for which there is no array here: read it in parts`,
+      { tensor: name, actual: length, cause },
+    )
+  }
+}
+
+/** A state of a file: named tensors in the file's order, attributes, a kind. It can be saved as it is. */
+export class ForeignState {
+  readonly kind: string | null
+  readonly attributes: Attributes
+  readonly #tensors: ReadonlyMap<string, ForeignTensor>
+
+  constructor(
+    tensors: Iterable<ForeignTensor>,
+    attributes: Attributes = {},
+    kind: string | null = null,
+  ) {
+    this.#tensors = new Map(Array.from(tensors, (tensor) => [tensor.name, tensor]))
+    this.attributes = attributes
+    this.kind = kind
+  }
+
+  /** Number of tensors. */
+  get size(): number {
+    return this.#tensors.size
+  }
+
+  /** Itself, so that the state is a state dict that can be saved. */
+  get tensors(): Iterable<readonly [name: string, tensor: ForeignTensor]> {
+    return this
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name)
+  }
+
+  /** Throws CKPT_NO_SUCH_TENSOR where there is none. */
+  get(name: string): ForeignTensor {
+    const tensor = this.#tensors.get(name)
+    if (tensor !== undefined) return tensor
+    const some = [...this.keys()].slice(0, 5).map(quote).join(', ')
+    throw new CheckpointError(
+      'CKPT_NO_SUCH_TENSOR',
+      `there is no tensor ${quote(name)} among ${this.size}${some === '' ? '' : `: ${some}`}${this.size > 5 ? ', …' : ''}`,
+      { tensor: name },
+    )
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#tensors.keys()
+  }
+
+  values(): IterableIterator<ForeignTensor> {
+    return this.#tensors.values()
+  }
+
+  [Symbol.iterator](): IterableIterator<[name: string, tensor: ForeignTensor]> {
+    return this.#tensors.entries()
+  }
+}
+
+/** How far a run has come. What is left out is unknown to the file. */
+export interface TrainingProgress {
+  readonly epoch?: number
+  /** Optimizer steps taken. */
+  readonly step?: number
+  readonly loss?: number | null
+  readonly metrics?: { readonly [name: string]: number }
+  /** JSON text. */
+  readonly config?: string | null
+  readonly sequence?: number | null
+  /** In milliseconds since 1970. */
+  readonly savedAt?: number | null
+}
+
+/** All that a file holds of a training. It keeps its file open until `close`. */
+export interface Training {
+  /** The name of the format, as in the table of `formats.ts`. */
+  readonly format: string
+  readonly model: ForeignState
+  readonly optimizer: ForeignState | null
+  readonly extras: ReadonlyMap<string, ForeignState>
+  readonly progress: TrainingProgress
+  /** Releases the file, and those next to it. Tensors cannot be read afterwards. */
+  close(): void
+}
+
+/** Where a foreign file is. */
+export interface InputPlace {
+  /** The name of the file without its folder; empty where there is none, as for bytes. */
+  readonly name: string
+  /** The reader takes it over: `Training.close` closes it, and so does a reader that fails. */
+  readonly source: Source
+  /**
+   * Opens a file next to it, as indexes of shards name them; the caller owns the source. Throws
+   * CKPT_READ where there is none, and CKPT_FOREIGN_FILE for a name that leads out of the folder.
+   */
+  sibling(name: string): Promise<Source>
+}
+
+/** Where a file goes to. */
+export interface OutputPlace {
+  /** The name of the file without its folder; empty where there is none. */
+  readonly name: string
+  readonly sink: Sink
+  /** A sink for a file next to it. It is to be committed before the main one, which names it. */
+  sibling(name: string): Sink
+}
+
+/** How a writer writes. */
+export interface WriteOptions {
+  /**
+   * A dtype that the format has not is written as its raw bytes (uint8, one dimension), instead of an error.
+   * A file that keeps a description of the training has the dtype and the shape in it, and is read back right.
+   */
+  readonly raw?: boolean | undefined
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Says that a file breaks a rule of its format. `rule` begins with the format's name: `npy.header`. */
+export function foreignFault(
+  rule: string,
+  message: string,
+  fields: { readonly tensor?: string; readonly offset?: number; readonly cause?: unknown } & {
+    readonly expected?: unknown
+    readonly actual?: unknown
+  } = {},
+): CheckpointError {
+  return new CheckpointError('CKPT_FOREIGN_FILE', message, { rule, ...fields })
+}
+
+/** Says that something has no form in the format that it is to go to, or in ours. */
+export function notConvertible(
+  message: string,
+  fields: { readonly tensor?: string; readonly state?: string; readonly actual?: unknown } = {},
+): CheckpointError {
+  return new CheckpointError('CKPT_NOT_CONVERTIBLE', printable(message), fields)
+}

@@ -1,0 +1,556 @@
+/**
+ * A ZIP archive read in place: NumPy's `.npz` and PyTorch's `.pt` are archives whose entries are stored, so
+ * that a tensor's bytes lie in the file as they are. The directory at the end is read and checked; no entry is
+ * touched before somebody reads it. A deflated entry is inflated piece by piece, from its start.
+ *
+ * A hostile archive costs no more than its own length: the number of entries is bounded by the directory's
+ * length, entries may not overlap (the bombs that do stand for petabytes), what an entry inflates to is bounded
+ * by what deflate can make of its bytes, and inflation stops at the length that the entry declares.
+ *
+ * Rules that are broken are CKPT_FOREIGN_FILE, `zip.*`. Encrypted entries, other methods than stored and
+ * deflated, and archives in several volumes are refused.
+ */
+
+import { crc32 } from '../format/checksum.js'
+import type { Source } from '../io/source.js'
+import { quote } from '../printable.js'
+import { foreignFault } from './training.js'
+
+// Longest directory, in bytes: 100 bytes for each of a million tensors.
+const MAX_DIRECTORY = 128 * 1024 * 1024
+
+// A comment behind the end record, at most, and the record itself.
+const MAX_TAIL = 22 + 65535
+
+// Deflate makes at most 258 bytes of 2 bits, and so 1032 of one byte.
+const MAX_RATIO = 1032
+
+const END = 0x06054b50
+const END_64 = 0x06064b50
+const LOCATOR_64 = 0x07064b50
+const ENTRY = 0x02014b50
+const LOCAL = 0x04034b50
+
+const STORED = 0
+const DEFLATED = 8
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** An entry as the directory describes it. */
+export interface ZipEntry {
+  readonly name: string
+  /** Of the contents, in bytes. */
+  readonly size: number
+  /** In the file, in bytes; the same where it is stored. */
+  readonly compressedSize: number
+  readonly isStored: boolean
+  readonly crc32: number
+  /** Of its local header, from the start of the file. */
+  readonly headerOffset: number
+}
+
+/** The contents of an entry, by range. */
+export interface EntryReader {
+  readonly size: number
+  /**
+   * Fills `target` from byte `position` of the contents on. One call at a time. Read from start to end, the last
+   * byte comes with a check of the entry's CRC-32 (unless it is not to be checked): `zip.crc`.
+   */
+  read(target: Uint8Array, position: number): Promise<void>
+}
+
+/** How an entry is read. */
+export interface EntryOptions {
+  /** Whether the CRC-32 is checked (default true). PyTorch can be told to leave it out. */
+  readonly checksum?: boolean
+}
+
+/** A ZIP archive over a source, which stays the caller's. */
+export class ZipArchive {
+  /** By name, in the order of the directory. */
+  readonly entries: ReadonlyMap<string, ZipEntry>
+  readonly #source: Source
+  /** Where the entry that lies behind each one begins, or the directory. */
+  readonly #limits: ReadonlyMap<ZipEntry, number>
+
+  private constructor(
+    source: Source,
+    entries: ReadonlyMap<string, ZipEntry>,
+    limits: ReadonlyMap<ZipEntry, number>,
+  ) {
+    this.#source = source
+    this.entries = entries
+    this.#limits = limits
+  }
+
+  /** Whether bytes begin as an archive does that has an entry. */
+  static isZip(head: Uint8Array): boolean {
+    return head.length >= 4 && view(head).getUint32(0, true) === LOCAL
+  }
+
+  /** Reads the directory, and checks it. Throws CKPT_FOREIGN_FILE, `zip.*`. */
+  static async open(source: Source): Promise<ZipArchive> {
+    const { start, length, count } = await findDirectory(source)
+    if (length > MAX_DIRECTORY) {
+      throw foreignFault('zip.directory', `the archive's directory has ${length} bytes`, {
+        expected: MAX_DIRECTORY,
+        actual: length,
+      })
+    }
+    const directory = new Uint8Array(length)
+    await source.read(directory, start)
+    const entries = readDirectory(directory, count)
+    return new ZipArchive(source, entries, limitsOf(entries, start))
+  }
+
+  /** A reader of an entry. Its local header is read, and checked, with the first byte. */
+  entry(entry: ZipEntry, { checksum = true }: EntryOptions = {}): EntryReader {
+    const limit = this.#limits.get(entry)!
+    const place = once(() => locate(this.#source, entry, limit))
+    const expected = checksum ? entry.crc32 : undefined
+    return entry.isStored
+      ? new StoredReader(this.#source, entry, place, expected)
+      : new DeflatedReader(this.#source, entry, place, expected)
+  }
+
+  /** The contents of a short entry, CRC-32 checked. `zip.size` where there are more than `most` bytes. */
+  async bytes(entry: ZipEntry, most: number, options?: EntryOptions): Promise<Uint8Array> {
+    if (entry.size > most) {
+      throw foreignFault(
+        'zip.size',
+        `${quote(entry.name)} has ${entry.size} bytes, more than ${most}`,
+        {
+          expected: most,
+          actual: entry.size,
+        },
+      )
+    }
+    const bytes = new Uint8Array(entry.size)
+    await this.entry(entry, options).read(bytes, 0)
+    return bytes
+  }
+
+  /**
+   * Where the bytes of a stored entry lie in the file, from its start; undefined for a deflated one.
+   */
+  async offset(entry: ZipEntry): Promise<number | undefined> {
+    if (!entry.isStored) return undefined
+    return locate(this.#source, entry, this.#limits.get(entry)!)
+  }
+}
+
+function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => (made ??= make())
+}
+
+/** A uint64 of the file; what is no safe integer cannot be a length in it. */
+function uint64(data: DataView, at: number): number {
+  return Number(data.getBigUint64(at, true))
+}
+
+async function findDirectory(
+  source: Source,
+): Promise<{ start: number; length: number; count: number }> {
+  const tail = new Uint8Array(Math.min(MAX_TAIL, source.size))
+  const tailStart = source.size - tail.byteLength
+  await source.read(tail, tailStart)
+  const data = view(tail)
+  let at = tail.byteLength - 22
+  // The comment runs to the end of the file, so that no other end record can be meant.
+  for (; at >= 0; at--) {
+    if (data.getUint32(at, true) === END && at + 22 + data.getUint16(at + 20, true) === tail.length)
+      break
+  }
+  if (at < 0)
+    throw foreignFault('zip.end', 'the archive has no end: it was cut off, or is not a ZIP file')
+  if (data.getUint16(at + 4, true) !== data.getUint16(at + 6, true)) {
+    throw foreignFault('zip.volumes', 'the archive is in several volumes')
+  }
+  let count = data.getUint16(at + 10, true)
+  let length = data.getUint32(at + 12, true)
+  let start = data.getUint32(at + 16, true)
+  let end = tailStart + at
+  const is64 = count === 0xffff || length === 0xffffffff || start === 0xffffffff
+  if (is64 && end >= 20) {
+    const locator = new Uint8Array(20)
+    await source.read(locator, end - 20)
+    if (view(locator).getUint32(0, true) === LOCATOR_64) {
+      const at64 = uint64(view(locator), 8)
+      const record = new Uint8Array(56)
+      if (!Number.isSafeInteger(at64) || at64 + 56 > end - 20) throw badDirectory(at64, end)
+      await source.read(record, at64)
+      const data64 = view(record)
+      if (data64.getUint32(0, true) !== END_64) throw badDirectory(at64, end)
+      count = uint64(data64, 32)
+      length = uint64(data64, 40)
+      start = uint64(data64, 48)
+      end = at64
+    }
+  }
+  // Bytes before the first entry would shift every offset; they belong to nothing.
+  if (!Number.isSafeInteger(start + length) || start + length !== end)
+    throw badDirectory(start + length, end)
+  if (count * 46 > length) {
+    throw foreignFault(
+      'zip.directory',
+      `the directory of ${length} bytes is to have ${count} entries`,
+    )
+  }
+  return { start, length, count }
+}
+
+function badDirectory(actual: number, expected: number): Error {
+  return foreignFault('zip.directory', 'the directory does not lie before the end of the archive', {
+    expected,
+    actual,
+  })
+}
+
+function readDirectory(directory: Uint8Array, count: number): ReadonlyMap<string, ZipEntry> {
+  const data = view(directory)
+  const entries = new Map<string, ZipEntry>()
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > directory.length || data.getUint32(at, true) !== ENTRY) throw cutShort(at)
+    const nameLength = data.getUint16(at + 28, true)
+    const extraLength = data.getUint16(at + 30, true)
+    const next = at + 46 + nameLength + extraLength + data.getUint16(at + 32, true)
+    if (next > directory.length) throw cutShort(at)
+    const name = nameOf(directory.subarray(at + 46, at + 46 + nameLength))
+    if (entries.has(name)) throw foreignFault('zip.unique', `the archive has ${quote(name)} twice`)
+    entries.set(name, entryAt(data, at, name, at + 46 + nameLength, extraLength))
+    at = next
+  }
+  if (at !== directory.length) throw cutShort(at)
+  return entries
+}
+
+function cutShort(offset: number): Error {
+  return foreignFault('zip.directory', 'an entry of the directory does not lie within it', {
+    offset,
+  })
+}
+
+function nameOf(bytes: Uint8Array): string {
+  try {
+    const name = decoder.decode(bytes)
+    if (name !== '' && !name.includes('\0')) return name
+  } catch {
+    // Told below.
+  }
+  throw foreignFault('zip.name', 'the name of an entry is empty, contains U+0000, or is not UTF-8')
+}
+
+function entryAt(
+  data: DataView,
+  at: number,
+  name: string,
+  extraAt: number,
+  extraLength: number,
+): ZipEntry {
+  const flags = data.getUint16(at + 8, true)
+  const method = data.getUint16(at + 10, true)
+  if ((flags & 0x2041) !== 0) throw foreignFault('zip.encrypted', `${quote(name)} is encrypted`)
+  if (method !== STORED && method !== DEFLATED) {
+    throw foreignFault(
+      'zip.method',
+      `${quote(name)} is compressed by method ${method}: expected stored or deflated`,
+      {
+        actual: method,
+      },
+    )
+  }
+  const wide = extra64(data, extraAt, extraLength)
+  // In this order, and each only where its place in the entry is all ones.
+  const take = (value: number): number => {
+    if (value !== 0xffffffff || wide === undefined) return value
+    if (wide.at + 8 > wide.end) throw foreignFault('zip.size', `${quote(name)} has no 64-bit size`)
+    wide.at += 8
+    return uint64(data, wide.at - 8)
+  }
+  const size = take(data.getUint32(at + 24, true))
+  const compressedSize = take(data.getUint32(at + 20, true))
+  const headerOffset = take(data.getUint32(at + 42, true))
+  const isStored = method === STORED
+  for (const value of [size, compressedSize, headerOffset]) {
+    if (!Number.isSafeInteger(value))
+      throw foreignFault('zip.size', `${quote(name)} has no possible size or place`)
+  }
+  if (isStored ? size !== compressedSize : size > compressedSize * MAX_RATIO) {
+    throw foreignFault(
+      'zip.size',
+      `${quote(name)} cannot have ${size} bytes: its ${compressedSize} do not make as many`,
+      {
+        expected: isStored ? compressedSize : compressedSize * MAX_RATIO,
+        actual: size,
+      },
+    )
+  }
+  return {
+    name,
+    size,
+    compressedSize,
+    isStored,
+    crc32: data.getUint32(at + 16, true),
+    headerOffset,
+  }
+}
+
+/** Where the 64-bit sizes of an entry are, if it has them. */
+function extra64(
+  data: DataView,
+  start: number,
+  length: number,
+): { at: number; end: number } | undefined {
+  for (let at = start; at + 4 <= start + length; ) {
+    const end = at + 4 + data.getUint16(at + 2, true)
+    if (end > start + length) return undefined
+    if (data.getUint16(at, true) === 1) return { at: at + 4, end }
+    at = end
+  }
+  return undefined
+}
+
+/** How far each entry may reach: to the next one, or to the directory. Entries that overlap are refused. */
+function limitsOf(
+  entries: ReadonlyMap<string, ZipEntry>,
+  directoryStart: number,
+): ReadonlyMap<ZipEntry, number> {
+  const sorted = [...entries.values()].sort((a, b) => a.headerOffset - b.headerOffset)
+  const limits = new Map<ZipEntry, number>()
+  for (const [i, entry] of sorted.entries()) {
+    const limit = sorted[i + 1]?.headerOffset ?? directoryStart
+    if (entry.headerOffset + 30 + entry.compressedSize > limit) throw overlaps(entry, limit)
+    limits.set(entry, limit)
+  }
+  return limits
+}
+
+function overlaps({ name, headerOffset }: ZipEntry, limit: number): Error {
+  return foreignFault(
+    'zip.overlap',
+    `${quote(name)} reaches beyond byte ${limit}, where something else begins`,
+    {
+      offset: headerOffset,
+      expected: limit,
+    },
+  )
+}
+
+/** Reads the local header: where the bytes of an entry begin. */
+async function locate(source: Source, entry: ZipEntry, limit: number): Promise<number> {
+  const { headerOffset, compressedSize, name } = entry
+  const header = new Uint8Array(30)
+  await source.read(header, headerOffset)
+  const data = view(header)
+  const nameLength = data.getUint16(26, true)
+  const start = headerOffset + 30 + nameLength + data.getUint16(28, true)
+  if (data.getUint32(0, true) !== LOCAL) {
+    throw foreignFault('zip.local', `${quote(name)} does not begin where the directory says`, {
+      offset: headerOffset,
+    })
+  }
+  if (start + compressedSize > limit) throw overlaps(entry, limit)
+  const local = new Uint8Array(nameLength)
+  await source.read(local, headerOffset + 30)
+  if (nameOf(local) !== name || data.getUint16(8, true) !== (entry.isStored ? STORED : DEFLATED)) {
+    throw foreignFault('zip.local', `${quote(name)} is another entry by its own header`, {
+      offset: headerOffset,
+    })
+  }
+  return start
+}
+
+/** The sum of what is read from start to end; a jump gives it up. */
+class RunningCrc {
+  readonly #entry: ZipEntry
+  readonly #expected: number | undefined
+  #crc = 0
+  #next = 0
+
+  constructor(entry: ZipEntry, expected: number | undefined) {
+    this.#entry = entry
+    this.#expected = expected
+  }
+
+  take(bytes: Uint8Array, position: number): void {
+    if (this.#expected === undefined) return
+    if (position === 0) {
+      this.#crc = 0
+      this.#next = 0
+    }
+    if (position !== this.#next) return
+    this.#crc = crc32(bytes, this.#crc)
+    this.#next += bytes.byteLength
+    if (this.#next === this.#entry.size && this.#crc !== this.#expected) {
+      throw foreignFault(
+        'zip.crc',
+        `${quote(this.#entry.name)} is damaged: its CRC-32 does not match`,
+        {
+          expected: this.#expected,
+          actual: this.#crc,
+        },
+      )
+    }
+  }
+}
+
+class StoredReader implements EntryReader {
+  readonly size: number
+  readonly #source: Source
+  readonly #start: () => Promise<number>
+  readonly #crc: RunningCrc
+
+  constructor(
+    source: Source,
+    entry: ZipEntry,
+    start: () => Promise<number>,
+    expected: number | undefined,
+  ) {
+    this.size = entry.size
+    this.#source = source
+    this.#start = start
+    this.#crc = new RunningCrc(entry, expected)
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    checkRange(this.size, target, position)
+    await this.#source.read(target, (await this.#start()) + position)
+    this.#crc.take(target, position)
+  }
+}
+
+// Bytes of an entry that are given to the inflater at once: they make 16 MiB at most.
+const INFLATE_PIECE = 16 * 1024
+
+/** Inflates from the start; a position before the one that it has come to begins anew. */
+class DeflatedReader implements EntryReader {
+  readonly size: number
+  readonly #source: Source
+  readonly #entry: ZipEntry
+  readonly #start: () => Promise<number>
+  readonly #crc: RunningCrc
+  #inflated: AsyncGenerator<Uint8Array> | undefined
+  #rest: Uint8Array = new Uint8Array(0)
+  #position = 0
+
+  constructor(
+    source: Source,
+    entry: ZipEntry,
+    start: () => Promise<number>,
+    expected: number | undefined,
+  ) {
+    this.size = entry.size
+    this.#source = source
+    this.#entry = entry
+    this.#start = start
+    this.#crc = new RunningCrc(entry, expected)
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    checkRange(this.size, target, position)
+    if (this.#inflated === undefined || position < this.#position) await this.#restart()
+    try {
+      while (this.#position < position)
+        await this.#take(Math.min(INFLATE_PIECE, position - this.#position))
+      for (let done = 0; done < target.byteLength; ) {
+        const part = await this.#take(target.byteLength - done)
+        target.set(part, done)
+        done += part.byteLength
+      }
+      if (this.#position === this.size) await this.#end()
+    } catch (error) {
+      await this.#restart()
+      throw error
+    }
+    this.#crc.take(target, position)
+  }
+
+  async #restart(): Promise<void> {
+    await this.#inflated?.return(undefined).catch(() => {})
+    this.#rest = new Uint8Array(0)
+    this.#position = 0
+    this.#inflated = inflate(this.#source, await this.#start(), this.#entry)
+  }
+
+  /** Up to `most` of the bytes that come next. */
+  async #take(most: number): Promise<Uint8Array> {
+    while (this.#rest.byteLength === 0) {
+      const { done, value } = await this.#inflated!.next()
+      if (done) throw badDeflate(this.#entry)
+      this.#rest = value
+    }
+    const part = this.#rest.subarray(0, most)
+    this.#rest = this.#rest.subarray(part.byteLength)
+    this.#position += part.byteLength
+    return part
+  }
+
+  /** Nothing may follow what the directory declares. */
+  async #end(): Promise<void> {
+    if (this.#rest.byteLength > 0 || !(await this.#inflated!.next()).done)
+      throw badDeflate(this.#entry)
+    this.#inflated = undefined
+  }
+}
+
+function checkRange(size: number, target: Uint8Array, position: number): void {
+  if (position < 0 || position + target.byteLength > size) {
+    throw new RangeError(
+      `an entry of ${size} bytes has none from ${position} to ${position + target.byteLength}`,
+    )
+  }
+}
+
+function badDeflate({ name, size }: ZipEntry, cause?: unknown): Error {
+  return foreignFault(
+    'zip.deflate',
+    `${quote(name)} does not inflate to its ${size} bytes: it is damaged`,
+    {
+      expected: size,
+      cause,
+    },
+  )
+}
+
+/** What the bytes of an entry inflate to, a piece at a time: the next is made when it is asked for. */
+async function* inflate(
+  source: Source,
+  start: number,
+  entry: ZipEntry,
+): AsyncGenerator<Uint8Array> {
+  const stream = new DecompressionStream('deflate-raw')
+  const writer = stream.writable.getWriter()
+  const reader = stream.readable.getReader()
+  const feed = async (): Promise<void> => {
+    for (let done = 0; done < entry.compressedSize; done += INFLATE_PIECE) {
+      const piece = new Uint8Array(Math.min(INFLATE_PIECE, entry.compressedSize - done))
+      await source.read(piece, start + done)
+      await writer.write(piece)
+    }
+    await writer.close()
+  }
+  let failure: unknown
+  const feeding = feed().catch((error) => {
+    failure ??= error
+    return writer.abort(error).catch(() => {})
+  })
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } catch (cause) {
+    const code = (failure as { code?: unknown } | undefined)?.code
+    throw typeof code === 'string' && code.startsWith('CKPT_') ? failure : badDeflate(entry, cause)
+  } finally {
+    await reader.cancel().catch(() => {})
+    await feeding
+  }
+}
