@@ -11,7 +11,13 @@ import { givenOptions, type OptionNames } from '../options.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
 import { asyncDispose } from '../realm.js'
-import { type BackgroundSave, BackgroundSaver, type WhenBusy } from '../save/background/saver.js'
+import {
+  type BackgroundSave,
+  BackgroundSaver,
+  busyError,
+  type ManagedSave,
+  type WhenBusy,
+} from '../save/background/saver.js'
 import { SAVE_OPTIONS, type SaveOptions } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
 import { CheckpointFolder } from './checkpoint-folder.js'
@@ -77,11 +83,12 @@ const MANAGED_SAVE_OPTIONS: OptionNames<ManagedSaveOptions> = { ...GIVEN_TO_A_SA
 // never waits for anything gives it no turn, so `save` does, this often, in milliseconds.
 const TURN_INTERVAL = 50
 
-/** A save that has begun. */
+/** A save that has begun, or may have. */
 interface SaveBegun {
   readonly path: string
   readonly step: number
   readonly sequence: Promise<number>
+  readonly isWanted: ManagedSave['isWanted']
   /** When it began, by `performance.now()`. */
   readonly now: number
 }
@@ -104,6 +111,10 @@ export class CheckpointManager implements AsyncDisposable {
   #newestStep = -1
   #failure: { readonly error: unknown } | undefined
   #finishing: Promise<void> = Promise.resolve()
+  /** Saves that are not durable yet; those that are not decided on do not count. */
+  #underWay = 0
+  /** Calls of `save` so far. */
+  #calls = 0
   #lastTurn = performance.now()
   /** What has been warned of, and is not to be repeated with each save. */
   readonly #warned = new Set<string>()
@@ -150,6 +161,11 @@ export class CheckpointManager implements AsyncDisposable {
    * change again; the file is written in the background. A save that failed there is reported as a
    * warning at once, and thrown by the next call of `save`, `flush` or `close`.
    *
+   * A checkpoint is of the moment of its call: weights that change before the save is staged are an error,
+   * CKPT_TENSOR_CHANGED. There is one exception: a step that is not due, and is saved because a signal
+   * comes while the call yields to the event loop, is of the moment after that yield. It is one more reason
+   * to await the call.
+   *
    * After a signal (see `preemption`) it resolves only when the checkpoint is durable, and never if the
    * signal then ends the process.
    *
@@ -163,42 +179,47 @@ export class CheckpointManager implements AsyncDisposable {
     if (this.#closing !== undefined) throw new TypeError('this CheckpointManager has been closed')
     options = givenOptions('CheckpointManager.save', MANAGED_SAVE_OPTIONS, options)
     const { force = false, ...saveOptions } = options
-    const path = this.#folder.pathOf(options.step)
+    const { step } = options
+    const path = this.#folder.pathOf(step)
     const now = performance.now()
-    const wantsTurn = this.#saver.busy || now - this.#lastTurn > TURN_INTERVAL
+    const call = ++this.#calls
+    let wantsTurn = this.#underWay > 0 || now - this.#lastTurn > TURN_INTERVAL
     this.#lookedAtFolder ??= this.#lookAtFolder()
-    // A save that can begin does so within the call, so that it is of that moment. Only a rule asks what
-    // there is in the folder; turns for others come afterwards.
-    const isKnown = this.#hasLooked || this.#always || force
-    const canBegin = isKnown && (!this.#saver.busy || this.#whenBusy === 'wait')
-    if (!canBegin) {
-      if (wantsTurn) await this.#turn()
-      await this.#lookedAtFolder
-    }
-    const due = this.#schedule.isDue(options.step, now, this.#isEmpty)
-    const begins = force || due || this.#always
-    if (canBegin && wantsTurn && !begins) await this.#turn()
+    const due = this.#schedule.isDue(step, now, this.#hasLooked ? this.#isEmpty : undefined)
     const called = this.#preemption.called()
     let preempted = called === false || called === true ? called : await called
     // The caller has been warned of earlier failures; they must not prevent this last checkpoint.
     if (!preempted) this.#throwFailure()
-    if (!(begins || preempted)) return false
-    if (this.#whenBusy !== 'wait' && (force || preempted)) await this.#saver.flush()
-    if (this.#whenBusy === 'skip' && this.#saver.busy) return false
+    let wanted = force || preempted || this.#isWanted(this.#always ? true : due)
+    if (wanted === false) {
+      if (wantsTurn) await this.#turn()
+      wantsTurn = false
+      await this.#lookedAtFolder
+      // A signal came meanwhile: this step is saved, unless a later one is there to be.
+      preempted = call === this.#calls && (await this.#preemption.called())
+      if (!preempted) {
+        this.#throwFailure()
+        return false
+      }
+      wanted = true
+    }
+    // From here to the call of the saver nothing is awaited: a save is of the moment of its call.
     const savedAt = options.savedAt ?? Date.now()
     const sequence = this.#own.nextSequence(path)
     // It is an error of the save, where there is one.
     sequence.catch(() => {})
     const numbered = { ...saveOptions, savedAt, sequence: 0 }
-    const save = this.#saver.save(path, model, optimizer, numbered, sequence)
-    if (save === null) return false
-    const isDurable = this.#finish(save, { path, sequence, step: options.step, now })
-    await this.#lookedAtFolder
-    this.#warnOfGoingBack(options.step)
-    if (canBegin && wantsTurn) {
-      await this.#turn()
-      preempted ||= await this.#preemption.called()
+    const isWanted = wanted === true ? undefined : wanted.catch(() => false)
+    const save = this.#saver.save(path, model, optimizer, numbered, { sequence, isWanted })
+    const isDurable = this.#finish(save, { path, sequence, step, now, isWanted })
+    if (wanted !== true) {
+      if (!(await wanted)) return false
+      wantsTurn = false
     }
+    await this.#lookedAtFolder
+    this.#warnOfGoingBack(step)
+    if (wantsTurn) await this.#turn()
+    preempted ||= await this.#preemption.called()
     // The process lives on if the save fails; `staged` or `#throwFailure` throws then.
     if (preempted) await this.#preemption.saved(await isDurable)
     await save.staged
@@ -286,6 +307,33 @@ export class CheckpointManager implements AsyncDisposable {
     this.#throwFailure()
   }
 
+  /**
+   * Whether a save takes place, if a signal does not ask for it. A promise if more has to be known than can
+   * be at once: whether there were checkpoints (`due` is undefined), or whether the save before is over, as
+   * the thread that writes may have said, but not been heard yet.
+   */
+  #isWanted(due: boolean | undefined): boolean | Promise<boolean> {
+    if (due === false) return false
+    const isBusy = this.#underWay > 0 && this.#whenBusy !== 'wait'
+    if (!isBusy) return due ?? this.#decide(due, isBusy)
+    // Without a rule the next step is as good, and does without a checksum of the state at each step.
+    if (this.#whenBusy === 'skip' && this.#always) return false
+    return this.#decide(due, isBusy)
+  }
+
+  async #decide(due: boolean | undefined, isBusy: boolean): Promise<boolean> {
+    if (isBusy) await this.#turn()
+    await this.#lookedAtFolder
+    if (await this.#preemption.called()) return true
+    this.#throwFailure()
+    if (!(due ?? this.#isEmpty)) return false
+    if (isBusy && this.#underWay > 0) {
+      if (this.#whenBusy === 'error') throw busyError()
+      return false
+    }
+    return true
+  }
+
   /** Signals, and what the thread that writes has to say, are dealt with. */
   async #turn(): Promise<void> {
     await nextTurn()
@@ -317,20 +365,25 @@ export class CheckpointManager implements AsyncDisposable {
    * of what may go then. Resolves to whether it is durable.
    */
   #finish(save: BackgroundSave, saved: SaveBegun): Promise<boolean> {
-    const { path, sequence, step, now } = saved
+    const { path, sequence, step, now, isWanted } = saved
     const before = this.#finishing
     const run = async (): Promise<boolean> => {
+      if (isWanted !== undefined && !(await isWanted)) return false
+      this.#underWay++
       try {
         await save.staged
         this.#schedule.saved(step, now)
       } catch {
         // Thrown by the call of `save` that is still waiting.
+        this.#underWay--
         return false
       }
       let durability: Durability
       try {
         durability = (await save.durable).durability
+        this.#underWay--
       } catch (error) {
+        this.#underWay--
         this.#failure ??= { error }
         this.#schedule.failed(step)
         this.#warn(`the checkpoint ${quote(path)} was not saved: ${messageOf(error)}`)

@@ -50,9 +50,9 @@ export class SaveSchedule {
   /**
    * Whether a checkpoint is due after `step`. A step that has just been saved is not due again; one
    * that comes again after others (a run that went back) is. `empty` is whether there was no checkpoint
-   * at the start.
+   * at the start, or undefined while that is not known. Undefined is returned if it depends on that.
    */
-  isDue(step: number, now: number, empty: boolean): boolean {
+  isDue(step: number, now: number, empty: boolean | undefined): boolean | undefined {
     const { everySteps, everySeconds, steps, firstStep, custom } = this.#rules
     const first = !this.#asked
     const before = this.#before ?? step - 1
@@ -60,12 +60,14 @@ export class SaveSchedule {
     this.#before = step
     if (step === this.#savedStep) return false
     this.#savedStep = undefined
+    const atFirst = firstStep === true && first ? empty : false
     return (
       (everySteps !== undefined && reachesMultiple(everySteps, before, step)) ||
       (everySeconds !== undefined && now - this.#last >= everySeconds * 1000) ||
       (steps?.includes(step) ?? false) ||
-      (firstStep === true && first && empty) ||
-      (custom?.(step) ?? false)
+      atFirst ||
+      custom?.(step) ||
+      (atFirst === undefined ? undefined : false)
     )
   }
 

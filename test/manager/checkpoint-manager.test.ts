@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { loadCheckpoint } from '../../src/load/load.js'
 import type { ManagerOptions } from '../../src/manager/checkpoint-manager.js'
+import type { SaveRules } from '../../src/manager/schedule.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import { CheckpointManager } from '../support/built.js'
 import {
@@ -335,6 +336,7 @@ interface CheckpointManagerLike {
   save(model: object, optimizer: null, options: { step: number }): Promise<unknown>
   flush(): Promise<void>
   close(): Promise<void>
+  list(): Promise<readonly { path: string; step: number }[]>
 }
 
 test('a state that cannot be saved is thrown by the call, and by no later one', async (t) => {
@@ -484,6 +486,34 @@ test('a folder that is removed under a manager is made again', async (t) => {
   t.deepEqual(await stepsIn(manager), [2])
 })
 
+/** A model of one long tensor that is `step` throughout, and attributes that say the same. */
+function longModel() {
+  const w = new Float32Array(2_000_000)
+  const model = {
+    set: (step: number) => w.fill(step),
+    stateDict: () => ({
+      tensors: { w: { shape: [w.length], data: w } },
+      attributes: { step: w[0]! },
+    }),
+  }
+  return model
+}
+
+/** The steps of a manager's checkpoints, each of which is of one moment: that of its call. */
+async function wholeStepsIn(t: ExecutionContext, manager: CheckpointManagerLike) {
+  const steps: number[] = []
+  for (const { path, step } of await manager.list()) {
+    await using checkpoint = await loadCheckpoint(path)
+    t.is(checkpoint.model.attributes.step, step)
+    t.true(
+      checkpoint.model.get('w').data.every((value) => value === step),
+      `step ${step}`,
+    )
+    steps.push(step)
+  }
+  return steps
+}
+
 for (const [what, options] of Object.entries({
   'no rules': {},
   'a rule': { save: { everySteps: 1 } },
@@ -524,3 +554,109 @@ for (const [what, options] of Object.entries({
     t.true(found >= 2, `${found} of ${(await readdir(folder)).length}`)
   })
 }
+
+for (const [what, save] of Object.entries({
+  'a multiple of steps': { everySteps: 1 },
+  'certain steps': { steps: [1] },
+  'the first step of an empty folder': { firstStep: true },
+  'the first step or its own rule': { firstStep: true, custom: () => true },
+} satisfies Record<string, SaveRules>)) {
+  test(`the first save, awaited by nobody, is of the moment of its call, or an error: ${what}`, async (t) => {
+    const { manager } = await managed(t, { save })
+    const model = longModel()
+    model.set(1)
+    const outcome = manager.save(model, null, { step: 1 }).catch((error) => error.code)
+    model.set(2)
+    t.true([true, 'CKPT_TENSOR_CHANGED'].includes(await outcome))
+    await manager.flush()
+    const steps = await wholeStepsIn(t, manager)
+    t.deepEqual(steps, (await outcome) === true ? [1] : [])
+  })
+}
+
+test('a first save that waits for the folder is staged in the state of its call', async (t) => {
+  const { manager } = await managed(t, { save: { firstStep: true } })
+  const model = longModel()
+  model.set(1)
+  const outcome = manager.save(model, null, { step: 1 })
+  await manager.close()
+  t.true(await outcome)
+  t.deepEqual(await wholeStepsIn(t, manager), [1])
+})
+
+test('a state that cannot be saved is no error where it turns out not to be saved', async (t) => {
+  const { folder, manager } = await managed(t, { save: { firstStep: true } })
+  await saveSteps(folder, 1)
+  const wrong = { stateDict: () => ({ w: { shape: [5], data: new Float32Array(4) } }) }
+  t.false(await manager.save(wrong, null, { step: 2 }))
+  await manager.flush()
+  await using empty = new CheckpointManager(join(folder, 'empty'), { save: { firstStep: true } })
+  await t.throwsAsync(empty.save(wrong, null, { step: 2 }), { instanceOf: RangeError })
+})
+
+test('a folder that cannot be read is an error of the first save that depends on it', async (t) => {
+  const { folder } = await managed(t)
+  await writeFile(join(folder, 'file'), '')
+  const path = join(folder, 'file')
+  await using manager = new CheckpointManager(path, { save: { firstStep: true } })
+  await t.throwsAsync(manager.save(smallModel(), null, { step: 1 }), { code: 'ENOTDIR' })
+})
+
+for (const whenBusy of ['skip', 'error'] as const) {
+  test(`a save that comes while another may be under way is of the moment of its call: ${whenBusy}`, async (t) => {
+    const { manager } = await managed(t, { whenBusy, save: { everySteps: 1 } })
+    const model = longModel()
+    const outcomes: unknown[] = []
+    for (let step = 1; step <= 30; step++) {
+      model.set(step)
+      const saving = manager.save(model, null, { step }).catch((error) => error.code)
+      // By turns: the weights change before it is staged, or after.
+      if (step % 3 === 0) await new Promise((resolve) => setTimeout(resolve, step))
+      else if (step % 3 === 1) await saving
+      outcomes.push(saving)
+    }
+    const expected = [true, 'CKPT_TENSOR_CHANGED', whenBusy === 'skip' ? false : 'CKPT_BUSY']
+    const found = await Promise.all(outcomes)
+    for (const outcome of found) t.true(expected.includes(outcome as string), String(outcome))
+    await manager.flush().catch(() => {})
+    const steps = await wholeStepsIn(t, manager)
+    t.true(steps.length >= 2 && steps.length <= found.filter((outcome) => outcome === true).length)
+  })
+
+  test(`a save that is due while another is under way does not take place: ${whenBusy}`, async (t) => {
+    const { manager } = await managed(t, { whenBusy, save: { everySteps: 1 } })
+    await manager.save(longModel(), null, { step: 1 })
+    const second = manager.save(smallModel(), null, { step: 2 })
+    if (whenBusy === 'skip') t.false(await second)
+    else await t.throwsAsync(second, { code: 'CKPT_BUSY' })
+    await manager.flush()
+    t.true(await manager.save(smallModel(), null, { step: 3 }))
+    await manager.flush()
+    t.deepEqual(await stepsIn(manager), [1, 3])
+  })
+
+  test(`a forced save waits for its turn, in the state of its call: ${whenBusy}`, async (t) => {
+    const { manager } = await managed(t, { whenBusy })
+    await manager.save(longModel(), null, { step: 1 })
+    const model = smallModel(2)
+    const forced = manager.save(model, null, { step: 2, force: true }).catch((error) => error.code)
+    model.data[0] = 3
+    const outcome = await forced
+    t.is(outcome, 'CKPT_TENSOR_CHANGED')
+    t.true(await manager.save(model, null, { step: 3, force: true }))
+    await manager.flush()
+    t.deepEqual(await stepsIn(manager), [1, 3])
+  })
+}
+
+test.serial('of calls that nobody awaits, the last one answers a signal', async (t) => {
+  const own = () => {}
+  process.on('SIGUSR2', own)
+  t.teardown(() => process.off('SIGUSR2', own))
+  const { manager } = await managed(t, { preemption: ['SIGUSR2'], save: { steps: [1] } })
+  await manager.save(smallModel(1), null, { step: 1 })
+  const calls = [2, 3, 4].map((step) => manager.save(smallModel(step), null, { step }))
+  process.emit('SIGUSR2', 'SIGUSR2')
+  t.deepEqual(await Promise.all(calls), [false, false, true])
+  t.deepEqual(await stepsIn(manager), [1, 4])
+})

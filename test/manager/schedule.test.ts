@@ -99,3 +99,15 @@ test('what are no rules is refused, with the name of the rule', (t) => {
   for (const [rules, message] of wrong) t.throws(() => checkSaveRules(rules), { message })
   checkSaveRules({ everySteps: 1, everySeconds: 0.5, steps: [0], firstStep: true })
 })
+
+test('whether the first step is due is not known while it is not known whether there is a checkpoint', (t) => {
+  const asked = (rules: SaveRules) => new SaveSchedule(rules, 0).isDue(1, 0, undefined)
+  t.is(asked({ firstStep: true }), undefined)
+  t.is(asked({ firstStep: true, custom: () => false }), undefined)
+  t.true(asked({ firstStep: true, custom: () => true }))
+  t.true(asked({ firstStep: true, everySteps: 1 }))
+  t.false(asked({ everySteps: 2 }))
+  const schedule = new SaveSchedule({ firstStep: true }, 0)
+  t.is(schedule.isDue(1, 0, undefined), undefined)
+  t.false(schedule.isDue(2, 0, undefined))
+})

@@ -58,6 +58,17 @@ const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = {
   onWarning: true,
 }
 
+/** What a manager gives to a save, and decides about it, later than the state has to be taken. */
+export interface ManagedSave {
+  /** It takes the place of `options.sequence`, which is a number as well. */
+  readonly sequence: Promise<number>
+  /**
+   * Whether the save takes place, if that is not known yet. Never rejects. The state is held until then, as
+   * that of a save that waits for its turn. If it resolves to false, neither `staged` nor `durable` settles.
+   */
+  readonly isWanted: Promise<boolean> | undefined
+}
+
 // Bytes of a piece of staging memory: long enough that its message costs little beside its copy.
 const STAGING_PIECE = 4 * 1024 * 1024
 
@@ -114,8 +125,8 @@ export class BackgroundSaver implements AsyncDisposable {
     options?: SaveOptions,
   ): BackgroundSave | null
   /**
-   * For a manager, which learns the number later than it has to take the state: it takes the place of
-   * `options.sequence`, which is a number as well.
+   * For a manager, which decides for itself what becomes of a save while another one is under way: this one
+   * waits for its turn.
    *
    * @internal
    */
@@ -124,27 +135,27 @@ export class BackgroundSaver implements AsyncDisposable {
     model: Module,
     optimizer: Optimizer | null | undefined,
     options: SaveOptions,
-    sequence: Promise<number>,
-  ): BackgroundSave | null
+    managed: ManagedSave,
+  ): BackgroundSave
   save(
     to: string | URL,
     model: Module,
     optimizer?: Optimizer | null,
     options: SaveOptions = {},
-    sequence?: Promise<number>,
+    managed?: ManagedSave,
   ): BackgroundSave | null {
     if (this.#closed) throw new TypeError('this BackgroundSaver has been closed')
     options = givenOptions('BackgroundSaver.save', SAVE_OPTIONS, options)
     checkPlace(to, 'a path or a file: URL')
     const name = pathOf(to)
     const before = this.busy ? this.#over : undefined
-    if (this.busy && this.#whenBusy === 'skip') return null
-    if (this.busy && this.#whenBusy === 'error') {
-      throw new CheckpointError('CKPT_BUSY', 'the save before this one is still under way')
+    if (this.busy && managed === undefined) {
+      if (this.#whenBusy === 'skip') return null
+      if (this.#whenBusy === 'error') throw busyError()
     }
     const save = new RunningSave()
     this.#underWay++
-    const run = this.#run(save, name, before, model, optimizer, options, sequence)
+    const run = this.#run(save, name, before, model, optimizer, options, managed)
     // One that is aborted while it waits is over before the one that it waits for.
     this.#over = Promise.all([before, run])
     return save
@@ -174,17 +185,22 @@ export class BackgroundSaver implements AsyncDisposable {
     model: Module,
     optimizer: Optimizer | null | undefined,
     options: SaveOptions,
-    sequence: Promise<number> | undefined,
+    managed: ManagedSave | undefined,
   ): Promise<void> {
     const { durable = true, signal } = options
+    const isWanted = managed?.isWanted
     try {
       const sink = new ThreadSink(this.#thread, { path: absolutePath(name), name, durable })
       const planned = beginSave(model, optimizer, options)
       // An `await` would be a turn for others, which a state that is at hand does not need.
       const plan = isThenable(planned) ? await planned : planned
-      if (before !== undefined) {
+      if (before !== undefined || isWanted !== undefined) {
         holdMoment(plan)
-        await orAborted(before, signal)
+        if (isWanted !== undefined && !(await isWanted)) {
+          this.#underWay--
+          return
+        }
+        if (before !== undefined) await orAborted(before, signal)
         resumeMoment(plan)
       }
       const target = {
@@ -192,16 +208,22 @@ export class BackgroundSaver implements AsyncDisposable {
         staging: this.#staging,
         copyTogether: this.#thread.copyTogether.bind(this.#thread),
         onStaged: () => save.hasStaged(),
-        sequence,
+        sequence: managed?.sequence,
       }
       const report = await carryOut(target, plan, options)
       this.#underWay--
       save.succeed(report)
     } catch (error) {
       this.#underWay--
-      save.fail(withPath(error, name))
+      // A state that cannot be saved is no failure if it is not saved.
+      if (isWanted === undefined || (await isWanted)) save.fail(withPath(error, name))
     }
   }
+}
+
+/** Says that a save does not take place because of another. */
+export function busyError(): CheckpointError {
+  return new CheckpointError('CKPT_BUSY', 'the save before this one is still under way')
 }
 
 /** A save under way, as the one who carries it out has it. */
