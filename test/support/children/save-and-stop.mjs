@@ -24,6 +24,8 @@ const MIDDLE = {
   },
   thread() {
     parentPort.postMessage('is at it')
+    // Without a timer the thread would end by itself, and say so on standard error, if that came first.
+    setInterval(() => {}, 1000)
     return new Promise(() => {})
   },
 }
