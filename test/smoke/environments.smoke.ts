@@ -7,7 +7,13 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { scratchFolder } from '../support/scratch.js'
-import { bundles, type Command, runners, runtimes } from '../support/smoke/environments.js'
+import {
+  applications,
+  bundles,
+  type Command,
+  runners,
+  runtimes,
+} from '../support/smoke/environments.js'
 import { workspace } from '../support/smoke/workspace.js'
 
 const run = promisify(execFile)
@@ -54,7 +60,7 @@ async function killAfterThree(child: ChildProcess): Promise<number> {
   return last
 }
 
-for (const { name, prepare, ckpt } of [...runtimes, ...bundles]) {
+for (const { name, prepare, ckpt } of [...runtimes, ...bundles, ...applications]) {
   let made: Promise<Command> | undefined
   const command = async (t: ExecutionContext): Promise<Command> => {
     made ??= installed.then(async (folder) => {

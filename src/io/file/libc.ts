@@ -94,7 +94,8 @@ export function libc(): Promise<Libc> {
 async function bind(): Promise<Libc> {
   // On Windows the C library has another name, and other calls.
   if (process.platform === 'win32') return {}
-  const { default: koffi } = await import('koffi')
+  // webpack and Turbopack cannot place a native part in a bundle: they leave this import to Node.
+  const { default: koffi } = await import(/* webpackIgnore: true */ 'koffi')
   const library = koffi.load(null)
   // A library that lacks a call (musl, an old one, another system) has the others.
   const has = <T>(bindCalls: () => T): T | undefined => {

@@ -1,8 +1,9 @@
 /** The environments that people run the library in, and how each runs a program. */
 
 import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { fileOf } from './workspace.js'
 
@@ -145,12 +146,35 @@ const webpack: Bundle = (entry, output, workspace) =>
     `import { basename, dirname } from 'node:path'
      import webpack from 'webpack'
      await new Promise((resolve, reject) => webpack({ mode: 'production', target: 'node20', entry: ${text(entry)},
-       externals: ${text(Object.fromEntries(NATIVE.map((name) => [name, `commonjs ${name}`])))},
        output: { path: dirname(${text(output)}), filename: basename(${text(output)}) } },
        (error, stats) => error || stats.hasErrors() ? reject(error ?? new Error(stats.toString('errors-only'))) : resolve()))`,
   )
 
-/** Bundlers, each with native packages left out and nothing else said. */
+/** An application of Next, built by one of its bundlers, whose route does the works in the server. */
+function next(
+  name: string,
+  bundler: 'webpack' | 'turbopack',
+  env: Record<string, string>,
+): Environment {
+  return {
+    name,
+    async prepare(workspace, folder) {
+      await cp(fileURLToPath(new URL('next', import.meta.url)), folder, { recursive: true })
+      await run(
+        process.execPath,
+        [fileOf(workspace, 'next/dist/bin/next'), 'build', `--${bundler}`],
+        {
+          cwd: folder,
+          env: { ...process.env, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', ...env },
+          maxBuffer: 2 ** 26,
+        },
+      )
+      return { program: process.execPath, args: [join(folder, 'serve.mjs')] }
+    },
+  }
+}
+
+/** Bundlers, each with native packages left out where it does not leave them out itself. */
 export const bundles: readonly Environment[] = [
   bundled('esbuild, ES module', 'bundle.mjs', esbuild('esm')),
   bundled('esbuild, CommonJS', 'bundle.cjs', esbuild('cjs')),
@@ -184,6 +208,13 @@ export const bundles: readonly Environment[] = [
       'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
     ])
   }),
+]
+
+/** Next with the library in its bundle, and with the library left to Node. */
+export const applications: readonly Environment[] = [
+  next('Next, webpack', 'webpack', {}),
+  next('Next, Turbopack', 'turbopack', {}),
+  next('Next, external', 'turbopack', { EXTERNAL: '1' }),
 ]
 
 /** A test runner: one command that runs the works as tests, and fails where one does. */
