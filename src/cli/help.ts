@@ -4,6 +4,8 @@
 export const USAGE = {
   inspect: 'ckpt inspect FILE [--json]',
   verify: 'ckpt verify FILE... [--json]',
+  diff: 'ckpt diff FILE FILE [--tensors] [--quick] [--json] [--exit-code]',
+  log: 'ckpt log FOLDER [--health] [--json]',
   help: 'ckpt help [COMMAND]',
 } as const
 
@@ -15,6 +17,8 @@ usage: ckpt COMMAND [OPTIONS] FILE...
 commands:
   inspect FILE      what is in a checkpoint: progress, config, and every tensor
   verify FILE...    whether every byte is as it was saved
+  diff FILE FILE    in what two checkpoints differ
+  log FOLDER        the checkpoints of a run, one line each
   help [COMMAND]    more about a command
 
 options:
@@ -25,6 +29,7 @@ exit codes:
   0  all is well
   1  a file is damaged, is not a checkpoint, or cannot be read
   2  wrong usage
+  3  the files differ (ckpt diff --exit-code)
 
 environment:
   CKPT_DEBUG        if set, an error is printed with its stack
@@ -113,6 +118,72 @@ With --json:
                 is not the file's), message, and where they apply state, tensor,
                 byteLength (of the tensor), sameAs (each other {state, tensor}
                 over the same bytes), offset (in the file), expected and actual
+Fields may be added in later versions; none changes its meaning.
+`,
+  diff: `Prints in what the second checkpoint differs from the first: progress, config,
+attributes, and the tensors that were added, removed or changed. Tensors with
+equal checksums are not read. The others are read once, and verified; a table by
+layer says how far their numbers are apart.
+
+usage: ${USAGE.diff}
+
+options:
+  --tensors    a row for each tensor, not for each layer
+  --quick      read no tensor: say which have changed, and not how far
+  --json       the result as one JSON object, described below
+  --exit-code  exit with 3 if the files differ
+  -h, --help   this text
+
+The table: "largest" and "mean" are of the absolute differences, "relative" is
+the Euclidean norm of the difference as a share of that of the first tensor, and
+"differ" the share of elements that differ. NaN equals NaN, and 0 equals -0. A
+layer is a name without its last part; one with a single changed tensor stands
+under the tensor's name. What was only saved at another time does not count as
+different.
+
+exit codes:
+  0  the files were compared (with --exit-code: and hold the same training)
+  1  a file is damaged, is not a checkpoint, or cannot be read
+  2  wrong usage
+  3  with --exit-code: the files differ
+
+With --json:
+  before, after     the paths as they were given
+  equal             whether both hold the same training
+  progress, config, save   values that differ, each with path, and before and
+                    after where there is one; as in "ckpt inspect --json"
+  states            those that differ: name, change ("added", "removed" or
+                    "changed"), kind, attributes, equalTensors, and tensors:
+                    name, change ("added", "removed", "shape", "dtype" or "bytes"),
+                    before and after (dtype, shape, byteLength; or null), and
+                    difference, or null: elements, differing, share, nonFinite,
+                    largest, mean, norm, baseNorm, relativeNorm
+Fields may be added in later versions; none changes its meaning.
+`,
+  log: `Prints a line for each .ckpt file in a folder, in the order in which they were
+saved: epoch, step, loss, metrics, size, and what has changed from one to the
+next. Reads the metadata only. Below stands the loss as a line of bars.
+
+usage: ${USAGE.log}
+
+options:
+  --health    read the tensors too, and look for NaN and infinities
+  --json      the result as one JSON object, described below
+  -h, --help  this text
+
+exit codes:
+  0  all is well
+  1  a file is damaged, is not a checkpoint, or cannot be read; or --health has
+     found NaN or infinities
+  2  wrong usage
+
+With --json:
+  folder        the path as it was given
+  checkpoints   oldest first: file, epoch, step, loss, metrics, sequence,
+                byteLength, tensors (their number), changed (in words; null for
+                the first), nonFinite (null without --health; else state, tensor,
+                nan and infinite, which are counts, of each tensor with some)
+  failures      files that could not be read: file, code, message
 Fields may be added in later versions; none changes its meaning.
 `,
   help: `Prints what a command does and which options it has.

@@ -137,12 +137,12 @@ function stateJson(state: StateRecord, ties: ReadonlyMap<TensorRecord, TensorNam
 }
 
 /** A number, as a string where JSON has none for it. */
-function numberJson(value: number): number | string {
+export function numberJson(value: number): number | string {
   return Number.isFinite(value) && !Object.is(value, -0) ? value : inspect(value)
 }
 
 /** An attribute. A string may be one of these, so what JSON has no form for is an object with a tag. */
-function attributeJson(value: Attribute): unknown {
+export function attributeJson(value: Attribute): unknown {
   if (typeof value === 'bigint') return { $bigint: String(value) }
   if (typeof value === 'number') {
     const json = numberJson(value)

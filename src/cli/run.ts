@@ -4,8 +4,10 @@ import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 import { FORMAT_VERSION } from '../format/head.js'
 import { quote } from '../printable.js'
+import { diff } from './diff.js'
 import { HELP, OVERVIEW, USAGE } from './help.js'
 import { inspect } from './inspect.js'
+import { log } from './log.js'
 import {
   EXIT_FAILURE,
   EXIT_OK,
@@ -23,9 +25,19 @@ class UsageError extends Error {
 
 type Command = keyof typeof USAGE
 
-const OPTIONS = {
+const COMMON = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false, short: 'h' },
+} as const
+
+const FLAG = { type: 'boolean', default: false } as const
+
+/** What each command that works on files takes. */
+const OPTIONS = {
+  inspect: COMMON,
+  verify: COMMON,
+  diff: { ...COMMON, tensors: FLAG, quick: FLAG, 'exit-code': FLAG },
+  log: { ...COMMON, health: FLAG },
 } as const
 
 /** Runs what `argv` (without the program's own name) asks for, and returns the exit code. Never throws. */
@@ -37,6 +49,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
         throw new UsageError('a command is missing')
       case 'inspect':
       case 'verify':
+      case 'diff':
+      case 'log':
         return await perform(command, rest, terminal)
       case 'help':
       case '--help':
@@ -61,31 +75,47 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 async function perform(
-  command: 'inspect' | 'verify',
+  command: keyof typeof OPTIONS,
   argv: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const { json, help, files } = parsed(argv)
-  if (help) {
+  const { flags, files } = parsed(argv, OPTIONS[command])
+  const { json = false, health = false } = flags
+  if (flags.help) {
     terminal.stdout.write(HELP[command])
     return EXIT_OK
   }
-  const [file] = files
-  if (file === undefined) throw new UsageError(`${command} needs a file`)
+  const [file, second] = files
+  if (file === undefined) {
+    throw new UsageError(`${command} needs a ${command === 'log' ? 'folder' : 'file'}`)
+  }
   if (files.includes('')) throw new UsageError('the name of a file is empty')
   if (command === 'verify') return verify(files, json, terminal)
-  if (files.length > 1) throw new UsageError(`inspect takes one file, not ${files.length}`)
-  return inspect(file, json, terminal)
+  if (command === 'diff') {
+    if (second === undefined || files.length > 2) {
+      throw new UsageError(`diff takes two files, not ${files.length}`)
+    }
+    const { tensors = false, quick = false, 'exit-code': exitCode = false } = flags
+    return diff([file, second], { json, exitCode, tensors, quick }, terminal)
+  }
+  if (files.length > 1) {
+    const what = command === 'log' ? 'folder' : 'file'
+    throw new UsageError(`${command} takes one ${what}, not ${files.length}`)
+  }
+  return command === 'log' ? log(file, { json, health }, terminal) : inspect(file, json, terminal)
 }
 
-function parsed(argv: readonly string[]): { json: boolean; help: boolean; files: string[] } {
+function parsed(
+  argv: readonly string[],
+  options: { readonly [name: string]: typeof FLAG | typeof COMMON.help },
+): { flags: { readonly [name: string]: boolean | undefined }; files: string[] } {
   try {
     const { values, positionals: files } = parseArgs({
       args: [...argv],
-      options: OPTIONS,
+      options,
       allowPositionals: true,
     })
-    return { ...values, files }
+    return { flags: values as { [name: string]: boolean }, files }
   } catch (error) {
     // What the parser says names the option: it is unknown, or takes no value.
     throw new UsageError(errorText(error), { cause: error })

@@ -34,6 +34,8 @@ export const EXIT_OK = 0
 export const EXIT_FAILURE = 1
 /** The exit code when the command was called wrongly, and has done nothing. */
 export const EXIT_USAGE = 2
+/** The exit code when files differ, where that was asked for. */
+export const EXIT_DIFFERENT = 3
 
 /** The width to fit lines into, or undefined if they are not to be cut, because nobody reads along. */
 export function widthOf(output: Output): number | undefined {

@@ -96,6 +96,11 @@ export class SegmentReader {
     return this.#segment.byteLength
   }
 
+  /** The CRC-32 that the file has for its bytes. */
+  get crc32(): number {
+    return this.#segment.crc32
+  }
+
   /** Where the bytes before the segment begin, from the start of the file, in bytes. */
   get start(): number {
     return this.#segment.gapStart

@@ -7,6 +7,8 @@ import { scratchFolder } from '../support/scratch.js'
 
 const USAGE = `usage: ckpt inspect FILE [--json]
        ckpt verify FILE... [--json]
+       ckpt diff FILE FILE [--tensors] [--quick] [--json] [--exit-code]
+       ckpt log FOLDER [--health] [--json]
        ckpt help [COMMAND]
 `
 
@@ -15,14 +17,14 @@ test('--help tells what there is', async (t) => {
   t.is(code, 0)
   t.is(err, '')
   t.true(out.startsWith('Looks into checkpoints'))
-  for (const command of ['inspect', 'verify', 'help'])
+  for (const command of ['inspect', 'verify', 'diff', 'log', 'help'])
     t.regex(out, new RegExp(`^  ${command} `, 'm'))
   t.deepEqual(await runFake(['-h']), { code, out, err })
   t.deepEqual(await runFake(['help']), { code, out, err })
 })
 
 test('each command has a help of its own', async (t) => {
-  for (const command of ['inspect', 'verify', 'help']) {
+  for (const command of ['inspect', 'verify', 'diff', 'log', 'help']) {
     const help = await runFake(['help', command])
     t.is(help.code, 0)
     t.true(help.out.includes(`\nusage: ckpt ${command} `))

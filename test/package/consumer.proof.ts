@@ -136,7 +136,7 @@ test.serial('every entry can be imported by its name, and the schema resolved', 
   const { folder } = t.context
   const script = `
     const name = 'lightwatch-checkpoint'
-    for (const entry of ['', '/node', '/tensorflow', '/tree', '/jax', '/resume-check']) {
+    for (const entry of ['', '/node', '/tensorflow', '/tree', '/jax', '/diff', '/resume-check']) {
       console.log(entry, Object.keys(await import(name + entry)).sort().join(' '))
     }
     console.log(import.meta.resolve(name + '/schema/checkpoint.fbs').slice(-14))
@@ -148,6 +148,7 @@ test.serial('every entry can be imported by its name, and the schema resolved', 
     '/tensorflow tensorflowCallback tensorflowModule tensorflowOptimizer',
     '/tree compareTree flattenTree rebuildTree restoreTree treeState',
     '/jax jaxTree',
+    '/diff checkHealth diffCheckpoints',
     '/resume-check checkResume',
     'checkpoint.fbs',
   ])

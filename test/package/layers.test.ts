@@ -40,7 +40,7 @@ async function closure(file: string): Promise<{ files: Set<string>; packages: Se
 /** The rooms of src/ from the top down, with the files of its root. A file imports from its own row, or lower ones. */
 const LAYERS: readonly (readonly string[])[] = [
   ['index.ts', 'browser.ts', 'public.ts'],
-  ['manager', 'adapters', 'exchange', 'resume-check', 'cli'],
+  ['manager', 'adapters', 'exchange', 'resume-check', 'diff', 'cli'],
   ['save', 'load', 'restore'],
   ['threads'],
   ['io'],
@@ -100,7 +100,7 @@ test('generated classes are touched in encode and decode alone', async (t) => {
 })
 
 test('no module of Node is loaded by the entry for browsers or by an adapter', async (t) => {
-  const entries = ['src/browser.ts', ...(await filesIn('src/adapters'))]
+  const entries = ['src/browser.ts', 'src/diff/diff.ts', ...(await filesIn('src/adapters'))]
   for (const entry of entries) {
     const { packages } = await closure(entry)
     t.deepEqual(

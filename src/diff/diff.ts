@@ -1,0 +1,244 @@
+/**
+ * Compares two checkpoints, and looks for numbers that are none: `lightwatch-checkpoint/diff`. In Node and in
+ * browsers. Tensors are read a piece at a time, and only those whose checksums differ.
+ */
+
+import type { Attribute } from '../format/attributes.js'
+import type { DType } from '../format/dtype.js'
+import { orAborted } from '../io/concurrency.js'
+import type { Checkpoint } from '../load/checkpoint.js'
+import type { CheckpointState, CheckpointTensor } from '../load/state.js'
+import { givenOptions, type OptionNames } from '../options.js'
+import type { OnProgress } from '../progress.js'
+import type { Difference } from './difference.js'
+import { differenceOf } from './tensors.js'
+import { type ValueChange, valueChanges } from './values.js'
+
+export type { Difference } from './difference.js'
+export { checkHealth, type HealthOptions, type NonFiniteTensor } from './health.js'
+export type { ValueChange } from './values.js'
+
+/** How two checkpoints are compared. */
+export interface DiffOptions {
+  /**
+   * Whether the numbers of changed tensors are compared (default true). False: their checksums alone tell that
+   * they have changed, and no tensor is read.
+   */
+  readonly numbers?: boolean | undefined
+  /** Bytes of both files that were read, of those that are to be. */
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+const DIFF_OPTIONS: OptionNames<DiffOptions> = { numbers: true, onProgress: true, signal: true }
+
+/** A tensor as one of two checkpoints has it. */
+export interface TensorFacts {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** In bytes. */
+  readonly byteLength: number
+}
+
+/** A tensor that only one checkpoint has, or that differs. */
+export interface TensorChange {
+  readonly name: string
+  /**
+   * `added`: only the second has it; `removed`: only the first. Otherwise what differs, the first that applies
+   * of `shape`, `dtype` and `bytes`.
+   */
+  readonly change: 'added' | 'removed' | 'shape' | 'dtype' | 'bytes'
+  readonly before: TensorFacts | null
+  readonly after: TensorFacts | null
+  /** How far the numbers are apart; null if there are not as many of them, or they were not asked for. */
+  readonly difference: Difference | null
+}
+
+/** A state that only one checkpoint has, or that differs. */
+export interface StateChange {
+  readonly name: string
+  readonly change: 'added' | 'removed' | 'changed'
+  /** The kinds, if they differ: `AdamW`. */
+  readonly kind: ValueChange | null
+  readonly attributes: readonly ValueChange[]
+  /** In the order of the first checkpoint, then what the second adds. */
+  readonly tensors: readonly TensorChange[]
+  /** How many tensors are the same in both. */
+  readonly equalTensors: number
+}
+
+/** What differs between two checkpoints. */
+export interface CheckpointDiff {
+  /** Whether both hold the same training: everything but `save` is the same. */
+  readonly equal: boolean
+  /** `epoch`, `step`, `loss`, `metrics.NAME`. */
+  readonly progress: readonly ValueChange[]
+  /** By the paths in the JSON; with an empty path where one is no JSON, or there is none. */
+  readonly config: readonly ValueChange[]
+  /** `sequence` and `savedAt`: facts of the save, not of the training. */
+  readonly save: readonly ValueChange[]
+  /** States that differ. */
+  readonly states: readonly StateChange[]
+}
+
+/**
+ * Says in what two open checkpoints differ: progress, config, attributes, and tensors by their names. Tensors of
+ * equal dtype, shape, length and checksum are the same, and are not read; the others are read once, in pieces,
+ * and their checksums verified.
+ *
+ * @throws CheckpointError CKPT_TENSOR_CHECKSUM if bytes that are read are damaged; else as a read does
+ */
+export async function diffCheckpoints(
+  before: Checkpoint,
+  after: Checkpoint,
+  options: DiffOptions = {},
+): Promise<CheckpointDiff> {
+  const given = givenOptions('diffCheckpoints', DIFF_OPTIONS, options)
+  const progress = valueChanges(progressOf(before), progressOf(after))
+  const config = configChanges(before, after)
+  const save = valueChanges(
+    { sequence: before.sequence, savedAt: before.savedAt },
+    { sequence: after.sequence, savedAt: after.savedAt },
+  )
+  const states = await stateChanges(before, after, given)
+  const equal = progress.length + config.length + states.length === 0
+  return { equal, progress, config, save, states }
+}
+
+function progressOf({ epoch, step, loss, metrics }: Checkpoint): Attribute {
+  return { epoch, step, loss, metrics }
+}
+
+function configChanges(before: Checkpoint, after: Checkpoint): ValueChange[] {
+  if (before.configText === after.configText) return []
+  try {
+    // `undefined`, where there is none, is a value that one side lacks.
+    return valueChanges(
+      (before.config ?? undefined) as Attribute | undefined,
+      (after.config ?? undefined) as Attribute | undefined,
+    )
+  } catch {
+    return valueChanges(before.configText ?? undefined, after.configText ?? undefined)
+  }
+}
+
+/** A tensor of both whose numbers are to be compared, and where the result goes. */
+interface Pair {
+  readonly before: CheckpointTensor
+  readonly after: CheckpointTensor
+  readonly change: { difference: Difference | null }
+}
+
+async function stateChanges(
+  before: Checkpoint,
+  after: Checkpoint,
+  { numbers = true, onProgress, signal }: DiffOptions,
+): Promise<StateChange[]> {
+  const pairs: Pair[] = []
+  const theirs = new Map(after.states.map((state) => [state.name, state]))
+  const changes: StateChange[] = []
+  for (const state of before.states) {
+    changes.push(compareStates(state, theirs.get(state.name), pairs))
+    theirs.delete(state.name)
+  }
+  for (const state of theirs.values()) changes.push(compareStates(undefined, state, pairs))
+  const changed = changes.filter(
+    ({ change, kind, attributes, tensors }) =>
+      change !== 'changed' || kind !== null || attributes.length + tensors.length > 0,
+  )
+  if (numbers) {
+    await orAborted(comparePairs(pairs, onProgress, signal), signal)
+    await orAborted(Promise.all([before.checkUnchanged(), after.checkUnchanged()]), signal)
+  }
+  return changed
+}
+
+/** Pairs of tied tensors are compared once. */
+async function comparePairs(
+  pairs: readonly Pair[],
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const known = new Map<string, Pair[]>()
+  let total = 0
+  for (const pair of pairs) {
+    const { before, after } = pair
+    const key = `${before.segment().offset} ${before.dtype} ${after.segment().offset} ${after.dtype}`
+    const same = known.get(key)
+    if (same !== undefined) same.push(pair)
+    else {
+      known.set(key, [pair])
+      total += before.byteLength + after.byteLength
+    }
+  }
+  let done = 0
+  for (const same of known.values()) {
+    const [{ before, after }] = same as [Pair]
+    const difference = await differenceOf(before, after, (bytes) => {
+      signal?.throwIfAborted()
+      done += bytes
+      if (done < total) onProgress?.({ done, total })
+    })
+    for (const { change } of same) change.difference = difference
+  }
+  onProgress?.({ done: total, total })
+}
+
+function compareStates(
+  before: CheckpointState | undefined,
+  after: CheckpointState | undefined,
+  pairs: Pair[],
+): StateChange {
+  const change = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed'
+  const [kind = null] = valueChanges(before?.kind ?? undefined, after?.kind ?? undefined, 'kind')
+  const tensors: TensorChange[] = []
+  let equalTensors = 0
+  for (const [name, tensor] of before ?? []) {
+    const other = after?.has(name) ? after.get(name) : undefined
+    if (other === undefined) {
+      tensors.push({
+        name,
+        change: 'removed',
+        before: factsOf(tensor),
+        after: null,
+        difference: null,
+      })
+      continue
+    }
+    const what = whatDiffers(tensor, other)
+    if (what === undefined) {
+      equalTensors++
+      continue
+    }
+    const changed = {
+      name,
+      change: what,
+      before: factsOf(tensor),
+      after: factsOf(other),
+      difference: null,
+    }
+    tensors.push(changed)
+    if (what !== 'shape') pairs.push({ before: tensor, after: other, change: changed })
+  }
+  for (const [name, tensor] of after ?? []) {
+    if (before?.has(name)) continue
+    tensors.push({ name, change: 'added', before: null, after: factsOf(tensor), difference: null })
+  }
+  const attributes = valueChanges(before?.attributes ?? {}, after?.attributes ?? {})
+  return { name: (before ?? after)!.name, change, kind, attributes, tensors, equalTensors }
+}
+
+function whatDiffers(
+  a: CheckpointTensor,
+  b: CheckpointTensor,
+): 'shape' | 'dtype' | 'bytes' | undefined {
+  if (a.shape.length !== b.shape.length || a.shape.some((length, i) => length !== b.shape[i])) {
+    return 'shape'
+  }
+  if (a.dtype !== b.dtype) return 'dtype'
+  return a.segment().crc32 === b.segment().crc32 ? undefined : 'bytes'
+}
+
+function factsOf({ dtype, shape, byteLength }: CheckpointTensor): TensorFacts {
+  return { dtype, shape, byteLength }
+}

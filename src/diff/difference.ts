@@ -1,0 +1,201 @@
+/** How far the numbers of two tensors are apart. */
+
+import type { Numbers } from '../format/numbers.js'
+
+/**
+ * How far the elements of two tensors are apart, as numbers: NaN equals NaN, and 0 equals -0. Of a complex
+ * number, the modulus.
+ */
+export interface Difference {
+  /** Number of elements. */
+  readonly elements: number
+  /** How many of them differ. */
+  readonly differing: number
+  /** The share of elements that differ, from 0 to 1. */
+  readonly share: number
+  /** How many have no finite difference, because one side is NaN or infinite: they differ, and count below as nothing. */
+  readonly nonFinite: number
+  /** The largest absolute difference. */
+  readonly largest: number
+  /** The mean absolute difference, over all elements with a finite one. */
+  readonly mean: number
+  /** The Euclidean norm of the difference, and of the first tensor. */
+  readonly norm: number
+  readonly baseNorm: number
+  /** The one norm as a share of the other; Infinity if the first tensor is zero. */
+  readonly relativeNorm: number
+}
+
+// Elements that are summed in one go. A sum that is not finite is made again, one element at a time.
+const BLOCK = 4096
+
+/** Sums of the differences of any number of pieces. */
+export class DifferenceSums {
+  #elements = 0
+  #differing = 0
+  #nonFinite = 0
+  #largest = 0
+  #sum = 0
+  #squares = 0
+  #baseSquares = 0
+  readonly #block = new Float64Array(5)
+
+  /** Adds pieces of equally many numbers. `complex`: two numbers are an element. */
+  add(a: Numbers, b: Numbers, complex: boolean): void {
+    this.#elements += complex ? a.length / 2 : a.length
+    if (isBig(a) || isBig(b)) this.#addIntegers(a, b)
+    else if (complex) this.#addComplex(asFloats(a), asFloats(b))
+    else this.#addFloats(asFloats(a), asFloats(b))
+  }
+
+  #addFloats(left: Float32Array | Float64Array, right: Float32Array | Float64Array): void {
+    for (let start = 0; start < left.length; start += BLOCK) {
+      const end = Math.min(start + BLOCK, left.length)
+      sumBlock(left, right, start, end, this.#block)
+      const [differing, largest, sum, squares, baseSquares] = this.#block as unknown as number[]
+      if (!Number.isFinite(sum! + squares! + baseSquares!)) {
+        for (let i = start; i < end; i++) this.#addOne(left[i]!, right[i]!)
+        continue
+      }
+      this.#differing += differing!
+      this.#largest = Math.max(this.#largest, largest!)
+      this.#sum += sum!
+      this.#squares += squares!
+      this.#baseSquares += baseSquares!
+    }
+  }
+
+  /** Adds another tensor's. */
+  addAll(other: Difference): void {
+    const finite = other.elements - other.nonFinite
+    this.#elements += other.elements
+    this.#differing += other.differing
+    this.#nonFinite += other.nonFinite
+    this.#largest = Math.max(this.#largest, other.largest)
+    this.#sum += other.mean * finite
+    this.#squares += other.norm ** 2
+    this.#baseSquares += other.baseNorm ** 2
+  }
+
+  /** What they come to. */
+  get total(): Difference {
+    const finite = this.#elements - this.#nonFinite
+    const norm = Math.sqrt(this.#squares)
+    const baseNorm = Math.sqrt(this.#baseSquares)
+    return {
+      elements: this.#elements,
+      differing: this.#differing,
+      share: this.#elements === 0 ? 0 : this.#differing / this.#elements,
+      nonFinite: this.#nonFinite,
+      largest: this.#largest,
+      mean: finite === 0 ? 0 : this.#sum / finite,
+      norm,
+      baseNorm,
+      relativeNorm: norm === 0 ? 0 : norm / baseNorm,
+    }
+  }
+
+  #addOne(x: number, y: number): void {
+    const same = sameNumber(x, y)
+    const distance = same ? 0 : Math.abs(x - y)
+    this.#addElement(same, distance, Math.abs(x))
+  }
+
+  #addElement(same: boolean, distance: number, size: number): void {
+    if (!same) this.#differing++
+    if (Number.isFinite(size)) this.#baseSquares += size * size
+    if (!Number.isFinite(distance)) {
+      this.#nonFinite++
+      return
+    }
+    if (distance > this.#largest) this.#largest = distance
+    this.#sum += distance
+    this.#squares += distance * distance
+  }
+
+  #addComplex(a: Float32Array | Float64Array, b: Float32Array | Float64Array): void {
+    for (let i = 0; i < a.length; i += 2) {
+      const same = sameNumber(a[i]!, b[i]!) && sameNumber(a[i + 1]!, b[i + 1]!)
+      const distance = same ? 0 : Math.hypot(a[i]! - b[i]!, a[i + 1]! - b[i + 1]!)
+      this.#addElement(same, distance, Math.hypot(a[i]!, a[i + 1]!))
+    }
+  }
+
+  /** Exact, before a difference becomes a number: integers of 64 bits do not fit into one. */
+  #addIntegers(a: Numbers, b: Numbers): void {
+    for (let i = 0; i < a.length; i++) {
+      const x = a[i]!
+      const y = b[i]!
+      if (typeof x === 'bigint' && typeof y === 'bigint') {
+        this.#addElement(x === y, Math.abs(Number(x - y)), Math.abs(Number(x)))
+      } else this.#addOne(Number(x), Number(y))
+    }
+  }
+}
+
+function isBig(numbers: Numbers): numbers is BigInt64Array | BigUint64Array {
+  return typeof numbers[0] === 'bigint'
+}
+
+/** The loops below know two kinds of arrays, which engines compile well. */
+function asFloats(numbers: Exclude<Numbers, BigInt64Array | BigUint64Array>) {
+  return numbers instanceof Float32Array || numbers instanceof Float64Array
+    ? numbers
+    : new Float64Array(numbers)
+}
+
+function sameNumber(x: number, y: number): boolean {
+  return x === y || (Number.isNaN(x) && Number.isNaN(y))
+}
+
+/**
+ * Of elements from `start` to `end`: how many differ, the largest difference, the sum of them, of their
+ * squares, and of the squares of `a`. Where something is not finite, neither are the sums.
+ */
+function sumBlock(
+  a: Float32Array | Float64Array,
+  b: Float32Array | Float64Array,
+  start: number,
+  end: number,
+  result: Float64Array,
+): void {
+  let differing = 0
+  let largest = 0
+  // Two of each, so that an addition need not wait for the one before it.
+  let sum = 0
+  let sum2 = 0
+  let squares = 0
+  let squares2 = 0
+  let base = 0
+  let base2 = 0
+  let i = start
+  for (; i + 1 < end; i += 2) {
+    const x = a[i]!
+    const x2 = a[i + 1]!
+    const d = Math.abs(x - b[i]!)
+    const d2 = Math.abs(x2 - b[i + 1]!)
+    if (d !== 0) differing++
+    if (d2 !== 0) differing++
+    largest = Math.max(largest, d, d2)
+    sum += d
+    sum2 += d2
+    squares += d * d
+    squares2 += d2 * d2
+    base += x * x
+    base2 += x2 * x2
+  }
+  if (i < end) {
+    const x = a[i]!
+    const d = Math.abs(x - b[i]!)
+    if (d !== 0) differing++
+    largest = Math.max(largest, d)
+    sum += d
+    squares += d * d
+    base += x * x
+  }
+  result[0] = differing
+  result[1] = largest
+  result[2] = sum + sum2
+  result[3] = squares + squares2
+  result[4] = base + base2
+}

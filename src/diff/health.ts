@@ -1,0 +1,88 @@
+/** Looks for NaN and infinities in the tensors of a checkpoint. */
+
+import { mayBeNonFinite, type Numbers, numbersOf } from '../format/numbers.js'
+import type { Checkpoint } from '../load/checkpoint.js'
+import type { CheckpointTensor } from '../load/state.js'
+import { givenOptions, type OptionNames } from '../options.js'
+import type { OnProgress } from '../progress.js'
+import { verifiedPieces } from './tensors.js'
+
+/** How a checkpoint is looked through. */
+export interface HealthOptions {
+  /** Bytes of tensors that were read, of those that are to be. */
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+const HEALTH_OPTIONS: OptionNames<HealthOptions> = { onProgress: true, signal: true }
+
+/** A tensor with numbers that are NaN or infinite. Of a complex tensor, parts of numbers. */
+export interface NonFiniteTensor {
+  readonly state: string
+  readonly tensor: string
+  readonly nan: number
+  readonly infinite: number
+}
+
+/**
+ * The tensors that have NaN or infinities. Every tensor whose dtype has them is read once, in pieces, and verified;
+ * the others are not read.
+ *
+ * @throws CheckpointError CKPT_TENSOR_CHECKSUM if a tensor is damaged; else as a read does
+ */
+export async function checkHealth(
+  checkpoint: Checkpoint,
+  options: HealthOptions = {},
+): Promise<NonFiniteTensor[]> {
+  const { onProgress, signal } = givenOptions('checkHealth', HEALTH_OPTIONS, options)
+  const tensors: { readonly state: string; readonly tensor: CheckpointTensor }[] = []
+  const seen = new Set<number>()
+  let total = 0
+  for (const state of checkpoint.states) {
+    for (const [, tensor] of state) {
+      const { offset } = tensor.segment()
+      // Tied tensors are looked at once, under the first of their names.
+      if (!mayBeNonFinite(tensor.dtype) || seen.has(offset)) continue
+      if (tensor.byteLength > 0) seen.add(offset)
+      tensors.push({ state: state.name, tensor })
+      total += tensor.byteLength
+    }
+  }
+  const found: NonFiniteTensor[] = []
+  let done = 0
+  for (const { state, tensor } of tensors) {
+    let nan = 0
+    let infinite = 0
+    for await (const bytes of verifiedPieces(tensor)) {
+      signal?.throwIfAborted()
+      const numbers = numbersOf(tensor.dtype, bytes)
+      const all = countNonFinite(numbers)
+      if (all > 0) {
+        const ofPiece = countNan(numbers)
+        nan += ofPiece
+        infinite += all - ofPiece
+      }
+      done += bytes.byteLength
+      if (done < total) onProgress?.({ done, total })
+    }
+    if (nan + infinite > 0) found.push({ state, tensor: tensor.name, nan, infinite })
+  }
+  await checkpoint.checkUnchanged()
+  onProgress?.({ done: total, total })
+  return found
+}
+
+function countNonFinite(numbers: Numbers): number {
+  const values = numbers as Float32Array | Float64Array
+  let count = 0
+  // A number minus itself is 0, and NaN if it is not finite.
+  for (let i = 0; i < values.length; i++) if (values[i]! - values[i]! !== 0) count++
+  return count
+}
+
+function countNan(numbers: Numbers): number {
+  const values = numbers as Float32Array | Float64Array
+  let count = 0
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) count++
+  return count
+}
