@@ -1,6 +1,6 @@
 /**
- * The library where there are no paths: browsers, and workers in them. The same functions as the
- * entry for Node, and the same types; a path is a TypeError here that says what to pass instead.
+ * The entry for browsers and their workers, where there are no paths. It has the same functions and types as the entry
+ * for Node. A path is a TypeError that says what to pass instead.
  */
 
 import { describe } from './format/attributes.js'
@@ -20,7 +20,11 @@ import type { Module, Optimizer } from './state.js'
 
 export * from './public.js'
 
-/** Opens a checkpoint from its bytes, or a Blob (a File, a fetched one, `handle.getFile()`). */
+/**
+ * Opens a checkpoint from its bytes or from a Blob: a File, a fetched Blob, `handle.getFile()`. The bytes stay the
+ * caller's, and must not change until the checkpoint is closed. Throws a CheckpointError if they are not a valid
+ * checkpoint, and a TypeError for a path.
+ */
 export async function loadCheckpoint(
   from: Uint8Array | ArrayBuffer | Blob,
   options: OpenOptions = {},
@@ -29,7 +33,10 @@ export async function loadCheckpoint(
   return openBytes(from, options, 'bytes or a Blob where there are no paths')
 }
 
-/** Saves to a sink: a FileHandleSink, or a MemorySink for bytes to put anywhere. */
+/**
+ * Saves to a sink: a FileHandleSink for a file of the browser, or a MemorySink for bytes to put anywhere. Throws what
+ * the sink throws, and a TypeError for a path.
+ */
 export async function saveCheckpoint(
   to: Sink,
   model: Module,
@@ -40,8 +47,8 @@ export async function saveCheckpoint(
   if (!isSink(to)) {
     checkPlace(to, 'a sink')
     throw new TypeError(
-      'where there are no paths, a checkpoint is saved to a sink (new FileHandleSink(handle), ' +
-        `new MemorySink()), not to ${describe(to)}`,
+      'expected a sink, as there are no paths here (new FileHandleSink(handle), ' +
+        `new MemorySink()), found ${describe(to)}`,
     )
   }
   return writeCheckpoint(to, model, optimizer, options)

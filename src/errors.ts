@@ -1,7 +1,7 @@
 /**
- * The one family of errors that a file, a disk or a state that does not fit can cause. Misuse by the
- * caller (a wrong argument) is a TypeError or RangeError instead, as in Node; an aborted call rejects
- * with its signal's reason, as in the web platform.
+ * The one family of errors for files, disks and states that do not fit. Misuse by the caller (a wrong argument) is a
+ * TypeError or RangeError instead, as in Node. An aborted call rejects with its signal's reason, as on the web
+ * platform.
  */
 
 import type { CheckpointErrorCode } from '../generated/errors.js'
@@ -10,7 +10,7 @@ import { kindOf } from './realm.js'
 
 export type { CheckpointErrorCode }
 
-/** What an error carries beside its message. Absent where it does not apply. */
+/** What an error carries besides its message. Fields that do not apply are absent. */
 export interface CheckpointErrorFields {
   /** The file, as the caller named it. */
   readonly path?: string
@@ -20,7 +20,7 @@ export interface CheckpointErrorFields {
   readonly state?: string
   /** The name of the tensor. */
   readonly tensor?: string
-  /** Where in the file, in bytes. */
+  /** Position in the file, in bytes. */
   readonly offset?: number
   readonly expected?: unknown
   readonly actual?: unknown
@@ -29,8 +29,8 @@ export interface CheckpointErrorFields {
 }
 
 /**
- * What is wrong with a file, a disk or a state: `code` says what kind of thing, for programs; the message what
- * was expected, what was found and what to do; the fields where it is. Fields that do not apply are absent.
+ * An error of a file, a disk or a state. `code` tells programs what kind of error it is. The message says what was
+ * expected, what was found and what to do. The fields say where. Fields that do not apply are absent.
  */
 export class CheckpointError extends Error {
   override readonly name: string = 'CheckpointError'
@@ -55,7 +55,7 @@ export class CheckpointError extends Error {
     Object.assign(this, rest)
   }
 
-  /** The same error with the file's path in front of the message and in `path`. */
+  /** Puts the file's path in front of the message and into `path`, unless there is one. Returns the error. */
   withPath(path: string): this {
     if (this.path !== undefined) return this
     Object.assign(this, { path })
@@ -65,8 +65,8 @@ export class CheckpointError extends Error {
 }
 
 /**
- * Whether a value is a CheckpointError: of this copy of the library or another, of this realm or
- * another. (Test runners give each file a realm of its own, where `instanceof` is false.)
+ * Whether a value is a CheckpointError, of any copy of the library and of any realm. (Test runners give each file a
+ * realm of its own, where `instanceof` is false.)
  */
 export function isCheckpointError(value: unknown): value is CheckpointError {
   if (kindOf(value) !== 'Error') return false
@@ -74,20 +74,18 @@ export function isCheckpointError(value: unknown): value is CheckpointError {
   return name === 'CheckpointError' && typeof code === 'string'
 }
 
-/** A CheckpointError with the file's path in front of its message; any other error as it is. */
+/** Adds the file's path to a CheckpointError, and returns any other error as it is. */
 export function withPath(error: unknown, path: string): unknown {
   return isCheckpointError(error) ? error.withPath(path) : error
 }
 
-/** What an error says, or the text of what was thrown in place of one. */
+/** The message of an error, or the text of any other value that was thrown. */
 export function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { readonly message?: unknown }
   return typeof message === 'string' ? message : String(error)
 }
 
-/**
- * Warns the process, where nobody has asked for warnings; the console where there is no process.
- */
+/** Warns through the process, or on the console if there is no process. For callers who gave no `onWarning`. */
 export function warn(message: string): void {
   const emitWarning = globalThis.process?.emitWarning
   if (typeof emitWarning === 'function') emitWarning(message, { type: 'CheckpointWarning' })

@@ -1,4 +1,4 @@
-/** The library where there are files: Node, and whatever else has Node's modules. */
+/** The entry for Node, and for every runtime that has Node's modules. */
 
 export { type LoadOptions, loadCheckpoint } from './load/load.js'
 export type { SetAside } from './manager/checkpoint-folder.js'

@@ -1,20 +1,20 @@
 /**
- * Options by name. A name that a function does not know is refused, because a misspelt one would
- * otherwise have no effect in silence; one that is undefined is not given.
+ * Options by name. An unknown name is refused, because a misspelt option would silently have no effect. An option whose
+ * value is undefined counts as absent.
  */
 
 import { describe } from './format/attributes.js'
 import { quote } from './printable.js'
 
 /**
- * The names of `Options`, written out once beside their interface: the type check fails when a name is
- * missing here, and when one is here that the interface does not have.
+ * The names of `Options`, written once next to their interface. The type check fails if a name is missing here, and if
+ * the interface does not have it.
  */
 export type OptionNames<Options extends object> = { readonly [name in keyof Options]-?: true }
 
 /**
- * The options that were given, as an object of their own. `caller` names the function in messages.
- * Throws a TypeError for what is not an object of options, and for a name that is not in `names`.
+ * A new object with the options that were given. `caller` names the function in messages. Throws a TypeError if
+ * `options` is not an object, and for a name that is not in `names`.
  */
 export function givenOptions<Options extends object>(
   caller: string,
@@ -32,7 +32,7 @@ export function givenOptions<Options extends object>(
       throw new TypeError(unknownOption(caller, name, Object.keys(names)))
     }
   }
-  // By the names and not by the keys: an object may have its options from a prototype.
+  // By the names and not by the keys: an object may inherit its options from a prototype.
   for (const name of Object.keys(names)) {
     const value = values[name]
     if (value !== undefined) given[name] = value
@@ -49,7 +49,7 @@ function unknownOption(caller: string, name: string, names: readonly string[]): 
   return `${caller} has no option ${quote(name)}${hint}It has: ${names.join(', ')}`
 }
 
-/** How many letters are to be added, dropped or replaced to make `b` of `a`; Infinity from 3 on. */
+/** How many letters must be added, dropped or replaced to make `b` of `a`; Infinity from 3 on. */
 function changesBetween(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 2) return Number.POSITIVE_INFINITY
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)

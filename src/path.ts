@@ -6,7 +6,7 @@ import { describe } from './format/attributes.js'
 import { quote } from './printable.js'
 import { isUrl } from './realm.js'
 
-/** The path that a caller named. Throws a TypeError for what names none. */
+/** The path that a caller gave as text or as a file: URL. Throws a TypeError for anything else. */
 export function pathOf(path: string | URL): string {
   if (isUrl(path)) {
     if (path.protocol !== 'file:') throw notAPath(path.href)
@@ -22,7 +22,7 @@ export function pathOf(path: string | URL): string {
   return path
 }
 
-/** What to do with a location that no file system knows. */
+/** The error for a location that no file system knows, with the remedy. */
 function notAPath(location: string): TypeError {
   const remedy = /^file:/i.test(location)
     ? 'pass it as a URL, by new URL()'
@@ -32,11 +32,11 @@ function notAPath(location: string): TypeError {
 }
 
 /**
- * The path from the root, by the folder that the process is in now. `..` stays: the system takes it for the
- * folder above the one that a link leads to, and taking it off the text would name another file.
+ * The absolute form of a path, by the current folder of the process. `..` stays: the system takes it for the folder
+ * above the one that a link leads to. Removing it from the text would name another file.
  */
 export function absolutePath(path: string): string {
-  // Windows takes `..` off the text itself.
+  // Windows removes `..` from the text itself.
   if (process.platform === 'win32') return resolve(path)
   if (isAbsolute(path)) return path
   let folder: string

@@ -1,4 +1,4 @@
-/** What both entries have in common: everything that needs no file system. */
+/** The exports of both entries: everything that needs no file system. */
 
 export {
   CheckpointError,

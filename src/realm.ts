@@ -1,9 +1,9 @@
 /**
- * What holds in every realm. Test runners (Jest, Vitest's VM pools) and `node:vm` run modules in a realm of
- * their own, with classes of its own: what Node or another realm makes is no `instanceof` of them.
+ * Tests of values that work in every realm. Test runners (Jest, Vitest's VM pools) and `node:vm` run modules in a realm
+ * with classes of its own. `instanceof` is false there for values that Node or another realm made.
  */
 
-/** What kind of thing a value is, whichever realm made it: `URL`, `Blob`, `ArrayBuffer`, `Map`, `Error`. */
+/** The kind of a value, whichever realm made it: `URL`, `Blob`, `ArrayBuffer`, `Map`, `Error`. */
 export function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
@@ -14,12 +14,12 @@ export function isUrl(value: unknown): value is URL {
 }
 
 /**
- * `Symbol.dispose`, which older engines and realms lack. Compilers that lower `using` then take this one;
- * a member under `undefined` would be a method of that name.
+ * `Symbol.dispose`, which older engines and realms lack. Compilers that lower `using` use this symbol in that case.
+ * Without it, the method would be named "undefined".
  */
 export const dispose: typeof Symbol.dispose = known('dispose')
 
-/** `Symbol.asyncDispose`, as `dispose`. */
+/** `Symbol.asyncDispose`, for the same reason as `dispose`. */
 export const asyncDispose: typeof Symbol.asyncDispose = known('asyncDispose')
 
 function known<Name extends 'dispose' | 'asyncDispose'>(name: Name): SymbolConstructor[Name] {

@@ -1,6 +1,6 @@
 /**
- * What a trainer brings: anything with a `stateDict()`. No framework is imported here, and no class
- * has to be extended; a Map of arrays with their shapes will do.
+ * What a trainer passes to the library: anything with a `stateDict()`. The library imports no framework and asks for no
+ * base class. A Map of arrays with their shapes is enough.
  */
 
 import type { Attributes } from './format/attributes.js'
@@ -10,12 +10,12 @@ import { kindOf } from './realm.js'
 /** Memory that holds a tensor's elements, row-major and without gaps. */
 export type TensorData = ArrayBufferView | ArrayBufferLike
 
-/** Whether a value is memory: a view or a buffer, shared or not, of this realm or another. */
+/** Whether a value is memory: a view or a buffer, shared or not, of any realm. */
 export function isTensorData(value: unknown): value is TensorData {
   return ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(kindOf(value))
 }
 
-/** The same memory, as bytes; no copy. */
+/** The same memory as bytes, without a copy. */
 export function bytesOf(data: TensorData): Uint8Array {
   return ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
@@ -25,14 +25,15 @@ export function bytesOf(data: TensorData): Uint8Array {
 /**
  * A tensor as a state dict offers it.
  *
- * `data` is either the memory itself, which stays the caller's and is copied piece by piece while a save
- * runs; or a function that brings it. The function is called once, when the tensor's turn comes, and what it
- * returns is dropped when it has been copied. So a trainer whose tensors live on a GPU needs memory for its
- * largest tensor, not for all of them. (Bring a copy: memory of the model's own that changes between two
- * tensors' turns would make a checkpoint of two moments. It may be the same memory for each tensor.)
+ * `data` is either memory or a function that fetches it. Memory stays the caller's, and a save copies it piece by
+ * piece. A function is called once, when the save comes to this tensor, and its result is released after the copy. So a
+ * trainer whose tensors live on a GPU needs memory for its largest tensor, not for all of them.
+ *
+ * The function should return a copy. If it returns memory of the model that changes between two calls, the checkpoint
+ * mixes two moments. It may return the same memory for each tensor.
  */
 export interface TensorLike {
-  /** May be left out where the typed array says it: Float32Array is float32, Int8Array is int8. */
+  /** May be absent if the typed array implies it: Float32Array is float32, Int8Array is int8. */
   readonly dtype?: DType
   /** Length of each dimension in elements; `[]` for a scalar. */
   readonly shape: readonly number[]
@@ -40,27 +41,27 @@ export interface TensorLike {
 }
 
 /**
- * Named tensors, in an order that a save keeps: an object, a Map, or a generator of pairs. A generator yields
- * memory of its own for each tensor; one that fills an array anew for the next is CKPT_TENSOR_CHANGED.
+ * Named tensors in an order that a save keeps: an object, a Map, or a generator of pairs. A generator must yield
+ * separate memory for each tensor. One that refills a single array fails with CKPT_TENSOR_CHANGED.
  */
 export type NamedTensors =
   | { readonly [name: string]: TensorLike }
   | Iterable<readonly [name: string, tensor: TensorLike]>
   | AsyncIterable<readonly [name: string, tensor: TensorLike]>
 
-/** A state dict with what it needs beside its tensors. */
+/** A state dict with attributes and a kind besides its tensors. */
 export interface State {
   readonly tensors: NamedTensors
   /** Hyper-parameters, parameter groups, counters, a scheduler's or a sampler's state. */
   readonly attributes?: Attributes
-  /** What it is the state of, e.g. `AdamW`. */
+  /** The class of the object that the state belongs to, e.g. `AdamW`. */
   readonly kind?: string
 }
 
-/** What `stateDict()` returns: named tensors, or those together with attributes and a kind. */
+/** What `stateDict()` returns: named tensors alone, or with attributes and a kind. */
 export type StateDict = NamedTensors | State
 
-/** A state that was saved, as `loadStateDict` receives it: everything in it has been checked. */
+/** A saved state, as `loadStateDict` receives it. All of it has been verified and compared. */
 export interface LoadedState extends Iterable<readonly [name: string, tensor: LoadedTensor]> {
   readonly name: string
   readonly kind: string | null
@@ -68,7 +69,7 @@ export interface LoadedState extends Iterable<readonly [name: string, tensor: Lo
   /** Number of tensors. */
   readonly size: number
   has(name: string): boolean
-  /** Throws CKPT_NO_SUCH_TENSOR where there is none. */
+  /** Throws CKPT_NO_SUCH_TENSOR if the state has no tensor of this name. */
   get(name: string): LoadedTensor
   keys(): IterableIterator<string>
 }
@@ -80,15 +81,15 @@ export interface LoadedTensor {
   readonly shape: readonly number[]
   /** In bytes. */
   readonly byteLength: number
-  /** The elements, in place where the file is mapped or in memory. Copy what you keep. */
+  /** The elements, in place if the file is mapped or in memory. Copy what you keep. */
   readonly data: TypedArray
   /** The elements, from any kind of source. */
   read(): Promise<TypedArray>
-  /** Copies the bytes over `target`, which has to be exactly as long. */
+  /** Copies the bytes over `target`, which must have exactly `byteLength` bytes. */
   readInto(target: TensorData): Promise<void>
 }
 
-/** The arrays that a tensor's elements are read as; see the table of dtypes for which is which. */
+/** The arrays that elements are read as. The table of dtypes says which dtype uses which. */
 export type TypedArray =
   | Float64Array
   | Float32Array
@@ -101,60 +102,62 @@ export type TypedArray =
   | Uint32Array
   | BigUint64Array
 
-/** How a saved state is to be taken over. */
+/** How `loadStateDict` should take over a saved state. */
 export interface LoadStateOptions {
-  /** False: what only one side has has been reported already, and is skipped. */
+  /** False: names that only one side has have been reported already, and are skipped. */
   readonly strict: boolean
 }
 
-/** How a saved state fits the one that is there; see `compareStateDict`. Names are of tensors or values. */
+/** How a saved state fits the current one; see `compareStateDict`. Names are of tensors or of values. */
 export interface StateFit {
-  /** The names that tensors of the checkpoint have here; those that are not in it keep theirs. */
+  /** The current names of the checkpoint's tensors. A tensor that is not in the map keeps its name. */
   readonly renamed?: ReadonlyMap<string, string>
-  /** What `loadStateDict` gets as attributes; the saved ones if left out. */
+  /** The attributes that `loadStateDict` receives; if absent, the saved ones. */
   readonly attributes?: Attributes
-  /** What is here and not in the checkpoint. An error if strict; otherwise left as it is. */
+  /**
+   * Names that the current state has and the checkpoint lacks. An error if strict; otherwise they keep their values.
+   */
   readonly missing?: readonly string[]
-  /** What is in the checkpoint and not taken here. An error if strict; otherwise skipped. */
+  /** Names that the checkpoint has and the current state does not take. An error if strict; otherwise skipped. */
   readonly unexpected?: readonly string[]
-  /** What cannot be taken: an error also if not strict. */
+  /** Names that cannot be restored. An error even if not strict. */
   readonly mismatched?: readonly {
     readonly name: string
     readonly expected: string
     readonly actual: string
   }[]
-  /** Whatever else differs, a sentence each: an error if strict, otherwise a warning. */
+  /** Other differences, one sentence each. An error if strict; otherwise a warning. */
   readonly differences?: readonly string[]
 }
 
 /**
  * Anything that can be saved: a module, an optimizer, a scheduler, a sampler.
  *
- * Where its tensors are plain memory, `stateDict()` is enough: a restore copies straight into the
- * arrays that it names. Otherwise `loadStateDict` takes what was saved.
+ * If its tensors are plain memory, `stateDict()` is enough: a restore copies straight into the arrays that it returns.
+ * Otherwise `loadStateDict` must take over the saved tensors.
  */
 export interface Stateful {
   stateDict(): StateDict | Promise<StateDict>
   /**
-   * Takes over a saved state, after all of it has been checked against `stateDict()`. Called instead
-   * of copying into the arrays of `stateDict()`. It has those tensors alone that are to be restored.
+   * Takes over a saved state, after all of it has been compared with `stateDict()`. It is called instead of copying
+   * into the arrays of `stateDict()`. `state` has only the tensors that must be restored.
    */
   loadStateDict?(state: LoadedState, options?: LoadStateOptions): void | Promise<void>
   /**
-   * Says what of a saved state `loadStateDict` cannot take, or takes under another name, beyond what the
-   * names, dtypes and shapes of `stateDict()` tell. A restore asks everybody before it changes anything,
-   * so that a state which does not fit leaves the others as they are too. Must change nothing itself.
+   * Says what `loadStateDict` cannot take of a saved state, or takes under another name. It adds to what the names,
+   * dtypes and shapes of `stateDict()` tell. A restore asks every object before it changes any of them, so that one
+   * state that does not fit leaves all of them as they are. Must change nothing itself.
    */
   compareStateDict?(saved: LoadedState): StateFit | Promise<StateFit>
   /**
-   * Takes over saved attributes, where the tensors are plain memory and there is no `loadStateDict`.
-   * Should throw (or reject) before it changes anything, or not at all. It is awaited.
+   * Takes over saved attributes, for objects whose tensors are plain memory and that have no `loadStateDict`. It is
+   * awaited. If it throws or rejects, it should do so before it changes anything.
    */
   loadAttributes?(attributes: Attributes): void | Promise<void>
   /**
-   * True where `loadStateDict` makes tensors that `stateDict()` does not list yet, as an optimizer
-   * does that creates its buffers in its first step. Then keys that `stateDict()` does not list are
-   * handed over and not refused.
+   * True if `loadStateDict` creates tensors that `stateDict()` does not list yet, as an optimizer that creates its
+   * buffers in its first step. A restore then passes on keys that `stateDict()` does not list, and does not refuse
+   * them.
    */
   readonly createsTensors?: boolean
 }

@@ -1,7 +1,6 @@
 /**
- * Attributes: the typed tree that holds what a state is made of beside its tensors (hyper-parameters,
- * parameter groups, counters, a scheduler's or a sampler's state). Unlike JSON it keeps NaN, the
- * infinities, -0 and bigints as they are.
+ * Attributes: the typed tree of what a state has besides its tensors (hyper-parameters, parameter groups, counters, a
+ * scheduler's or a sampler's state). Unlike JSON it keeps NaN, the infinities, -0 and bigints as they are.
  */
 
 import { ATTRIBUTE_DEPTH, MAX_DEPTH } from '../../generated/limits.js'
@@ -20,7 +19,7 @@ export type Attribute =
 /** The attributes of a state, by name. */
 export type Attributes = { readonly [key: string]: Attribute }
 
-// Tables that a value adds to the depth of what it stands in: itself, and in a map its entry.
+// The depth, in tables, that a value adds to its parent: its own table, and in a map also that of its entry.
 const IN_LIST = 1
 const IN_MAP = 2
 
@@ -29,8 +28,8 @@ export const INT64_MAX = 2n ** 63n - 1n
 export const UINT64_MAX = 2n ** 64n - 1n
 
 /**
- * A copy of `value` that nobody else can change, with every part of it checked. Throws a TypeError
- * that names the path of the first part that a file cannot hold: `optimizer.attributes.groups[0].lr`.
+ * Copies and validates `value`. Later changes to the caller's object do not affect the copy. Throws a TypeError with
+ * the path of the first part that a file cannot hold: `optimizer.attributes.groups[0].lr`.
  */
 export function copyAttributes(value: unknown, path: string): Attributes {
   if (!isPlainObject(value)) {
@@ -39,7 +38,7 @@ export function copyAttributes(value: unknown, path: string): Attributes {
   return copyMap(value, path, ATTRIBUTE_DEPTH)
 }
 
-/** `depth` is that of the values, in tables. */
+/** `depth` is the depth of the values, in tables. */
 function copyMap(value: object, path: string, depth: number): Attributes {
   const copy: { [key: string]: Attribute } = {}
   for (const key of Object.keys(value)) {
@@ -52,11 +51,11 @@ function copyMap(value: object, path: string, depth: number): Attributes {
 }
 
 function copyAttribute(value: unknown, path: string, depth: number): Attribute {
-  // As deep as readers take it, so that what was loaded can be saved again.
+  // The same limit as in readers, so that every loaded state can be saved again.
   if (depth > MAX_DEPTH) {
     throw new TypeError(
-      `${path} is nested too deep (or in itself): expected at most ${MAX_DEPTH} tables, of which a list ` +
-        'takes one and a map two',
+      `${path} is nested too deep (or in itself): expected at most ${MAX_DEPTH} tables, where a list ` +
+        'counts as one and a map as two',
     )
   }
   switch (typeof value) {
@@ -88,7 +87,7 @@ function copyAttribute(value: unknown, path: string, depth: number): Attribute {
   )
 }
 
-/** Sets a key of a file's, where `__proto__` is a key like any other. */
+/** Sets a key that comes from a file, where `__proto__` is a key like any other. */
 export function setKey<T>(object: { [key: string]: T }, key: string, value: T): void {
   if (key === '__proto__') {
     Object.defineProperty(object, key, {
@@ -100,7 +99,7 @@ export function setKey<T>(object: { [key: string]: T }, key: string, value: T): 
   } else object[key] = value
 }
 
-/** Whether two trees are the same, bit for bit in their numbers (NaN is NaN, 0 is not -0). */
+/** Whether two trees are equal, bit for bit in their numbers (NaN equals NaN, 0 differs from -0). */
 export function sameAttributes(a: Attribute, b: Attribute): boolean {
   if (Object.is(a, b)) return true
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false
@@ -124,7 +123,7 @@ export function isPlainObject(value: unknown): value is { readonly [key: string]
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-/** What a value is, in words for a message. */
+/** Describes a value in words, for a message. */
 export function describe(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'

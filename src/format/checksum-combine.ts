@@ -1,8 +1,8 @@
 /**
- * CRC-32 of two stretches of bytes from the CRC-32 of each, so that a long one can be made in parts. The
- * CRC is a remainder of polynomials over GF(2), and a stretch moves what stands before it by as many
- * zero bits as it is long: the first CRC times x^(8 n), modulo the polynomial (as in zlib 1.2.12's
- * crc32_combine). Polynomials are 32 bits, with x^0 in the highest.
+ * CRC-32 of two adjacent ranges from the CRC-32 of each, so that a long range can be summed in parts. A CRC is a
+ * remainder of polynomials over GF(2). A range of n bytes shifts what precedes it by 8 n zero bits: it multiplies the
+ * first CRC by x^(8 n), modulo the polynomial (as zlib 1.2.12's crc32_combine does). Polynomials are 32 bits, with x^0
+ * in the highest.
  */
 
 const POLYNOMIAL = 0xedb88320
@@ -19,13 +19,13 @@ function multiply(a: number, b: number): number {
   }
 }
 
-/** x^(8 * 2^k) for k from 0 to 52: as many as a length in bytes has bits. */
+/** x^(8 * 2^k) for k from 0 to 52: one for each bit of a length in bytes. */
 const powers = new Int32Array(53)
 // x^8, the factor of one byte.
 powers[0] = 1 << 23
 for (let k = 1; k < powers.length; k++) powers[k] = multiply(powers[k - 1]!, powers[k - 1]!)
 
-/** CRC-32 of A followed by B, where B is `length` bytes long. Takes a microsecond or two. */
+/** CRC-32 of A followed by B, where B is `length` bytes long. */
 export function combineCrc32(crcOfA: number, crcOfB: number, length: number): number {
   let moved = crcOfA
   for (let k = 0, rest = length; rest > 0; k++, rest = Math.floor(rest / 2)) {

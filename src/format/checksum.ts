@@ -1,14 +1,14 @@
 /**
- * CRC-32/ISO-HDLC, the checksum of zlib, gzip and PNG: polynomial 0x04C11DB7 reflected, initial value
- * and final xor 0xFFFFFFFF. Tables anywhere; zlib's in Node; and for many bytes that of an optional
- * native package, `@node-rs/crc32`. All give the same numbers.
+ * CRC-32/ISO-HDLC, the checksum of zlib, gzip and PNG: polynomial 0x04C11DB7 reflected, initial value and final xor
+ * 0xFFFFFFFF. There are three implementations, which return the same numbers: tables on every platform, zlib's in Node,
+ * and that of an optional native package, `@node-rs/crc32`, for many bytes.
  */
 
-/** CRC-32 of `bytes`, or, with the CRC of what came before as `seed`, of both together. */
+/** CRC-32 of `bytes`. With the CRC of the preceding bytes as `seed`: the CRC-32 of both together. */
 export type Crc32 = (bytes: Uint8Array, seed?: number) => number
 
-// Slicing by 16 (Kounavis and Berry, 2005): sixteen tables, so that sixteen bytes are folded in a
-// step. Table k holds the CRC of a byte followed by k zero bytes.
+// Slicing by 16 (Kounavis and Berry, 2005): sixteen tables fold sixteen bytes in one step. Table k holds the CRC of a
+// byte followed by k zero bytes.
 const SLICES = 16
 let tables: readonly Uint32Array[] | undefined
 
@@ -28,7 +28,7 @@ function makeTables(): readonly Uint32Array[] {
   return made
 }
 
-/** The portable one: about a quarter of zlib's speed. */
+/** The portable implementation, with tables. Slower than zlib's. */
 export const tableCrc32: Crc32 = (bytes, seed = 0) => {
   tables ??= makeTables()
   const [t0, t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15] =
@@ -75,18 +75,18 @@ export const tableCrc32: Crc32 = (bytes, seed = 0) => {
   return ~crc >>> 0
 }
 
-// Asked of the process and not imported, so that this file also loads where there is no Node.
+// Taken from the process and not imported, so that this file also loads where there is no Node.
 const builtin: typeof process.getBuiltinModule | undefined = globalThis.process?.getBuiltinModule
 
-/** The platform's own: zlib's in Node. */
+/** The platform's own implementation: zlib's in Node. */
 export const platformCrc32: Crc32 = builtin?.('node:zlib').crc32 ?? tableCrc32
 
-/** That of `@node-rs/crc32`, or undefined where that optional package is not installed. */
+/** The implementation of `@node-rs/crc32`, or undefined if that optional package is not installed. */
 export function nativeCrc32(): Crc32 | undefined {
   try {
     const require = builtin?.('node:module').createRequire(import.meta.url)
     const found: Crc32 | undefined = require?.('@node-rs/crc32').crc32
-    // What files are trusted for hangs on this number, and the package is built for many processors.
+    // All verification depends on this number, and the package has a build for each kind of processor.
     const sample = Uint8Array.from({ length: 4099 }, (_, i) => i * i)
     return found?.(sample, 1) === platformCrc32(sample, 1) ? found : undefined
   } catch {
@@ -94,16 +94,15 @@ export function nativeCrc32(): Crc32 | undefined {
   }
 }
 
-// Bytes after which looking for the native one has paid for itself: loading it takes 5 ms, and zlib
-// 8 ms for as many.
+// Bytes after which the native implementation is looked for. Below, loading it takes longer than it saves.
 const WORTH_LOADING = 16 * 1024 * 1024
 
 let best = platformCrc32
 let seen = 0
 
 /**
- * The fastest that there is. zlib's reads memory that is in no cache at 2 GB/s, far below what memory
- * can do; the native one at 8 (Xeon at 2.6 GHz, Node 20).
+ * The fastest implementation available. zlib's reads memory that is in no cache far more slowly than memory allows; the
+ * native one comes close to it (docs/performance.md).
  */
 export const crc32: Crc32 = (bytes, seed) => {
   if (seen < WORTH_LOADING) {

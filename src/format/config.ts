@@ -1,7 +1,6 @@
 /**
- * The config of a run: JSON text, kept as given. What JSON cannot hold (NaN, undefined, a bigint, a
- * Date) is refused with the path to it; JSON.stringify would turn it into null, drop it, or change
- * its type in silence.
+ * The config of a run: JSON text, kept as given. A value that JSON cannot hold (NaN, undefined, a bigint, a Date) is
+ * refused with its path. JSON.stringify would silently turn it into null, drop it, or change its type.
  */
 
 import { MAX_CONFIG_DEPTH } from '../../generated/limits.js'
@@ -11,8 +10,8 @@ import { describe, isPlainObject } from './attributes.js'
 import { textFault } from './text.js'
 
 /**
- * The text that a file keeps of `config`: a string as it is (it has to be JSON text), anything else
- * as JSON. Throws a TypeError that names the path of what JSON cannot hold.
+ * The text that a file keeps of `config`. A string must be JSON text, and stays as it is; any other value becomes JSON.
+ * Throws a TypeError with the path of what JSON cannot hold.
  */
 export function configText(config: unknown): string {
   if (typeof config !== 'string') return jsonText(config, 'config', 0)
@@ -21,17 +20,17 @@ export function configText(config: unknown): string {
   try {
     JSON.parse(config)
   } catch (cause) {
-    throw new TypeError('config is a string, but not JSON text', { cause })
+    throw new TypeError('a config that is a string must be JSON text', { cause })
   }
   return config
 }
 
-/** The value of a file's config. Throws CKPT_FORMAT, rule `config.json`, where it is not JSON. */
+/** The value of a file's config. Throws CKPT_FORMAT, rule `config.json`, if it is not JSON. */
 export function parseConfig(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    // The engine's message quotes the text as it is, and whoever prints an error prints its cause.
+    // The engine's message quotes the text unescaped, and a printed error includes its cause.
     const cause = new SyntaxError(printable((error as SyntaxError).message))
     throw new CheckpointError('CKPT_FORMAT', 'the config is not JSON text', {
       rule: 'config.json',

@@ -1,8 +1,8 @@
 /**
- * From the bytes of the metadata to plain values. Runs after the verifier, and is with encode the
- * only place that touches the generated classes; here a bigint becomes a number, once, and text is
- * decoded, once. (Of tensors there can be very many, and a table reads them without the generated
- * classes.) What the values mean for each other is left to the rules.
+ * Decodes the bytes of the metadata into plain values, after the verifier has passed them. Only this file and encode
+ * touch the generated classes. Here a bigint becomes a number, once, and text is decoded, once. (There can be very many
+ * tensors; a table reads them without the generated classes.) The rules then validate what the values mean for each
+ * other.
  */
 
 import * as flatbuffers from 'flatbuffers'
@@ -24,8 +24,8 @@ const UTF8_BYTES = flatbuffers.Encoding.UTF8_BYTES
 const TENSORS = fieldOf('State', 'tensors').slot
 
 /**
- * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT where a value has no meaning by
- * itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key or a name of a state twice.
+ * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT if a value has no meaning by itself: text that is
+ * not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a duplicate key or state name.
  */
 export function decode(bytes: Uint8Array): Metadata {
   const root = rootOf(bytes)
@@ -42,8 +42,8 @@ export function decode(bytes: Uint8Array): Metadata {
 }
 
 /**
- * A file can name one state many million times, for a few bytes each, so a second one of a name is refused
- * before it is decoded.
+ * A few bytes in a file can repeat one state many million times. So a second state of the same name is refused before
+ * it is decoded.
  */
 function decodeExtras(root: Checkpoint): StateRecord[] {
   const extras = new Map<string, StateRecord>()
@@ -58,7 +58,7 @@ function decodeExtras(root: Checkpoint): StateRecord[] {
   return [...extras.values()]
 }
 
-/** The progress alone. Throws like `decode`. */
+/** Decodes the progress alone. Throws like `decode`. */
 export function decodeProgress(bytes: Uint8Array): Progress {
   return progressOf(rootOf(bytes))
 }
@@ -182,7 +182,7 @@ function text(bytes: string | Uint8Array | null, what: string): string {
 
 function unique(object: object, key: string, rule: Rule, what: string): void {
   if (Object.hasOwn(object, key)) {
-    throw broken(rule, `${what} ${quote(key)} is there twice`, { actual: key })
+    throw broken(rule, `${what} ${quote(key)} appears twice`, { actual: key })
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * What a FlatBuffers schema says about the layout of its tables, as data: the form in which
- * `npm run gen` writes `generated/description.ts` from flatc's reflection, and which drives the
- * verifier. Only types here; no list of fields is kept by hand.
+ * Types for a description of a FlatBuffers schema: the layout of its tables, as data. `npm run gen` derives
+ * `generated/description.ts` from flatc's reflection, and the verifier follows it. No list of fields is written by
+ * hand.
  */
 
 export type ScalarName =
@@ -17,7 +17,7 @@ export type ScalarName =
   | 'float32'
   | 'float64'
 
-/** What a field, or an element of a vector, can be. `size` is in bytes. */
+/** The type of a field or of a vector's element. `size` is in bytes. */
 export type ElementType =
   | { readonly base: 'scalar'; readonly scalar: ScalarName; readonly size: 1 | 2 | 4 | 8 }
   | { readonly base: 'string' }

@@ -1,15 +1,15 @@
 /**
- * The dtypes: how wide an element is, and which typed array holds it.
+ * The dtypes: the width of an element, and the typed array that holds it.
  *
- * A dtype without a typed array of its own is held as its raw bits (float16 and bfloat16 as
- * Uint16Array, what is narrower as Uint8Array, packed below eight bits), and a complex number as two floats.
+ * A dtype without a typed array of its own is held as raw bits: float16 and bfloat16 as Uint16Array, narrower ones as
+ * Uint8Array, packed below eight bits. A complex number is held as two floats.
  */
 
 import { DTYPES } from '../../generated/dtypes.js'
 
 type TypedArrayConstructor = (typeof DTYPES)[DType]['array']
 
-/** The name of a dtype, as PyTorch and ml_dtypes have it. */
+/** The name of a dtype, as in PyTorch and ml_dtypes. */
 export type DType = keyof typeof DTYPES
 
 /** All dtypes, floats first. */
@@ -27,7 +27,7 @@ export function dtypeCode(dtype: DType): number {
   return DTYPES[dtype].code
 }
 
-/** The dtype of a number in a file, or undefined where there is none. */
+/** The dtype of a number in a file, or undefined if the number stands for none. */
 export function dtypeOfCode(code: number): DType | undefined {
   return BY_CODE.get(code)
 }
@@ -38,8 +38,8 @@ export function arrayType(dtype: DType): TypedArrayConstructor {
 }
 
 /**
- * The dtype that a typed array holds without further word, or undefined (DataView, ArrayBuffer).
- * A Float16Array, where the engine has one, is float16.
+ * The dtype that a typed array implies, or undefined (DataView, ArrayBuffer). A Float16Array, if the engine has one, is
+ * float16.
  */
 export function dtypeOfArray(data: unknown): DType | undefined {
   if (!ArrayBuffer.isView(data)) return undefined
@@ -63,8 +63,8 @@ const ARRAY_DTYPES: ReadonlyMap<string, DType> = new Map([
 ])
 
 /**
- * Number of elements of a shape, or undefined where it is not a safe integer. A zero anywhere makes
- * it zero, but only if the other dimensions' product is safe as well: a huge dimension cannot hide.
+ * Number of elements of a shape, or undefined if it is not a safe integer. A dimension of zero makes it zero, but only
+ * if the product of the other dimensions is safe as well: a zero must not hide a huge dimension.
  */
 export function elementCount(shape: readonly number[]): number | undefined {
   let count = 1
@@ -81,14 +81,14 @@ export function elementCount(shape: readonly number[]): number | undefined {
 }
 
 /**
- * Bytes that a tensor takes, or undefined where that is not a safe integer, or (packed dtypes) where
- * its bits do not fill whole bytes.
+ * Bytes that a tensor takes. Undefined if that is not a safe integer, or if the bits of a packed dtype do not fill
+ * whole bytes.
  */
 export function tensorByteLength(dtype: DType, shape: readonly number[]): number | undefined {
   const count = elementCount(shape)
   if (count === undefined) return undefined
   const bits = DTYPES[dtype].bits
-  // Whole bytes an element first: count * bits could be unsafe where the bytes are not.
+  // Whole bytes per element first: count * bits could be unsafe although the bytes are safe.
   if (bits % 8 === 0) {
     const bytes = count * (bits / 8)
     return Number.isSafeInteger(bytes) ? bytes : undefined

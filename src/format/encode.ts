@@ -1,7 +1,7 @@
 /**
- * From plain values to the bytes of the metadata. No byte of a tensor passes through here: the
- * metadata is built with what depends on its own length left open, the layout is planned, and the
- * open fields are patched in place. The checksums come last, when the segments have been written.
+ * Encodes plain values into the bytes of the metadata. No byte of a tensor passes through here. The metadata is built
+ * with open fields where a value depends on its own length. Then the layout is planned, and the open fields are patched
+ * in place. The checksums come last, after the segments have been written.
  */
 
 import * as flatbuffers from 'flatbuffers'
@@ -27,7 +27,7 @@ export interface TensorContent {
   readonly segment: number
 }
 
-/** A state as it goes into the metadata. */
+/** A state as encode takes it. */
 export interface StateContent {
   readonly name: string
   readonly kind: string | null
@@ -35,7 +35,7 @@ export interface StateContent {
   readonly tensors: readonly TensorContent[]
 }
 
-/** What a file is to hold, checked by whoever collected it. */
+/** What a file will hold. The code that collects it has validated it. */
 export interface Content {
   readonly progress: Progress
   readonly model: StateContent
@@ -45,13 +45,13 @@ export interface Content {
   readonly segmentLengths: readonly number[]
 }
 
-/** Metadata that lacks only its checksums. */
+/** Metadata that is complete except for its checksums. */
 export interface UnsealedMetadata {
   readonly length: number
   readonly layout: Layout
-  /** Whether tensors have `data`: whether the whole file is one plain FlatBuffer. */
+  /** Whether tensors have `data`, so that the whole file is one plain FlatBuffer. */
   readonly plain: boolean
-  /** Puts in the checksum of each segment and returns the finished bytes. */
+  /** Writes the checksum of each segment and of the metadata, and returns the finished bytes. */
   seal(checksums: readonly number[]): Uint8Array
 }
 
@@ -63,21 +63,21 @@ const METADATA_LENGTH = fieldOf('Checkpoint', 'metadata_length').slot
 const METADATA_CRC32 = fieldOf('Checkpoint', 'metadata_crc32').slot
 const FILE_LENGTH = fieldOf('Checkpoint', 'file_length').slot
 
-// What a tensor's table, name and shape take, roughly; the builder doubles where it is too little.
+// Roughly the bytes of a tensor's table, name and shape. If it is too little, the builder doubles its buffer.
 const BYTES_PER_TENSOR = 128
 
-/** Builds the metadata of a file and plans its layout. The checksums are open until `seal` gets them. */
+/** Builds the metadata of a file and plans its layout. `seal` fills in the checksums later. */
 export function encode(content: Content): UnsealedMetadata {
   const { model, optimizer, extras } = content
   const count = [model, optimizer, ...extras].reduce((n, s) => n + (s?.tensors.length ?? 0), 0)
   const builder = new flatbuffers.Builder(1024 + BYTES_PER_TENSOR * count)
-  // Every field that is added is stored, defaults too: they are patched later.
+  // Stores every field, even with its default value, because open fields are patched later.
   builder.forceDefaults(true)
   const placed: PlacedTensor[] = []
   const root = buildRoot(builder, content, placed)
   Checkpoint.finishCheckpointBuffer(builder, root)
 
-  // The builder works from the end of its buffer to the front; its offsets count from the end.
+  // The builder fills its buffer from the end to the front; its offsets count from the end.
   const bytes = builder.asUint8Array()
   const { length } = bytes
   const view = new DataView(bytes.buffer, bytes.byteOffset, length)
@@ -121,9 +121,8 @@ interface PlacedTensor {
 }
 
 /**
- * Takes `data` out of every tensor, by its entry in the vtable: the metadata keeps its length, and
- * with it the layout that made the file too long for `data` still holds. (Only tensors have a vtable
- * with all of these fields, so none of another table is shared with them.)
+ * Removes `data` from every tensor by clearing its entry in the vtable. The metadata keeps its length, so the planned
+ * layout stays valid. (Only tensors have a vtable with all of these fields, so no other table shares it.)
  */
 function removeData(view: DataView, length: number, placed: readonly PlacedTensor[]): void {
   for (const { table } of placed) {
@@ -166,7 +165,7 @@ function buildRoot(
   Checkpoint.addModel(builder, modelAt)
   if (optimizerAt !== 0) Checkpoint.addOptimizer(builder, optimizerAt)
   if (extrasVector !== 0) Checkpoint.addExtras(builder, extrasVector)
-  // Where they are absent, the bytes are those of a file without these fields.
+  // If they are absent, the bytes are those of a file without these fields.
   const { sequence, savedAt } = progress
   if (sequence !== null) Checkpoint.addSequence(builder, BigInt(sequence))
   if (savedAt !== null) Checkpoint.addSavedAt(builder, BigInt(savedAt))
@@ -218,7 +217,7 @@ function buildEntries(builder: flatbuffers.Builder, map: Attributes): flatbuffer
 }
 
 function buildValue(builder: flatbuffers.Builder, value: Attribute): flatbuffers.Offset {
-  /** A Value of one field; what the field refers to has been built before. */
+  /** A Value with one field; what the field refers to has been built before. */
   const table = (kind: ValueKind, addField?: () => void): flatbuffers.Offset => {
     Value.startValue(builder)
     Value.addKind(builder, kind)
@@ -234,7 +233,7 @@ function buildValue(builder: flatbuffers.Builder, value: Attribute): flatbuffers
         ? table(ValueKind.Uint64, () => Value.addUinteger(builder, value))
         : table(ValueKind.Int64, () => Value.addInteger(builder, value))
     case 'number':
-      // An integer is one in other languages as well (`range(state["step"])`); -0 is none.
+      // An integer stays one in other languages (`range(state["step"])`). -0 is not an integer.
       return Number.isSafeInteger(value) && !Object.is(value, -0)
         ? table(ValueKind.Integer, () => Value.addInteger(builder, BigInt(value)))
         : table(ValueKind.Float64, () => Value.addNumber(builder, value))

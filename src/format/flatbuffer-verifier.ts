@@ -1,14 +1,13 @@
 /**
- * A verifier for FlatBuffers: whether a buffer that says it is of a schema can be read through
- * generated accessors without one of them reading outside the buffer, or something that is not what
- * the schema says. The runtime for TypeScript has none and checks no bounds: it reads zeros past the
- * end, and follows offsets backwards and in circles.
+ * A verifier for FlatBuffers. It proves that generated accessors can read a buffer without leaving it, and without
+ * reading something that the schema does not describe. The runtime for TypeScript has no verifier and checks no bounds:
+ * it reads zeros past the end, and follows offsets backwards and in circles.
  *
- * The rules are those of the C++ verifier (flatbuffers/verifier.h), and stricter where that one lets
- * something through that would be misread: fields inside their table, elements aligned, no null
- * offsets in vectors, booleans 0 or 1, and a bound on what sharing can blow up. It never accepts what the C++ verifier refuses.
+ * The rules are those of the C++ verifier (flatbuffers/verifier.h). They are stricter where C++ passes something that
+ * would be misread: fields must lie inside their table, elements are aligned, vectors have no null offsets, booleans
+ * are 0 or 1, and shared parts have a budget. This verifier never accepts what the C++ verifier refuses.
  *
- * The schema comes as data, derived from flatc's reflection. UTF-8 is left to whoever decodes text.
+ * The schema comes as data, derived from flatc's reflection. UTF-8 is validated when text is decoded.
  */
 
 import type { Rule } from '../../generated/errors.js'
@@ -28,12 +27,12 @@ export { MAX_DEPTH }
 // A vtable starts with its own length and that of the table, two bytes each.
 const VTABLE_HEADER = 4
 
-/** The rest of those names that begin with `Prefix`. */
+/** The rest of the names that begin with `Prefix`. */
 type After<Prefix extends string, Name> = Name extends `${Prefix}${infer Rest}` ? Rest : never
 
 /**
- * Verifies the buffer `bytes` (all of it, starting at its root offset) against a schema. Throws
- * CKPT_FLATBUFFER with the rule that is broken and where.
+ * Verifies all of `bytes` against a schema, from the root offset at byte 0. Throws CKPT_FLATBUFFER with the broken rule
+ * and its position.
  */
 export function verifyFlatBuffer(bytes: Uint8Array, schema: SchemaDescription): void {
   new Verification(bytes, schema).root()
@@ -52,10 +51,10 @@ class Verification {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#length = bytes.byteLength
     this.#schema = schema
-    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
-    // at each level of depth). Every range that is visited is added up, shared or not. A buffer of ours
-    // comes to 3.05 times its length at most (a list of empty maps): a table is counted once as a whole,
-    // once by its fields, and once more for its vtable.
+    // Shared tables and strings are legal. They let a small buffer stand for an enormous tree, which doubles at each
+    // level. So every visited range counts towards a budget, shared or not. A buffer of this library visits at most
+    // 3.05 times its length (a list of empty maps): a table counts once as a whole, once by its fields, and once for
+    // its vtable.
     this.#budget = BUDGET_PER_BYTE * bytes.byteLength + BUDGET_BASE
   }
 
@@ -76,13 +75,13 @@ class Verification {
   }
 
   /**
-   * `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in C++. They are
-   * `what`, or a part of it (`the length of `): two strings, as one made of them for each of a hundred
-   * thousand tensors would take as long as the checks.
+   * Verifies that `length` bytes at `at` lie in the buffer. As in C++, a length equal to the buffer's fails. The bytes
+   * are `what`, or a part of it (`the length of `). These are two strings because joining them for each of many tensors
+   * would take as long as the verification.
    */
   #range(at: number, length: number, what: string, part = ''): void {
     if (!(at >= 0 && length < this.#length && at <= this.#length - length)) {
-      throw fault('range', `${part}${what} of ${length} bytes reaches outside of the buffer`, at, {
+      throw fault('range', `${part}${what} of ${length} bytes reaches outside the buffer`, at, {
         actual: length,
       })
     }
@@ -92,7 +91,7 @@ class Verification {
     }
   }
 
-  /** A number of `size` bytes at `at` lies in the buffer, aligned to `align`. */
+  /** Verifies that a number of `size` bytes at `at` lies in the buffer, aligned to `align`. */
   #inline(at: number, size: number, align: number, what: string, part = ''): void {
     if (at % align !== 0) {
       throw fault('alignment', `${part}${what} is not aligned to ${align} bytes`, at)
@@ -100,13 +99,13 @@ class Verification {
     this.#range(at, size, what, part)
   }
 
-  /** Where the offset at `at` leads. */
+  /** Verifies the offset at `at`, and returns the position that it leads to. */
   #offset(at: number, what: string): number {
     this.#inline(at, 4, 4, what, 'the offset of ')
     const offset = this.#view.getUint32(at, true)
     if (offset === 0) throw fault('offset', `${what} has a null offset`, at)
     if (at + offset >= this.#length) {
-      throw fault('offset', `the offset of ${what} leads outside of the buffer`, at, {
+      throw fault('offset', `the offset of ${what} leads outside the buffer`, at, {
         actual: offset,
       })
     }
@@ -156,7 +155,7 @@ class Verification {
     const { type } = field
     const size = type.base === 'scalar' ? type.size : 4
     if (entry < 4 || entry > MAX_VTABLE_NUMBER || entry + size > tableLength) {
-      throw fault('field', `${name}.${field.name} lies outside of its table`, table, {
+      throw fault('field', `${name}.${field.name} lies outside its table`, table, {
         actual: entry,
       })
     }
@@ -175,7 +174,7 @@ class Verification {
         this.#table(this.#offset(at, field.name), type.table)
         return
       case 'vector':
-        // The elements of a segment lie beyond the metadata; the format's own rules say where.
+        // The elements of a segment lie beyond the metadata; the format's own rules place them.
         if (type.segment) this.#inline(at, 4, 4, field.name, 'the offset of ')
         else this.#vector(type.element, this.#offset(at, field.name), field.name)
     }
@@ -187,7 +186,7 @@ class Verification {
     if (this.#bytes[end] !== 0) throw fault('string', `${what} does not end with a zero byte`, end)
   }
 
-  /** Verifies a vector, and returns where it ends. */
+  /** Verifies a vector, and returns the position of its end. */
   #vector(element: ElementType, at: number, what: string): number {
     const size = element.base === 'scalar' ? element.size : 4
     const length = this.#vectorLength(at, size, what)
@@ -216,7 +215,7 @@ class Verification {
   #vectorLength(at: number, size: number, what: string): number {
     this.#inline(at, 4, 4, what, 'the length of ')
     const length = this.#view.getUint32(at, true)
-    // Bounded before it is multiplied: neither the product nor a loop over it can run away.
+    // Bounded before the multiplication, so that neither the product nor a loop over it can run away.
     if (length >= FLATBUFFER_LIMIT / size) {
       throw fault('length', `${what} has ${length} elements`, at, { actual: length })
     }
@@ -235,7 +234,7 @@ function fault(
 ): CheckpointError {
   return new CheckpointError(
     'CKPT_FLATBUFFER',
-    `the metadata is no sound FlatBuffer: ${message} (at byte ${offset})`,
+    `the metadata is not a valid FlatBuffer: ${message} (at byte ${offset})`,
     { ...fields, rule: `flatbuffer.${rule}`, offset },
   )
 }

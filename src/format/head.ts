@@ -1,8 +1,8 @@
 /**
- * The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only
- * the first few kilobytes are needed, and nothing in them is believed without a check, so this comes
- * before everything else: a newer version may mean something else by all the rest. (Builders write the
- * root last, which puts it first; it takes about a hundred bytes.)
+ * The head of a file: whether it is a checkpoint, in a known version, and as long as it says. Reading it needs only the
+ * first few kilobytes and trusts none of them. It comes before everything else, because a newer version may give other
+ * fields another meaning. (Builders write the root last, which puts it first in the file. It takes about a hundred
+ * bytes.)
  */
 
 import {
@@ -12,6 +12,7 @@ import {
   MIN_BUFFER_LENGTH,
 } from '../../generated/limits.js'
 import { CheckpointError } from '../errors.js'
+import { quote } from '../printable.js'
 import { crc32 } from './checksum.js'
 import { fieldOf, schema } from './schema.js'
 
@@ -26,17 +27,17 @@ export interface Head {
   readonly version: number
   /** In bytes. */
   readonly metadataLength: number
-  /** CRC-32 of the metadata, with its own four bytes taken as zero. */
+  /** CRC-32 of the metadata, with the checksum's own four bytes taken as zero. */
   readonly metadataCrc32: number
-  /** Position of that checksum, in bytes. */
+  /** Position of the checksum, in bytes. */
   readonly crcOffset: number
   /** In bytes. */
   readonly fileLength: number
 }
 
 /**
- * Reads the head of a file of `fileLength` bytes from its first HEAD_LENGTH bytes (or all of them,
- * where it is shorter). Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or CKPT_FORMAT.
+ * Reads the head of a file of `fileLength` bytes. `start` holds its first HEAD_LENGTH bytes, or all of them if it is
+ * shorter. Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or CKPT_FORMAT.
  */
 export function readHead(start: Uint8Array, fileLength: number): Head {
   checkIdentifier(start, fileLength)
@@ -51,7 +52,7 @@ export function readHead(start: Uint8Array, fileLength: number): Head {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
   const within = (at: number, length: number): boolean => at + length <= head.length
 
-  // A head that does not hold together is a file cut short where the file is short, else a bad one.
+  // An inconsistent head means a file that was cut short, if the file is short; otherwise a damaged one.
   const bad = (what: string, offset: number): CheckpointError =>
     fileLength < HEAD_LENGTH
       ? new CheckpointError(
@@ -91,15 +92,19 @@ export function readHead(start: Uint8Array, fileLength: number): Head {
     throw new CheckpointError(
       'CKPT_VERSION',
       `the file has format version ${version}, and this library reads up to version ` +
-        `${FORMAT_VERSION}: a newer lightwatch-checkpoint is needed`,
+        `${FORMAT_VERSION}: update lightwatch-checkpoint`,
       { expected: FORMAT_VERSION, actual: version },
     )
   }
   if (version === 0) {
-    throw new CheckpointError('CKPT_FORMAT', 'the file has format version 0, which never was', {
-      rule: 'version',
-      actual: version,
-    })
+    throw new CheckpointError(
+      'CKPT_FORMAT',
+      'the file has format version 0, which does not exist',
+      {
+        rule: 'version',
+        actual: version,
+      },
+    )
   }
 
   const declared = view.getBigUint64(position(FILE_LENGTH, 8, 'file_length'), true)
@@ -107,28 +112,32 @@ export function readHead(start: Uint8Array, fileLength: number): Head {
     const how = declared > BigInt(fileLength) ? 'was cut short' : 'has something appended to it'
     throw new CheckpointError(
       'CKPT_FILE_LENGTH',
-      `the file ${how}: it is ${fileLength} bytes long, and says that it has ${declared}`,
+      `the file ${how}: expected ${declared} bytes, as it says itself, found ${fileLength}`,
       { expected: Number(declared), actual: fileLength },
     )
   }
 
   const metadataLength = view.getUint32(position(METADATA_LENGTH, 4, 'metadata_length'), true)
-  // Longer metadata would be refused by the verifier, but only after it had all been read.
+  // The verifier would refuse longer metadata too, but only after all of it had been read.
   const longest = Math.min(fileLength, FLATBUFFER_LIMIT - 1)
   if (metadataLength < MIN_BUFFER_LENGTH || metadataLength > longest) {
     throw new CheckpointError(
       'CKPT_FORMAT',
-      `the metadata is said to be ${metadataLength} bytes long, in a file of ${fileLength}`,
+      `the metadata claims ${metadataLength} bytes, in a file of ${fileLength} bytes`,
       { rule: 'metadata_length', expected: longest, actual: metadataLength },
     )
   }
   const crcOffset = position(METADATA_CRC32, 4, 'metadata_crc32')
   const metadataCrc32 = view.getUint32(crcOffset, true)
   if (crcOffset + 4 > metadataLength) {
-    throw new CheckpointError('CKPT_FORMAT', 'the checksum of the metadata lies behind it', {
-      rule: 'metadata_length',
-      offset: crcOffset,
-    })
+    throw new CheckpointError(
+      'CKPT_FORMAT',
+      'the checksum of the metadata lies outside the metadata',
+      {
+        rule: 'metadata_length',
+        offset: crcOffset,
+      },
+    )
   }
   return { version, metadataLength, metadataCrc32, crcOffset, fileLength }
 }
@@ -145,7 +154,7 @@ function checkIdentifier(start: Uint8Array, fileLength: number): void {
   if (identifier === schema.identifier) return
   throw new CheckpointError(
     'CKPT_NOT_A_CHECKPOINT',
-    `this is no checkpoint: ${looksLike(start, fileLength)}`,
+    `not a .ckpt file: ${looksLike(start, fileLength)}`,
     {
       offset: 4,
       expected: schema.identifier,
@@ -154,10 +163,10 @@ function checkIdentifier(start: Uint8Array, fileLength: number): void {
   )
 }
 
-/** What a file that is no checkpoint could be, by how it begins. */
+/** Guesses from its first bytes what a file is that is not a checkpoint. */
 function looksLike(start: Uint8Array, fileLength: number): string {
   if (fileLength === 0) return 'the file is empty'
-  // First, since the length of its header can begin like any of the others; its upper bytes are 0.
+  // Safetensors comes first: the length of its header can begin like any other format, but its upper bytes are 0.
   if (start[8] === 0x7b && start[6] === 0 && start[7] === 0) {
     return 'it looks like a safetensors file'
   }
@@ -179,5 +188,5 @@ function looksLike(start: Uint8Array, fileLength: number): string {
   if (text.startsWith('<!doctype html') || text.startsWith('<html')) {
     return 'it is an HTML page: most likely what a server answered in place of the file'
   }
-  return `the bytes 4 to 7 are not ${schema.identifier}`
+  return `expected ${schema.identifier} at byte 4, found ${quote(String.fromCharCode(...start.subarray(4, 8)))}`
 }

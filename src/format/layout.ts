@@ -1,8 +1,8 @@
 /**
- * Where everything lies in a file: the metadata first, then one segment per distinct tensor. The
- * positions follow from the lengths alone, so a writer and a reader come to the same ones.
+ * The layout of a file: the metadata first, then one segment for each distinct tensor. The positions follow from the
+ * lengths alone, so a writer and a reader compute the same ones.
  *
- * All arithmetic is on doubles: bit operators would wrap at 2 GiB.
+ * All arithmetic is on doubles, because bit operators would wrap at 2 GiB.
  */
 
 import { FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT } from '../../generated/limits.js'
@@ -16,12 +16,12 @@ export interface Layout {
   readonly fileLength: number
 }
 
-/** Where a segment starts when what stands before it ends at `end`. */
+/** The position of a segment, in bytes, if what precedes it ends at `end`. */
 export function segmentStart(end: number): number {
   return Math.ceil((end + LENGTH_BYTES) / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT
 }
 
-/** Lays out segments of these lengths, in bytes, behind metadata of that length. */
+/** Lays out segments of these lengths, in bytes, after metadata of `metadataLength` bytes. */
 export function planLayout(metadataLength: number, segmentLengths: readonly number[]): Layout {
   const offsets: number[] = []
   let end = metadataLength
@@ -33,14 +33,14 @@ export function planLayout(metadataLength: number, segmentLengths: readonly numb
   return { offsets, fileLength: end }
 }
 
-/** Whether the tensors of a file of this length are FlatBuffers vectors as well. */
+/** Whether a file of this length is one plain FlatBuffer, in which tensors are FlatBuffers vectors as well. */
 export function isPlainFlatBuffer(fileLength: number): boolean {
   return fileLength < FLATBUFFER_LIMIT
 }
 
 /**
- * The bytes between the end of what stands before a segment and its start: zeros, and in the last
- * four the segment's length where the file is a plain FlatBuffer.
+ * The bytes of the gap before a segment. They are zeros, except that the last four hold the segment's length if the
+ * file is a plain FlatBuffer.
  */
 export function gapBytes(gapLength: number, segmentLength: number, plain: boolean): Uint8Array {
   const gap = new Uint8Array(gapLength)

@@ -1,4 +1,4 @@
-/** What the metadata of a checkpoint says, as plain values: what decode makes and encode takes. */
+/** The metadata of a checkpoint as plain values: decode returns them, encode takes them. */
 
 import { quote } from '../printable.js'
 import type { Attributes } from './attributes.js'
@@ -10,14 +10,14 @@ export interface Progress {
   readonly epoch: number
   /** Optimizer steps taken. */
   readonly step: number
-  /** Null where there is none yet. */
+  /** Null if there is none yet. */
   readonly loss: number | null
   readonly metrics: { readonly [name: string]: number }
-  /** JSON text, or null where none was given. */
+  /** JSON text, or null if the save gave none. */
   readonly config: string | null
-  /** Place in the order of the run's saves, from 0 up; null where none was given. */
+  /** Position in the order of the run's saves, from 0 up; null if the save gave none. */
   readonly sequence: number | null
-  /** When it was saved, in milliseconds since 1970; null where none was given. */
+  /** Time of the save, in milliseconds since 1970; null if the save gave none. */
   readonly savedAt: number | null
 }
 
@@ -26,11 +26,11 @@ export interface TensorRecord {
   readonly name: string
   readonly dtype: DType
   readonly shape: readonly number[]
-  /** Of its segment, from the start of the file. */
+  /** Position of its segment, from the start of the file. */
   readonly offset: number
   readonly byteLength: number
   readonly crc32: number
-  /** Position of the `data` vector (of its length), or null where there is none. */
+  /** Position of the length of the `data` vector, or null if the tensor has no `data`. */
   readonly vectorOffset: number | null
 }
 
@@ -43,7 +43,7 @@ export interface StateRecord {
   readonly tensors: TensorTable
 }
 
-/** Everything that the metadata of a checkpoint says. Lengths are in bytes. */
+/** The whole metadata of a checkpoint. Lengths are in bytes. */
 export interface Metadata {
   readonly version: number
   readonly metadataLength: number
@@ -54,12 +54,12 @@ export interface Metadata {
   readonly extras: readonly StateRecord[]
 }
 
-/** The model's name in the file. */
+/** The name of the model's state in a file. */
 export const MODEL = 'model'
-/** The optimizer's. */
+/** The name of the optimizer's state in a file. */
 export const OPTIMIZER = 'optimizer'
 
-/** All states of a checkpoint, in the order in which their segments stand in the file. */
+/** All states of a checkpoint, in the order of their segments in the file. */
 export function allStates(
   metadata: Pick<Metadata, 'model' | 'optimizer' | 'extras'>,
 ): StateRecord[] {
@@ -67,7 +67,7 @@ export function allStates(
   return optimizer === null ? [model, ...extras] : [model, optimizer, ...extras]
 }
 
-/** A state's name in a message: an extra's may come from a file, or be anything that a caller chose. */
+/** The name of a state for a message. The name of an extra is quoted, because it may come from a file. */
 export function stateName(name: string): string {
   return name === MODEL || name === OPTIMIZER ? name : quote(name)
 }

@@ -1,19 +1,19 @@
 /**
- * An index of names over the bytes that they stand in: which of them is which, and whether one is
- * there twice, without a string made of any. A file of a hundred thousand tensors is opened for a
- * handful of them, and their strings would take longer than all of its checks.
+ * An index of names over the bytes where they stand. It finds a name's number, and duplicates, without making a string
+ * of any name. A program may open a file of a hundred thousand tensors for a handful of them; making all strings would
+ * take longer than all validation.
  */
 
 import type { ByteBuffer } from 'flatbuffers'
 import { decodeText } from './text.js'
 
-// Looks at other names, on average, that a sound file stays far below: the table is at most half full.
-// A file whose names were made to meet in one place gets there, and is then indexed by strings, which
-// the engine hashes with a secret of its own.
+// Average number of comparisons per name that a valid file stays far below, as the table is at most half full. A file
+// exceeds it only if its names were made to collide. The index then uses strings, which the engine hashes with a secret
+// of its own.
 const MEAN_PROBES = 8
 const FREE_PROBES = 1024
 
-// So that names which meet here do not meet in the next process.
+// A random seed, so that names that collide in one process do not collide in the next.
 const SEED = (Math.random() * 2 ** 32) >>> 0
 
 const encoder = new TextEncoder()
@@ -23,17 +23,17 @@ export class NameIndex {
   readonly #bytes: Uint8Array
   readonly #position: (index: number) => number
   readonly #hashes: Uint32Array
-  /** Number of a name plus one, by where its hash leads; 0 is free. */
+  /** The number of a name plus one, at the position that its hash leads to; 0 is free. */
   readonly #table: Uint32Array
   readonly #mask: number
   #count = 0
   #probes = 0
-  /** Instead of the table, where names were made to meet. */
+  /** Replaces the table if names were made to collide. */
   #strings: Map<string, number> | undefined
 
   /**
-   * For `capacity` names that stand in `buffer` as FlatBuffers has strings, their length and then
-   * UTF-8, each at the position that `position` gives. None is in the index yet.
+   * An empty index for up to `capacity` names. Each stands in `buffer` at `position(index)` as a FlatBuffers string:
+   * its length, then UTF-8.
    */
   constructor(buffer: ByteBuffer, capacity: number, position: (index: number) => number) {
     const bytes = buffer.bytes()
@@ -46,7 +46,7 @@ export class NameIndex {
     this.#mask = size - 1
   }
 
-  /** Adds the next name, and returns whether it was not there yet. */
+  /** Adds the next name. Returns false if an equal name is in the index already. */
   addNext(): boolean {
     const index = this.#count++
     const position = this.#position(index)
@@ -65,10 +65,10 @@ export class NameIndex {
     return true
   }
 
-  /** The number of a name, in the order in which they were added; -1 where it is not there. */
+  /** The number of a name, in the order of addition; -1 if the index does not have it. */
   indexOf(name: string): number {
     if (this.#strings !== undefined) return this.#strings.get(name) ?? -1
-    // Half of a surrogate pair is no text, though an encoder makes some of it.
+    // Half of a surrogate pair is not text, though an encoder turns it into some.
     if (!name.isWellFormed()) return -1
     const bytes = encoder.encode(name)
     const hash = hashOf(bytes, 0, bytes.byteLength, SEED)
@@ -80,7 +80,7 @@ export class NameIndex {
     return -1
   }
 
-  /** Whether the name of a number is the `length` bytes from `start` on, which have this hash. */
+  /** Whether the name of number `index` equals the `length` bytes at `start`, which have this hash. */
   #isName(index: number, hash: number, bytes: Uint8Array, start: number, length: number): boolean {
     const position = this.#position(index)
     if (this.#hashes[index] !== hash || this.#view.getUint32(position, true) !== length) {
@@ -109,7 +109,7 @@ export class NameIndex {
   }
 }
 
-/** MurmurHash3 (Appleby), 32 bits: four bytes a step, since names of a module differ late. */
+/** MurmurHash3 (Appleby), 32 bits. It takes four bytes a step, because names of one module differ late. */
 export function hashOf(bytes: Uint8Array, start: number, length: number, seed: number): number {
   let hash = seed
   let at = start

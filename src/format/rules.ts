@@ -1,7 +1,6 @@
 /**
- * The format's own rules: what the values of decoded metadata have to mean for each other. They
- * leave no byte of a file unexplained: every segment has one possible position, and the file ends
- * where the last one does.
+ * The format's own rules: what the values of decoded metadata must mean for each other. They explain every byte of a
+ * file: each segment has one possible position, and the file ends with its last segment.
  */
 
 import type { Rule } from '../../generated/errors.js'
@@ -13,9 +12,7 @@ import { SegmentTable } from './segment-table.js'
 import type { TensorTable } from './tensor-table.js'
 import { nameFault } from './text.js'
 
-/**
- * Checks the rules and returns the file's segments. Throws CKPT_FORMAT with the rule that is broken.
- */
+/** Validates the rules and returns the file's segments. Throws CKPT_FORMAT with the broken rule. */
 export function checkRules(metadata: Metadata): SegmentTable {
   checkNames(metadata)
   const { metadataLength, fileLength } = metadata
@@ -32,14 +29,14 @@ export function checkRules(metadata: Metadata): SegmentTable {
       }
       if (!tensors.index(i)) {
         const name = quote(tensors.name(i))
-        throw broken('tensor.unique', `the tensor ${name} is there twice`, at(state, tensors, i))
+        throw broken('tensor.unique', `the tensor ${name} appears twice`, at(state, tensors, i))
       }
       const byteLength = tensors.byteLength(i)
       if (tensors.impliedByteLength(i) !== byteLength) throw wrongLength(state, tensors, i)
       const offset = tensors.offset(i)
       const crc32 = tensors.crc32(i)
       const expected = segmentStart(end)
-      // A segment starts behind all before it, so this one is new, or it is known.
+      // A new segment starts after all segments before it; any other position must be a known one.
       if (offset === expected) {
         segments.add({ gapStart: end, offset, byteLength, crc32 })
         end = offset + byteLength
@@ -54,11 +51,15 @@ export function checkRules(metadata: Metadata): SegmentTable {
       } else {
         const known = segments.get(offset)
         if (known === undefined) {
-          throw broken('tensor.offset', `${quote(tensors.name(i))} is not where it has to be`, {
-            ...at(state, tensors, i),
-            expected,
-            actual: offset,
-          })
+          throw broken(
+            'tensor.offset',
+            `${quote(tensors.name(i))} is not at the position that the layout implies`,
+            {
+              ...at(state, tensors, i),
+              expected,
+              actual: offset,
+            },
+          )
         }
         if (known.byteLength !== byteLength || known.crc32 !== crc32) {
           throw broken(
@@ -74,7 +75,7 @@ export function checkRules(metadata: Metadata): SegmentTable {
     }
   }
   if (end !== fileLength) {
-    throw broken('file_length', `the file has ${fileLength - end} bytes that belong to nothing`, {
+    throw broken('file_length', `the file has ${fileLength - end} bytes after its last segment`, {
       expected: end,
       actual: fileLength,
     })
@@ -129,7 +130,7 @@ function wrongData(
     'tensor.data',
     expected === null
       ? `${quote(name)} has data, which a file of 2 GiB or more cannot have`
-      : `the data of ${quote(name)} is not what its offset says`,
+      : `the data and the offset of ${quote(name)} disagree`,
     { state, tensor: name, expected, actual: vectorOffset },
   )
 }

@@ -1,12 +1,12 @@
-/** The description of our own schema, and look-ups in it. */
+/** The description of the .ckpt schema, and look-ups in it. */
 
 import { description } from '../../generated/description.js'
 import type { FieldDescription } from './description.js'
 
-/** The description of schema/checkpoint.fbs, by which the verifier walks metadata. */
+/** The description of schema/checkpoint.fbs. The verifier follows it. */
 export const schema = description
 
-/** A field of a table of our schema. Names come from this library alone, so a miss is our mistake. */
+/** A field of a table. Throws if there is none, which is a mistake in this library: all names are its own. */
 export function fieldOf(table: string, name: string): FieldDescription {
   const field = schema.tables[table]?.find((f) => f.name === name)
   if (field === undefined) throw new Error(`the schema has no field ${table}.${name}`)

@@ -1,15 +1,15 @@
-/** The segments of a file, in its order, in columns: there is one for almost every tensor. */
+/** The segments of a file in columns of numbers: there is one segment for almost every tensor. */
 
-/** The bytes of one tensor, or of several over the same memory. Lengths and positions in bytes. */
+/** The bytes of one tensor, or of several tensors over the same memory. Lengths and positions are in bytes. */
 export interface Segment {
-  /** Where what stands before it ends; from there to `offset` is the gap. */
+  /** The end of what precedes the segment; the gap lies between it and `offset`. */
   readonly gapStart: number
   readonly offset: number
   readonly byteLength: number
   readonly crc32: number
 }
 
-/** The segments of a file, by their number, in the order of the file. */
+/** The segments of a file, in the order of the file. */
 export class SegmentTable {
   readonly #gapStarts: Float64Array
   readonly #offsets: Float64Array
@@ -30,7 +30,7 @@ export class SegmentTable {
     return this.#size
   }
 
-  /** Adds a segment, which starts behind those before it. */
+  /** Adds a segment, which starts after those before it. */
   add({ gapStart, offset, byteLength, crc32 }: Segment): void {
     const i = this.#size++
     this.#gapStarts[i] = gapStart
@@ -39,7 +39,7 @@ export class SegmentTable {
     this.#crc32s[i] = crc32
   }
 
-  /** The segment that starts at `offset`, or undefined where none does. */
+  /** The segment that starts at `offset`, or undefined. */
   get(offset: number): Segment | undefined {
     let low = 0
     let high = this.#size

@@ -1,7 +1,7 @@
 /**
- * The tensors of one state, as the metadata lists them: their numbers in columns, their names and
- * shapes where they stand, and a record of one made when somebody asks for it. Made and checked in
- * one pass without an object for each, since a file may have a hundred thousand of them.
+ * The tensors of one state, as the metadata lists them. Numbers are in columns; names and shapes stay where they stand;
+ * records are made on demand. One pass builds and validates the table without an object for each tensor, since a file
+ * may have a hundred thousand of them.
  */
 
 import type { ByteBuffer } from 'flatbuffers'
@@ -17,18 +17,18 @@ import { decodeText, nameFault } from './text.js'
 
 export { MAX_RANK }
 
-// The upper half of the largest integer that a double holds exactly, 2^53 - 1.
+// The upper half of 2^53 - 1, the largest integer that a double holds exactly.
 const MAX_SAFE_UPPER = 0x1fffff
 
-// In the column of vectors, where there is none.
+// In the column of vectors: the tensor has none.
 const NO_VECTOR = -1
 
-// Names of up to this many bytes are looked at byte by byte; a longer one is decoded.
+// Names of up to this many bytes are validated byte by byte; longer ones are decoded.
 const MAX_PLAIN_NAME = 255
 
-// The columns: a double each, which holds all of these exactly.
+// The columns. Each value is a double, which holds all of these exactly.
 const COLUMNS = 8
-/** Positions of the name and of the shape, of their lengths. */
+/** Positions of the name and of the shape, where their lengths stand. */
 const AT_NAME = 0
 const AT_SHAPE = 1
 const AT_DTYPE = 2
@@ -37,7 +37,7 @@ const AT_BYTE_LENGTH = 4
 const AT_CRC32 = 5
 /** Position of `data`. */
 const AT_VECTOR = 6
-/** 1 where the name is a short one of ASCII, and so as good as a name can be. */
+/** 1 if the name is short and ASCII, and therefore valid. */
 const AT_PLAIN_NAME = 7
 
 const NO_NUMBERS = new Float64Array(0)
@@ -45,20 +45,20 @@ const NO_NUMBERS = new Float64Array(0)
 export class TensorTable implements Iterable<TensorRecord> {
   readonly length: number
   readonly #buffer: ByteBuffer
-  /** The same memory; the runtime's own reader puts each number together from its bytes. */
+  /** The same memory. The runtime's own reader assembles each number from its bytes, which is slower. */
   readonly #view: DataView
   readonly #numbers: Float64Array
   #index: NameIndex | undefined
   #records: TensorRecord[] | undefined
-  /** For a shape that is looked at and forgotten. */
+  /** Memory for a shape that is needed only for a moment. */
   readonly #scratch: number[] = []
 
   /**
-   * Reads the vector of tables at `position` of metadata that the verifier has passed and that stays
-   * as it is. Throws CKPT_FORMAT where a value has no meaning by itself; `state` is for messages.
+   * Reads the vector of tables at `position`. The verifier must have passed the metadata, and it must not change.
+   * Throws CKPT_FORMAT if a value has no meaning by itself; `state` is for messages.
    *
-   * Internal, so that no declaration that a user compiles names the types of flatbuffers, which need
-   * TypeScript 5.7.
+   * Internal, so that declarations that a user compiles do not name the types of flatbuffers, which need TypeScript
+   * 5.7.
    * @internal
    */
   constructor(buffer: ByteBuffer, position: number, state: string) {
@@ -67,9 +67,9 @@ export class TensorTable implements Iterable<TensorRecord> {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#view = view
     this.length = view.getUint32(position, true)
-    // A state may have none, as many of them as there are bytes for.
+    // A state may be empty, and a file may have as many empty states as it has bytes for.
     this.#numbers = this.length === 0 ? NO_NUMBERS : new Float64Array(COLUMNS * this.length)
-    // One vtable serves all tables with the same fields, so almost all tensors of a file.
+    // Tables with the same fields share one vtable, so almost all tensors of a file share one.
     let vtable: number | undefined
     let entries: Entries | undefined
     for (let i = 0; i < this.length; i++) {
@@ -84,7 +84,7 @@ export class TensorTable implements Iterable<TensorRecord> {
     }
   }
 
-  /** The tensor of a number below `length`; the same object each time. */
+  /** The tensor of a number below `length`. Returns the same object each time. */
   at(i: number): TensorRecord {
     this.#records ??= []
     const known = this.#records[i]
@@ -120,20 +120,20 @@ export class TensorTable implements Iterable<TensorRecord> {
     return this.#number(i, AT_CRC32)
   }
 
-  /** Position of the `data` vector (of its length), or null where there is none. */
+  /** Position of the length of the `data` vector, or null if there is none. */
   vectorOffset(i: number): number | null {
     const vector = this.#number(i, AT_VECTOR)
     return vector === NO_VECTOR ? null : vector
   }
 
-  /** The number of the tensor of that name, or -1 where there is none among those indexed. */
+  /** The number of the tensor of that name, or -1 if no indexed tensor has it. */
   indexOf(name: string): number {
     return this.#index?.indexOf(name) ?? -1
   }
 
   /**
-   * Puts a tensor into the index of names, which is begun anew with number 0; those after it come in
-   * their order. Returns whether the name is a new one.
+   * Adds a tensor to the index of names. Number 0 begins a new index; the others must follow in order. Returns false if
+   * the name is a duplicate.
    */
   index(i: number): boolean {
     if (i === 0) {
@@ -142,12 +142,12 @@ export class TensorTable implements Iterable<TensorRecord> {
     return this.#index!.addNext()
   }
 
-  /** Why the name cannot be one, or undefined where it can. */
+  /** Why the name is invalid, or undefined if it is valid. */
   nameFault(i: number): string | undefined {
     return this.#number(i, AT_PLAIN_NAME) === 1 ? undefined : nameFault(this.name(i))
   }
 
-  /** Bytes that the dtype and the shape take, or undefined where they take no safe number of them. */
+  /** Bytes that the dtype and the shape imply, or undefined if that is not a safe integer. */
   impliedByteLength(i: number): number | undefined {
     return tensorByteLength(this.#dtype(i), this.#shape(i, this.#scratch))
   }
@@ -156,7 +156,7 @@ export class TensorTable implements Iterable<TensorRecord> {
     for (let i = 0; i < this.length; i++) yield this.at(i)
   }
 
-  /** Reads the table at `table` into the columns, and checks each value by itself. */
+  /** Reads the table at `table` into the columns, and validates each value by itself. */
   #read(i: number, table: number, entries: Entries, state: string): void {
     const view = this.#view
     const numbers = this.#numbers
@@ -165,7 +165,7 @@ export class TensorTable implements Iterable<TensorRecord> {
     numbers[row + AT_NAME] = nameAt + view.getUint32(nameAt, true)
     const plain = this.#hasPlainName(i)
     numbers[row + AT_PLAIN_NAME] = plain ? 1 : 0
-    // What is not UTF-8 shows when it is decoded.
+    // Decodes the name, which throws if it is not UTF-8.
     if (!plain) this.name(i)
 
     const code = entries.dtype === 0 ? 0 : view.getUint8(table + entries.dtype)
@@ -182,7 +182,7 @@ export class TensorTable implements Iterable<TensorRecord> {
     const rank = view.getUint32(shape, true)
     if (rank > MAX_RANK) {
       const tensor = this.name(i)
-      const message = `the tensor ${quote(tensor)} has ${rank} dimensions`
+      const message = `the tensor ${quote(tensor)} has ${rank} dimensions, more than ${MAX_RANK}`
       throw broken('tensor.rank', message, { state, tensor, expected: MAX_RANK, actual: rank })
     }
     for (let k = 0; k < rank; k++) this.#safe(shape + 4 + 8 * k, 'a dimension', i)
@@ -192,12 +192,12 @@ export class TensorTable implements Iterable<TensorRecord> {
     numbers[row + AT_BYTE_LENGTH] =
       byteLength === 0 ? 0 : this.#safe(table + byteLength, 'a length', i)
     numbers[row + AT_CRC32] = crc32 === 0 ? 0 : view.getUint32(table + crc32, true)
-    // Unsigned, unlike the runtime's own: an offset backwards is one far ahead, and refused as that.
+    // Read as unsigned, unlike the runtime: a backward offset becomes a huge forward one, and is refused.
     numbers[row + AT_VECTOR] =
       data === 0 ? NO_VECTOR : table + data + view.getUint32(table + data, true)
   }
 
-  /** The uint64 at `at`. Throws CKPT_FORMAT where a double does not hold it; it is `what` of a tensor. */
+  /** The uint64 at `at`. Throws CKPT_FORMAT if a double cannot hold it exactly. `what` is for messages. */
   #safe(at: number, what: string, i: number): number {
     const view = this.#view
     const upper = view.getUint32(at + 4, true)
@@ -237,7 +237,7 @@ export class TensorTable implements Iterable<TensorRecord> {
   }
 }
 
-/** Where in a table of a vtable each field is, in bytes from the table's start; 0 where it is not. */
+/** The offset of each field from the start of a table, in bytes, by the table's vtable; 0 if absent. */
 interface Entries {
   readonly name: number
   readonly dtype: number

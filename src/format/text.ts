@@ -1,7 +1,6 @@
 /**
- * Text in a file: UTF-8, taken literally. The default TextDecoder drops a leading byte order mark and
- * turns what is not UTF-8 into U+FFFD, so that two different names could become one; neither happens
- * here.
+ * Text in a file: UTF-8, decoded strictly. The default TextDecoder drops a leading byte order mark and turns invalid
+ * bytes into U+FFFD. Two different names could become one.
  */
 
 import { MAX_NAME_BYTES } from '../../generated/limits.js'
@@ -11,7 +10,7 @@ export { MAX_NAME_BYTES }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Decodes UTF-8, or throws CKPT_FORMAT with rule `text.utf8`; `what` names it in the message. */
+/** Decodes UTF-8. Throws CKPT_FORMAT with rule `text.utf8`, and `what` in the message, if it is invalid. */
 export function decodeText(bytes: Uint8Array, what: string): string {
   try {
     return decoder.decode(bytes)
@@ -24,9 +23,9 @@ export function decodeText(bytes: Uint8Array, what: string): string {
 }
 
 /**
- * Why a string cannot be the name of a tensor, a state or a metric, or undefined where it can.
- * Any script, any length up to 65,535 bytes; but not empty, and without U+0000 (a reader that ends
- * strings there would take two names for one).
+ * Why a string cannot be the name of a tensor, a state or a metric, or undefined if it can. Any script is valid, up to
+ * 65,535 bytes. Invalid are the empty name and names with U+0000: a reader that ends strings there would take two names
+ * for one.
  */
 export function nameFault(name: string): string | undefined {
   if (name === '') return 'is empty'
@@ -37,9 +36,11 @@ export function nameFault(name: string): string | undefined {
   return textFault(name)
 }
 
-/** Why a string cannot be written as UTF-8, or undefined where it can. */
+/** Why a string cannot be written as UTF-8, or undefined if it can. */
 export function textFault(text: string): string | undefined {
-  return text.isWellFormed() ? undefined : 'contains half of a surrogate pair, which is no text'
+  return text.isWellFormed()
+    ? undefined
+    : 'contains half of a surrogate pair, which UTF-8 cannot encode'
 }
 
 function utf8Length(text: string): number {

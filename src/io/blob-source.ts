@@ -1,4 +1,4 @@
-/** A Blob or File, as browsers have them: read a slice at a time, asynchronously only. */
+/** A Blob or File of a browser. It is read a slice at a time, and only asynchronously. */
 
 import { CheckpointError } from '../errors.js'
 import { MAX_READ, type Source } from './source.js'
@@ -38,7 +38,7 @@ export class BlobSource implements Source {
     }
   }
 
-  /** A Blob does not change. One of a file that does fails to be read. */
+  /** A Blob does not change. If it is of a file that does, reading it fails. */
   async checkUnchanged(): Promise<void> {
     this.#open()
   }

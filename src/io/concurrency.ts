@@ -1,8 +1,8 @@
-/** Work that goes on beside other work: which failure is told, how much runs at once, when it ends early. */
+/** Concurrent work: which failure is reported, when to yield, when to stop waiting. */
 
 /**
- * The first of the failures of calls that run beside each other: the one that the caller is told. Those
- * after it are most often its consequences.
+ * The first failure of concurrent calls, which is the one that the caller gets. The later ones are most often its
+ * consequences.
  */
 export class FirstFailure {
   #failure: { readonly error: unknown } | undefined
@@ -23,7 +23,7 @@ export class FirstFailure {
   }
 }
 
-/** Yields to the event loop: timers, input and signals are dealt with before it resolves. */
+/** Yields to the event loop: timers, input and signals are handled before it resolves. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === 'function') setImmediate(resolve)
@@ -32,8 +32,8 @@ export function nextTurn(): Promise<void> {
 }
 
 /**
- * Settles like `promise`; or rejects with the signal's reason as soon as that is aborted, whether `promise`
- * ever settles or not. For every wait for a trainer: a device that hangs must not keep a save from ending.
+ * Settles like `promise`, but rejects with the signal's reason as soon as the signal is aborted. It does so even if
+ * `promise` never settles. For every wait for a trainer: a device that hangs must not keep a save from ending.
  */
 export async function orAborted<T>(
   promise: PromiseLike<T>,
@@ -53,9 +53,9 @@ export async function orAborted<T>(
   }
 }
 
-/** A copy of bytes, to be carried out by whichever thread comes first. */
+/** A copy of bytes, which whichever thread comes first carries out. */
 export interface Copy {
-  /** As long as the source. */
+  /** Has the same length as `source`. */
   readonly target: Uint8Array
   readonly source: Uint8Array
 }

@@ -1,7 +1,7 @@
 /**
- * A sink over a FileSystemFileHandle, as browsers have them (the origin private file system, or a
- * file that the user picked). The browser writes to a file of its own and puts it in the place of the
- * old one when it is closed, so the commit is atomic; it promises nothing about power cuts.
+ * A sink over a FileSystemFileHandle of a browser: the origin private file system, or a file that the user picked. The
+ * browser writes to a file of its own, which replaces the old one when it is closed. So the commit is atomic, but
+ * browsers promise nothing about power cuts.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -9,31 +9,31 @@ import { printable } from '../printable.js'
 import { kindOf } from '../realm.js'
 import type { Durability, Sink } from './sink.js'
 
-/** The part of FileSystemFileHandle that is used. */
+/** The part of FileSystemFileHandle that this sink uses. */
 export interface WritableFileHandle {
   readonly name: string
   createWritable(): Promise<WritableFile>
 }
 
 interface WritableFile {
-  /** Takes `{ type: 'write', position, data }`; its type in the DOM differs between versions. */
+  /** Takes `{ type: 'write', position, data }`, whose type in the DOM differs between versions. */
   write(chunk: unknown): Promise<void>
   close(): Promise<void>
   abort(): Promise<void>
 }
 
-/** Writes to the file of a handle. What the browser refuses is CKPT_NOT_COMMITTED, with its `cause`. */
+/** Writes to the file of a handle. An error of the browser becomes CKPT_NOT_COMMITTED, with the error as `cause`. */
 export class FileHandleSink implements Sink {
   readonly path: string
   readonly #handle: WritableFileHandle
   #file: WritableFile | undefined
 
-  /** Throws a TypeError for what is not the handle of a file. */
+  /** Throws a TypeError if `handle` is not the handle of a file. */
   constructor(handle: WritableFileHandle) {
     const { name, kind } = (handle ?? {}) as { name?: unknown; kind?: unknown }
     if (typeof name !== 'string' || (kind !== undefined && kind !== 'file')) {
       throw new TypeError(
-        'a FileHandleSink takes the handle of a file: ' +
+        'expected the handle of a file for a FileHandleSink: ' +
           'await directory.getFileHandle(name, { create: true }), or one that the user picked',
       )
     }
@@ -44,8 +44,8 @@ export class FileHandleSink implements Sink {
   async begin(): Promise<void> {
     if (typeof this.#handle.createWritable !== 'function') {
       throw this.#notCommitted(
-        'file handles have no createWritable() here (Safari has it from version 26 on): save to a ' +
-          'MemorySink, and write its bytes by a sync access handle or offer them as a download',
+        'this browser has no createWritable() for file handles (Safari has it since version 26): save to a ' +
+          'MemorySink, and write its bytes with a sync access handle or offer them as a download',
       )
     }
     this.#file = await this.#step('opened', () => this.#handle.createWritable())
@@ -53,8 +53,8 @@ export class FileHandleSink implements Sink {
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
     const { buffer, byteLength } = bytes
-    // WebKit ignores where a view begins and ends, and writes its whole buffer; shared memory is refused
-    // by all. A view like that is copied.
+    // WebKit ignores the bounds of a view and writes its whole buffer; all browsers refuse shared memory. Such views
+    // are copied.
     const isWhole = kindOf(buffer) === 'ArrayBuffer' && buffer.byteLength === byteLength
     const data = isWhole ? bytes : new Uint8Array(bytes)
     await this.#step('written', () => this.#open().write({ type: 'write', position, data }))
@@ -79,7 +79,7 @@ export class FileHandleSink implements Sink {
     return this.#file
   }
 
-  /** The result of a step before the commit; what fails there is CKPT_NOT_COMMITTED. */
+  /** Runs a step before the commit. An error of the step becomes CKPT_NOT_COMMITTED. */
   async #step<T>(what: string, run: () => Promise<T>): Promise<T> {
     try {
       return await run()
@@ -87,7 +87,7 @@ export class FileHandleSink implements Sink {
       const { name, message } = cause as Partial<Error>
       const remedy =
         name === 'QuotaExceededError'
-          ? '; the space that this site may use is full: remove old checkpoints, or ask for more by ' +
+          ? '; the storage quota of this site is full: remove old checkpoints, or ask for more with ' +
             'navigator.storage.persist()'
           : ''
       const reason = printable(message || name || String(cause))

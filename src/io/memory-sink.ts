@@ -1,20 +1,20 @@
-/** A sink in memory, for trainers that put a checkpoint somewhere themselves. */
+/** A sink in memory, for trainers that store a checkpoint themselves. */
 
 import type { Durability, Sink } from './sink.js'
 
 /**
- * Bytes over an ArrayBuffer, as a Blob takes them. `Uint8Array<ArrayBuffer>` from TypeScript 5.7 on;
- * earlier ones do not parse that, and have one type for all.
+ * Bytes over an ArrayBuffer, as a Blob takes them: `Uint8Array<ArrayBuffer>` since TypeScript 5.7. Earlier versions
+ * cannot parse that type, and have one type for all arrays.
  */
 type OwnBytes = ReturnType<Uint8ArrayConstructor['of']>
 
-/** Keeps a checkpoint in memory. One save at a time. */
+/** Keeps a checkpoint in memory. It takes one save at a time. */
 export class MemorySink implements Sink {
   readonly path = undefined
   #draft = new Uint8Array(0)
   #bytes: OwnBytes | undefined
 
-  /** The checkpoint, once one has been committed; the caller's to keep. */
+  /** The committed checkpoint, which the caller owns. Throws a TypeError before the first commit. */
   get bytes(): OwnBytes {
     if (this.#bytes === undefined) throw new TypeError('nothing has been committed to this sink')
     return this.#bytes

@@ -1,16 +1,16 @@
-/** Bytes in memory that the caller gave, and keeps: they are read in place. */
+/** Bytes in memory that the caller gave and keeps. They are read in place. */
 
 import { CheckpointError } from '../errors.js'
 import type { Source } from './source.js'
 
-/** Reads the caller's bytes where they are. They must stay as they are until `close`, which releases them. */
+/** Reads the caller's bytes in place. They must not change until `close`, which releases them. */
 export class MemorySource implements Source {
   readonly kind = 'memory'
   readonly size: number
   #bytes: Uint8Array | undefined
 
   constructor(bytes: Uint8Array) {
-    // A view of our own: a Buffer is a Uint8Array whose `slice` makes no copy.
+    // A plain view: the `slice` of a Buffer, which is a Uint8Array too, makes no copy.
     this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.size = bytes.byteLength
   }

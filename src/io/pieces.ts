@@ -1,33 +1,36 @@
-/** Ranges of a source, piece by piece, in memory of our own: read ahead, if the source takes several reads. */
+/**
+ * Reads ranges of a source piece by piece into the library's own memory, ahead of use if the source takes several reads
+ * at once.
+ */
 
 import { nextTurn } from './concurrency.js'
 import { LONG_READ, type Range, type Source } from './source.js'
 
-// Bytes of a piece, unless the caller says otherwise. With four reads on their way the page cache gives 8 GB/s
-// on two cores, and pieces of 1 MiB a third less (Xeon at 2.6 GHz, Linux 6.18).
+// Length of a piece in bytes, unless the caller chooses another. Shorter pieces leave bandwidth of the page cache
+// unused.
 const PIECE = 4 * 1024 * 1024
 
-// As how many bytes a short read counts: it takes as long as to look at some.
+// The cost of a short read, in bytes: it takes as long as viewing this many.
 const SHORT_COST = 128 * 1024
 
-/** A part of a range. */
+/** A part of a range, with its bytes. */
 export interface Piece<R extends Range> {
   readonly range: R
-  /** Good until the next piece. */
+  /** Valid until the next piece. */
   readonly bytes: Uint8Array
 }
 
-/** How ranges are read. */
+/** Options for reading ranges. */
 export interface PieceOptions {
-  /** Most reads under way at once. As many as the source carries out, if it is not given. */
+  /** Most reads under way at once. By default as many as the source carries out. */
   readonly atOnce?: number
   /** Longest piece, in bytes (default 4 MiB). */
   readonly length?: number
 }
 
 /**
- * The bytes of ranges, in order; a range without any has no piece. Ranges are asked for when their
- * bytes are: some pieces ahead of the one that is given. Of memory, the pieces are views of it.
+ * The bytes of ranges, in order. An empty range has no piece. Reads run some pieces ahead of the piece that is given
+ * out. If the source is memory, the pieces are views of it.
  */
 export function piecesOf<R extends Range>(
   source: Source,
@@ -42,12 +45,12 @@ export function piecesOf<R extends Range>(
   return ahead(cuts, 1, source.view === undefined ? readFrom(source) : lookAt(source))
 }
 
-/** A piece to be: a part of a range, at most so many bytes long. */
+/** A future piece: a part of a range, of limited length. */
 interface Cut<R extends Range> extends Range {
   readonly range: R
 }
 
-/** Gives the bytes of a cut. `used` is a piece that is no longer needed, of this load's. */
+/** Loads the bytes of a cut. `used` is a piece that this function returned before and that is no longer needed. */
 type Load = (cut: Cut<Range>, used: Uint8Array | undefined) => Promise<Uint8Array>
 
 function* cut<R extends Range>(ranges: Iterable<R>, length: number): Generator<Cut<R>> {
@@ -68,7 +71,7 @@ async function* ahead<R extends Range>(
     const next = cuts.next()
     if (next.done) return
     const bytes = load(next.value, used)
-    // Looked at when it has its turn.
+    // Its error is thrown when its turn comes.
     bytes.catch(() => {})
     loading.push({ range: next.value.range, bytes })
   }
@@ -80,7 +83,7 @@ async function* ahead<R extends Range>(
       begin(bytes)
     }
   } finally {
-    // Whoever gives up on the rest may close the file.
+    // The consumer may close the file after it stops early, so no read may be left under way.
     await Promise.allSettled(loading.map(({ bytes }) => bytes))
   }
 }
@@ -91,7 +94,7 @@ function readFrom(source: Source): Load {
     const length = end - start
     const memory = used !== undefined && used.buffer.byteLength >= length ? used.buffer : undefined
     const bytes = new Uint8Array(memory ?? new ArrayBuffer(length), 0, length)
-    // A short read is answered at once.
+    // A short read settles at once, so it does not yield by itself.
     if (length < LONG_READ) await turn(SHORT_COST)
     await source.read(bytes, start)
     return bytes
@@ -106,7 +109,7 @@ function lookAt(source: Source): Load {
   }
 }
 
-/** To be called for all that is done at once: lets others have their turn after so many bytes. */
+/** Yields to the event loop once per `limit` bytes. Work that settles at once must call it. */
 function turnsAfter(limit: number): (bytes: number) => Promise<void> | undefined {
   let since = 0
   return (bytes) => {

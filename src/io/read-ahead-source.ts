@@ -1,14 +1,14 @@
 /**
- * A source that reads a little more than it is asked for, and answers the next small reads from that:
- * a checkpoint of a hundred thousand small tensors is read in order, and need not cost as many calls.
+ * A source that reads a little more than asked, and answers the next short reads from that. A checkpoint of a hundred
+ * thousand small tensors is read in order, and need not cost as many calls to the system.
  */
 
 import { type ChecksumHelpers, LONG_READ, type Source } from './source.js'
 
-// Bytes that are read at once for a small read; a long one goes straight through.
+// Bytes that a short read loads at once; a long read goes straight to the source.
 const WINDOW = 1024 * 1024
 
-/** Reads ahead of short reads in a window of its own; long ones and views are the source's. */
+/** Answers short reads from a window of its own. Long reads and views go to the source. */
 export class ReadAheadSource implements Source {
   readonly kind: Source['kind']
   readonly size: number
@@ -21,7 +21,7 @@ export class ReadAheadSource implements Source {
   #position = 0
   #closed = false
 
-  /** Takes over `source`, and closes it. */
+  /** Takes ownership of `source`, and closes it. */
   constructor(source: Source) {
     this.#source = source
     this.kind = source.kind
@@ -34,7 +34,7 @@ export class ReadAheadSource implements Source {
 
   async read(target: Uint8Array, position: number): Promise<void> {
     const { byteLength } = target
-    // What reaches beyond the end is the source's to refuse.
+    // The source refuses reads beyond its end.
     const beyond = position + byteLength > this.size
     if (byteLength >= LONG_READ || beyond) return this.#source.read(target, position)
     let start = position - this.#position

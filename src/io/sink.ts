@@ -1,31 +1,31 @@
 /**
- * Where a checkpoint goes: a file, memory, a browser's file handle, another thread. A sink knows nothing of
- * tensors; what it promises is the commit: until `commit` resolves, what was there before is still there.
+ * A sink: the destination of a checkpoint, such as a file, memory, a browser's file handle or another thread. A sink
+ * knows nothing of tensors. Its promise is the commit: until `commit` resolves, the previous checkpoint is still there.
  */
 
 import type { Range } from './source.js'
 
-/** A place for one checkpoint at a time: `begin`, writes, `sync`, `commit`; or `abort` at any point. */
+/** A destination for one checkpoint at a time: `begin`, writes, `sync`, `commit`, or `abort` at any point. */
 export interface Sink {
-  /** What messages call the destination. */
+  /** The name of the destination in messages. */
   readonly path: string | undefined
-  /** How many writes it takes at once; one if it does not say. */
+  /** Number of writes that may be under way at once; one if absent. */
   readonly writesAtOnce?: number
-  /** Prepares for a checkpoint of `length` bytes, touching nothing of what is there. */
+  /** Prepares for a checkpoint of `length` bytes, and leaves the previous one untouched. */
   begin(length: number): Promise<void>
   /** Writes all of `bytes` at `position`, in bytes from the start. The memory stays the caller's. */
   write(bytes: Uint8Array, position: number): Promise<void>
-  /** Every byte has been written: makes them survive what the sink can survive. */
+  /** Called when every byte has been written. Makes the bytes survive what the sink can survive. */
   sync(): Promise<void>
-  /** Puts what was written in the place of what was there, in one step. */
+  /** Replaces the previous checkpoint by what was written, in one step. */
   commit(): Promise<Durability>
-  /** Drops what was written. Never throws; has no effect after `commit`. */
+  /** Discards what was written. Never throws; has no effect after `commit`. */
   abort(): Promise<void>
 }
 
-/** A sink that makes checksums where it writes, because its writer runs beside the trainer: another thread. */
+/** A sink that computes checksums itself, because its writer runs in another thread. */
 export interface SummingSink extends Sink {
-  /** Like `write`. Resolves to the CRC-32 of each of these ranges of `bytes`. */
+  /** Writes like `write`, and resolves to the CRC-32 of each of these ranges of `bytes`. */
   writeSummed(
     bytes: Uint8Array,
     position: number,
@@ -34,9 +34,8 @@ export interface SummingSink extends Sink {
 }
 
 /**
- * What a commit reached: `durable`, the new bytes and their name survive a power cut; `file-only`,
- * the bytes do, but the folder could not be synced on this system (some network file systems,
- * Windows), so that a power cut may bring back what was there before; `none`, the sink promises
- * nothing about power cuts (memory, a browser's file, a file that was not to be synced).
+ * What a commit guarantees after a power cut. `durable`: the new bytes and their name survive. `file-only`: the bytes
+ * survive, but this system cannot sync the folder (some network file systems, Windows), so the previous checkpoint may
+ * come back. `none`: the sink promises nothing (memory, a browser's file, a file saved with `durable: false`).
  */
 export type Durability = 'durable' | 'file-only' | 'none'

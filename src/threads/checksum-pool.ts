@@ -1,7 +1,6 @@
 /**
- * Threads for the checksums of mapped files, each mapping for itself: one makes them more slowly than
- * memory can be read. The same for all files; started when they are first needed, and ended when
- * nothing has been asked of them for a while.
+ * Threads that compute the checksums of mapped files, since one thread is slower than memory. Each maps a file for
+ * itself. All files share the threads. They start when they are first needed, and end after a while without work.
  */
 
 import { availableParallelism } from 'node:os'
@@ -9,33 +8,32 @@ import type { FileSource } from '../io/file/file-source.js'
 import type { ChecksumHelper, ChecksumHelpers, Range } from '../io/source.js'
 import { Thread } from './thread.js'
 
-/** What is asked of a thread. Lengths in bytes. */
+/** A request to a thread. Lengths are in bytes. */
 export type ChecksumRequest =
-  /** Maps a file, under a number that has not been used before. */
+  /** Maps a file, under a number that was not used before. */
   | { readonly call: 'map'; readonly file: number; readonly fd: number; readonly length: number }
-  /** Answered with the CRC-32 of each range. */
+  /** The answer is the CRC-32 of each range. */
   | { readonly call: 'checksums'; readonly file: number; readonly ranges: readonly Range[] }
   | { readonly call: 'unmap'; readonly file: number }
 
-// Bytes from which other threads are worth their start: one takes a tenth of a second for a gigabyte of
-// them in the page cache.
+// Bytes from which other threads are worth their start.
 const WORTH_HELPERS = 256 * 1024 * 1024
 
-// Two come close to what memory gives (Xeon at 2.6 GHz). With one core there is nothing to be gained.
+// Two threads come close to the bandwidth of memory. With one core, threads gain nothing.
 const COUNT = availableParallelism() === 1 ? 0 : 2
 
-// Milliseconds: a thread takes 30 to start, and some megabytes while it waits.
+// In milliseconds. A thread takes some megabytes while it waits.
 const IDLE = 10_000
 
 let threads: readonly Thread<ChecksumRequest>[] | undefined
 let ending: NodeJS.Timeout | undefined
 let helpers = 0
 let lastFile = 0
-/** Whether threads can be had: not known until one has answered or failed. */
+/** Whether threads can start; unknown until one has answered or failed. */
 let available: boolean | undefined
 
 /**
- * The threads, each when it has mapped the file; none if `byteLength`, how many bytes are to be checked, is
+ * The threads, each when it has mapped the file. There are none if `byteLength`, the number of bytes to be verified, is
  * not worth them.
  */
 export function checksumHelpers(source: FileSource, byteLength: number): ChecksumHelpers {
@@ -63,7 +61,7 @@ async function helperOf(
     })
     available = true
   } catch {
-    // A bundle without the script, or a process that may not have threads: not tried again.
+    // A bundle without the script, or a process that may not start threads: not tried again.
     available ??= false
     end()
     return undefined
@@ -74,7 +72,7 @@ async function helperOf(
         const pairs = ranges.map(({ start, end }) => ({ start, end }))
         return (await thread.call({ call: 'checksums', file, ranges: pairs })) as number[]
       } catch {
-        // Nothing is known of the bytes: whoever asked looks at them themselves.
+        // The bytes remain unverified; the caller sums them itself.
         return undefined
       }
     },

@@ -1,4 +1,4 @@
-/** The script of the thread that makes checksums. */
+/** The script of a thread that computes checksums. */
 
 import { crc32 } from '../format/checksum.js'
 import { libc } from '../io/file/libc.js'
@@ -7,7 +7,7 @@ import type { Range } from '../io/source.js'
 import type { ChecksumRequest } from './checksum-pool.js'
 import { answerCalls } from './thread.js'
 
-// Bytes that are brought in and looked at, at once.
+// Bytes that are loaded and summed at once.
 const PIECE = 4 * 1024 * 1024
 
 const mappings = new Map<number, Mapping>()
@@ -18,7 +18,8 @@ answerCalls(async (request: ChecksumRequest) => {
     case 'map': {
       const { map: calls } = await libc()
       const address = calls?.map(request.fd, request.length)
-      if (calls === undefined || address === undefined) throw new Error('it could not be mapped')
+      if (calls === undefined || address === undefined)
+        throw new Error('the file could not be mapped')
       mappings.set(file, new Mapping(calls, address, request.length))
       return undefined
     }
@@ -35,8 +36,9 @@ function checksum(mapping: Mapping, { start, end }: Range): number {
   let crc = 0
   for (let at = start; at < end; at += PIECE) {
     const piece = mapping.look(at, Math.min(PIECE, end - at))
-    // Else a device that fails, or a file that somebody cuts short, would end the process.
-    if (!mapping.bringIn(at, piece.byteLength)) throw new Error('it could not be brought in')
+    // Otherwise a failing device, or a file that another process truncates, would end the process.
+    if (!mapping.bringIn(at, piece.byteLength))
+      throw new Error('the file could not be loaded into memory')
     crc = crc32(piece, crc)
   }
   return crc

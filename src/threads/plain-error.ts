@@ -1,4 +1,4 @@
-/** Errors as messages between threads, where the class and `code` of an error are lost. */
+/** Errors as messages between threads, which lose the class and the `code` of an error. */
 
 import { CheckpointError, type CheckpointErrorCode, messageOf } from '../errors.js'
 

@@ -1,21 +1,21 @@
 /**
- * Copies that two threads carry out together: one moves less than memory can take. Whoever asks for them
- * takes part, and waits for the other one without a turn for anybody else, so that what is copied is all
- * of one moment, and nobody can let go of memory meanwhile.
+ * Copies that two threads carry out together, because one thread moves less than memory can take. The caller takes
+ * part, and then waits for the helper without yielding to the event loop. So all copies are of one moment, and no code
+ * can detach memory meanwhile.
  */
 
 import type { Copy } from '../io/concurrency.js'
 import type { MemoryCalls } from '../io/file/libc.js'
 
-// Of the words before the columns: the next copy that nobody has taken; whether the helper is at one; and
-// whether it has failed at one. The fourth is none: the columns begin at a multiple of eight bytes.
+// The words before the columns: the next copy that no thread has taken; whether the helper is at work; whether it has
+// failed. The fourth is unused, so that the columns begin at a multiple of eight bytes.
 const NEXT = 0
 const HELPING = 1
 const FAILED = 2
 const WORDS = 4
 const HEAD = WORDS * Int32Array.BYTES_PER_ELEMENT
 
-/** Addresses of target and source, and the length, of each copy. */
+/** For each copy: the address of its target, the address of its source, its length. */
 const COLUMNS = 3
 
 function views(list: SharedArrayBuffer): { state: Int32Array; columns: BigInt64Array } {
@@ -23,8 +23,8 @@ function views(list: SharedArrayBuffer): { state: Int32Array; columns: BigInt64A
 }
 
 /**
- * Carries out copies together with whoever is sent the list that `invite` is called with, and gives it to
- * `helpToCopy`; without them where they do not come.
+ * Carries out copies together with a helper. `invite` receives a list, and sends it to a thread that passes it to
+ * `helpToCopy`. If the helper does not come, the caller does all of the work.
  */
 export function copyTogether(
   copies: readonly Copy[],
@@ -51,10 +51,10 @@ export function copyTogether(
   }
 }
 
-/** In another thread: takes copies until there are none that nobody has taken. Never throws. */
+/** In another thread: takes copies until all have been taken. Never throws. */
 export function helpToCopy(list: SharedArrayBuffer, calls: MemoryCalls): void {
   const { state, columns } = views(list)
-  // Before one is taken: whoever finds them all taken looks at this then.
+  // Set before the first copy is taken: the caller looks at it after all have been taken.
   Atomics.store(state, HELPING, 1)
   try {
     for (;;) {

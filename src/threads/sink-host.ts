@@ -1,4 +1,4 @@
-/** What carries out the calls for a file sink: in the thread that writes, or in the caller's own. */
+/** Carries out calls for a file sink, in the writing thread or in the caller's own. */
 
 import { crc32 } from '../format/checksum.js'
 import { FirstFailure } from '../io/concurrency.js'
@@ -8,7 +8,7 @@ import type { Range } from '../io/source.js'
 
 /** A call for a file sink. `bytes` in shared memory are not copied. */
 export type SinkRequest =
-  /** Answered with the path of the temporary file. `name` is what messages call the file. */
+  /** The answer is the path of the temporary file. `name` is the file's name in messages. */
   | {
       readonly call: 'begin'
       readonly path: string
@@ -16,7 +16,7 @@ export type SinkRequest =
       readonly length: number
       readonly durable: boolean
     }
-  /** Answered with the CRC-32 of each range of the bytes. */
+  /** The answer is the CRC-32 of each range of the bytes. */
   | {
       readonly call: 'write'
       readonly bytes: Uint8Array
@@ -24,7 +24,7 @@ export type SinkRequest =
       readonly ranges: readonly Range[]
     }
   | { readonly call: 'sync' }
-  /** Answered with the durability. */
+  /** The answer is the durability. */
   | { readonly call: 'commit' }
   | { readonly call: 'abort' }
 
@@ -32,14 +32,14 @@ export type SinkRequest =
 export class SinkHost {
   readonly #fs: FileSystem
   #sink: FileSink | undefined
-  /** Of the save under way. The calls that were on their way by then fail with the same. */
+  /** The failure of the save under way. Calls that were already queued fail with the same error. */
   #failure = new FirstFailure()
 
   constructor(fs: FileSystem = nodeFileSystem) {
     this.#fs = fs
   }
 
-  /** Rejects with what the sink throws. */
+  /** Rejects with the sink's error. */
   async answer(request: SinkRequest): Promise<unknown> {
     try {
       return await this.#run(request)
@@ -55,17 +55,17 @@ export class SinkHost {
       this.#failure = new FirstFailure()
       this.#sink = new FileSink(path, { name, fileSystem: this.#fs, durable })
       await this.#sink.begin(length)
-      // If this thread dies, another one removes it.
+      // If this thread dies, the caller's thread removes this file.
       return this.#sink.temporary
     }
     const sink = this.#sink
-    if (sink === undefined) throw new Error('begin comes first')
+    if (sink === undefined) throw new Error('the first call of a save must be begin')
     if (request.call === 'abort') return sink.abort()
     this.#failure.throwIfAny()
     switch (request.call) {
       case 'write': {
         const { bytes, position, ranges } = request
-        // One after the other: two threads at work would be one too many beside a trainer on two cores.
+        // One after the other: two busy threads besides the trainer would be too many on two cores.
         const checksums = ranges.map(({ start, end }) => crc32(bytes.subarray(start, end)))
         await sink.write(bytes, position)
         return checksums

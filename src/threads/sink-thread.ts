@@ -1,4 +1,4 @@
-/** The thread that writes, as the one that saves knows it: a sink whose calls another thread carries out. */
+/** The writing thread, as the saving thread sees it: a sink whose calls another thread carries out. */
 
 import { unlink } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -17,35 +17,34 @@ import {
   type ThreadUnavailableError,
 } from './thread.js'
 
-/** A call for the thread that writes. */
+/** A call for the writing thread. */
 export type ThreadRequest =
   | SinkRequest
-  /** Helps with copies, if it comes in time: see `helpToCopy`. At any time. */
+  /** Asks for help with copies, at any time: see `helpToCopy`. */
   | { readonly call: 'copy'; readonly list: SharedArrayBuffer }
 
-// Bytes from which the thread is worth asking for help with copies.
+// Bytes from which copies are worth the thread's help.
 const WORTH_HELP = 32 * 1024 * 1024
 
-/** Whether this process has been told that there are no threads. */
+/** Whether this process has been warned that it cannot start threads. */
 let warned = false
 
 /**
- * A thread that writes one file after the other. Where none can be started (a bundle without the thread's
- * script, a process that may not have threads), the caller's own thread does the same work, and a warning
- * says so once in a process.
+ * A thread that writes one file after the other. If it cannot start (a bundle without its script, a process that may
+ * not have threads), the caller's own thread does the same work. One warning in a process says so.
  */
 export class SinkThread extends Thread<ThreadRequest> {
   #memory: MemoryCalls | undefined
-  /** Answers calls in place of the thread, if there can be none. */
+  /** Answers calls instead of the thread, if it cannot start. */
   #host: SinkHost | undefined
   #last: Promise<unknown> = Promise.resolve()
   readonly #onWarning: (message: string) => void
 
-  /** Starts no thread yet. */
+  /** Does not start the thread yet. */
   constructor(onWarning: (message: string) => void = warn) {
     super(() => new URL('./sink-worker.js', import.meta.url), 'the thread that writes')
     this.#onWarning = onWarning
-    // Known before the first save, which has no time to ask: copies are of one moment.
+    // Looked up before the first save, which cannot wait for it: copies are of one moment.
     if (availableParallelism() > 1) {
       void libc().then(({ memory }) => {
         this.#memory = memory
@@ -68,13 +67,13 @@ export class SinkThread extends Thread<ThreadRequest> {
       try {
         return await super.call(request)
       } catch (error) {
-        // None of the calls so far has been carried out, and they arrive here in their order.
+        // None of the calls so far has been carried out, and they arrive here in order.
         if (!isUnavailable(error)) throw error
         this.#doWithout(error)
       }
     }
     const host = this.#host!
-    // Copies that the caller has begun, it has finished by now.
+    // The caller copies without help, and has finished by now.
     if (request.call === 'copy') return undefined
     const answer = this.#last.then(() => host.answer(request))
     this.#last = answer.catch(() => {})
@@ -86,14 +85,14 @@ export class SinkThread extends Thread<ThreadRequest> {
     if (warned) return
     warned = true
     this.#onWarning(
-      `saves in the background are written by the thread that trains: ${error.message}; in a bundle, ` +
+      `background saves use the trainer's own thread, because ${error.message}; in a bundle, ` +
         'leave lightwatch-checkpoint external',
     )
   }
 
   /**
-   * Carries out copies, within the call: with the help of the thread if they are long and it is there,
-   * else alone. The targets are in memory that stays where it is.
+   * Carries out copies before it returns. The thread helps if they are long and it is running. The targets must be in
+   * memory that does not move.
    */
   copyTogether(copies: readonly Copy[]): void {
     const length = copies.reduce((sum, { source }) => sum + source.byteLength, 0)
@@ -102,26 +101,26 @@ export class SinkThread extends Thread<ThreadRequest> {
       return
     }
     copyTogether(copies, this.#memory, (list) => {
-      // If the thread has died, the next call tells of it.
+      // If the thread has died, the next call reports it.
       this.call({ call: 'copy', list }).catch(() => {})
     })
   }
 }
 
-/** Where a ThreadSink writes. */
+/** The file that a ThreadSink writes. */
 export interface ThreadSinkTarget {
-  /** Absolute: the thread may come to it after the process has changed its folder. */
+  /** Absolute: the process may change its folder before the thread reads the path. */
   readonly path: string
-  /** What messages call the file. */
+  /** The file's name in messages. */
   readonly name: string
-  /** As of a FileSink. */
+  /** As for a FileSink. */
   readonly durable: boolean
 }
 
 /**
- * A file, written by another thread. Its calls are carried out in their order, so that none has to be
- * waited for: a failure is told by the calls after it. If the thread ends, they are CKPT_NOT_COMMITTED,
- * or CKPT_NOT_DURABLE from the commit on.
+ * A file that another thread writes. The calls are carried out in order, so the caller need not wait for each: the
+ * calls after a failure report it. If the thread ends, calls are CKPT_NOT_COMMITTED, or CKPT_NOT_DURABLE from the
+ * commit on.
  */
 export class ThreadSink implements SummingSink {
   readonly path: string
@@ -132,14 +131,14 @@ export class ThreadSink implements SummingSink {
   #temporary: string | undefined
   #committing = false
 
-  /** One file of `thread`, which may not be at another one. */
+  /** Writes one file. `thread` must not be writing another one. */
   constructor(thread: Pick<SinkThread, 'call' | 'start'>, target: ThreadSinkTarget) {
     this.#thread = thread
     this.#target = target
     this.path = target.name
   }
 
-  /** Starts the thread if there is none. Does not wait for it. */
+  /** Starts the thread unless it is running. Does not wait for it. */
   async begin(length: number): Promise<void> {
     this.#thread.start()
     this.#call({ call: 'begin', ...this.#target, length }).then(
@@ -175,7 +174,7 @@ export class ThreadSink implements SummingSink {
     try {
       await this.#thread.call({ call: 'abort' })
     } catch {
-      // A thread that has died has left its file behind. (If the commit took place, none has that name now.)
+      // A thread that died has left its file behind. (After the commit, no file has that name.)
       if (this.#temporary !== undefined) await unlink(this.#temporary).catch(() => {})
     }
   }

@@ -1,6 +1,6 @@
 /**
- * The thread that writes: runs a file sink on the bytes that another thread has staged, and makes
- * their checksums, so that a trainer that keeps its own thread busy holds up neither.
+ * The script of the writing thread. It runs a file sink on the bytes that another thread has staged, and computes their
+ * checksums. So a trainer that keeps its own thread busy does not hold up the save.
  */
 
 import * as fs from 'node:fs'
@@ -13,7 +13,7 @@ import { answerCalls } from './thread.js'
 
 const host = new SinkHost({
   ...nodeFileSystem,
-  // This thread has nothing else to do, and others that wrote for it would be on the trainer's core.
+  // This thread has nothing else to do, and Node's own threads would compete for the trainer's core.
   async write(fd, bytes, position) {
     return fs.writeSync(fd, bytes, 0, bytes.byteLength, position)
   },

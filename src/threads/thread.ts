@@ -1,6 +1,6 @@
 /**
- * Another thread, and calls to it. It runs a script that answers with `answerCalls`; if it dies, the
- * calls that it was at fail, and it can be started anew.
+ * Another thread, and calls to it. The thread runs a script that answers with `answerCalls`. If it dies, the unanswered
+ * calls fail, and it can be started again.
  */
 
 import { parentPort, Worker } from 'node:worker_threads'
@@ -11,38 +11,38 @@ interface Call {
   readonly reject: (error: Error) => void
 }
 
-/** The thread ended in the middle of a call: what it had open is gone, and so is what it knew. */
+/** The thread ended during a call. What it had open and what it knew is lost. */
 export class ThreadEndedError extends Error {
   override readonly name: string = 'ThreadEndedError'
 }
 
 /**
- * The thread could not be started: its script is missing, as in a bundle, or the process may have no
- * threads. Nothing that was asked of it has been done.
+ * The thread could not start: its script is missing, as in a bundle, or the process may not have threads. None of its
+ * calls has been carried out.
  */
 export class ThreadUnavailableError extends ThreadEndedError {
   override readonly name = 'ThreadUnavailableError'
 }
 
-/** Whether a call failed because its thread had ended, or had not been started. */
+/** Whether a call failed because its thread had ended or could not start. */
 export function hasEnded(error: unknown): error is ThreadEndedError {
   return (error as Partial<Error> | undefined)?.name === 'ThreadEndedError' || isUnavailable(error)
 }
 
-/** Whether a thread could not be started. */
+/** Whether a thread could not start. */
 export function isUnavailable(error: unknown): error is ThreadUnavailableError {
   return (error as Partial<Error> | undefined)?.name === 'ThreadUnavailableError'
 }
 
-/** A worker and its unanswered calls. When it exits, only its calls are rejected. */
+/** A worker and its unanswered calls. When the worker exits, only these calls are rejected. */
 interface Crew {
   readonly worker: Worker
   readonly calls: Map<number, Call>
-  /** Whether its script has been loaded. */
+  /** Whether the script has been loaded. */
   ready: boolean
 }
 
-// The first message of a thread: its script has been loaded, and answers calls.
+// The first message of a thread: its script has been loaded and answers calls.
 const READY = 'ready'
 
 /** An answer; `id` is that of the request. */
@@ -60,20 +60,20 @@ export class Thread<Request> {
   #lastId = 0
 
   /**
-   * `script` gives the URL of the thread's script, or throws where there is none. `name` stands in
-   * messages: "the thread that writes".
+   * `script` returns the URL of the thread's script, or throws if there is none. `name` is for messages: "the thread
+   * that writes".
    */
   constructor(script: () => URL, name: string) {
     this.#script = script
     this.#name = name
   }
 
-  /** Starts the thread if there is none. Throws a ThreadUnavailableError where none can be had. */
+  /** Starts the thread unless it is running. Throws a ThreadUnavailableError if it cannot start. */
   start(): void {
     try {
       this.#crew ??= this.#newCrew()
     } catch (cause) {
-      // A CommonJS bundle has no `import.meta.url`; a process without the permission has no workers.
+      // A CommonJS bundle lacks `import.meta.url`; a process without the permission lacks workers.
       throw new ThreadUnavailableError(`${this.#name} could not start (${String(cause)})`, {
         cause,
       })
@@ -81,24 +81,24 @@ export class Thread<Request> {
   }
 
   /**
-   * Calls are answered one after the other. Rejects with what the script threw, or, also where the
-   * thread has not been started, with a ThreadEndedError.
+   * Sends a request. The thread answers requests in order. Rejects with what the script threw, or with a
+   * ThreadEndedError if the thread has ended or was never started.
    */
   async call(request: Request): Promise<unknown> {
     const crew = this.#crew
-    // A new thread would know nothing of what the old one had begun.
-    if (crew === undefined) throw this.#ended ?? new ThreadEndedError('there is no thread')
+    // A new thread would not know what the old one had begun.
+    if (crew === undefined) throw this.#ended ?? new ThreadEndedError('the thread was not started')
     const { worker, calls } = crew
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
       calls.set(id, { resolve, reject })
-      // While there is work the process stays; an idle thread does not keep it.
+      // The process stays alive while there is work; an idle thread does not keep it alive.
       worker.ref()
       worker.postMessage({ id, request })
     })
   }
 
-  /** Ends the thread. Nothing may be under way. */
+  /** Ends the thread. No call may be under way. */
   async close(): Promise<void> {
     const worker = this.#crew?.worker
     this.#crew = undefined
@@ -106,7 +106,7 @@ export class Thread<Request> {
   }
 
   #newCrew(): Crew {
-    // Not the trainer's own options (loaders, a debugger): our scripts need none of them.
+    // Without the trainer's own options (loaders, a debugger), which these scripts do not need.
     const worker = new Worker(this.#script(), { execArgv: [] })
     const crew: Crew = { worker, calls: new Map(), ready: false }
     const { calls } = crew
@@ -142,7 +142,7 @@ export class Thread<Request> {
   }
 }
 
-/** In the thread's own script: answers calls, one after the other, in the order in which they came. */
+/** In the thread's own script: answers calls one after the other, in order of arrival. */
 export function answerCalls<Request>(answer: (request: Request) => unknown): void {
   let queue = Promise.resolve()
   parentPort?.on('message', ({ id, request }: { id: number; request: Request }) => {

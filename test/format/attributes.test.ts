@@ -139,11 +139,11 @@ test('a hole in a list is found, and not skipped or closed', (t) => {
 test('text with half of a surrogate pair is refused, in a value and in a key', (t) => {
   t.throws(() => copyAttributes({ names: ['ok', 'a\ud800'] }, PATH), {
     instanceOf: TypeError,
-    message: `${PATH}.names[1] contains half of a surrogate pair, which is no text`,
+    message: `${PATH}.names[1] contains half of a surrogate pair, which UTF-8 cannot encode`,
   })
   t.throws(() => copyAttributes({ names: { 'a\ud800': 1 } }, PATH), {
     instanceOf: TypeError,
-    message: `the key "${PATH}.names.a\\ud800" contains half of a surrogate pair, which is no text`,
+    message: `the key "${PATH}.names.a\\ud800" contains half of a surrogate pair, which UTF-8 cannot encode`,
   })
 })
 

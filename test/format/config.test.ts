@@ -66,7 +66,7 @@ test('a string that is no JSON text is refused, with the reason as its cause', (
   for (const text of ['', ' ', 'gpt2', "{'lr': 1}", '{"lr": 1,}', '{"lr": NaN}', '[1', '{} {}']) {
     const error = t.throws(() => configText(text), {
       instanceOf: TypeError,
-      message: 'config is a string, but not JSON text',
+      message: 'a config that is a string must be JSON text',
     })
     t.true(error.cause instanceof SyntaxError)
   }
@@ -116,7 +116,7 @@ test('a hole in a list is refused, and not turned into null', (t) => {
 })
 
 test('text with half of a surrogate pair is refused, wherever it stands', (t) => {
-  const fault = 'contains half of a surrogate pair, which is no text'
+  const fault = 'contains half of a surrogate pair, which UTF-8 cannot encode'
   t.throws(() => configText({ a: ['\ud800'] }), {
     instanceOf: TypeError,
     message: `config.a[0] ${fault}`,

@@ -271,7 +271,7 @@ const cases: readonly BrokenRule[] = [
     what: 'a short file without data',
     change: (p) => tensorOf(p, 'weight').drop('data'),
     fields: { ...at('model', 'weight'), expected: offsets.weight - 4, actual: null },
-    message: /^the data of "weight" is not what its offset says/,
+    message: /^the data and the offset of "weight" disagree/,
   },
   {
     rule: 'tensor.data',
@@ -307,7 +307,6 @@ for (const length of [1, 59, 64, 1000]) {
     t.is(error!.rule, 'file_length')
     t.is(error!.expected, offsets.end)
     t.is(error!.actual, offsets.end + length)
-    t.is(error!.message, `the file has ${length} bytes that belong to nothing`)
   })
 }
 

@@ -353,7 +353,7 @@ const refusals: readonly [given: object, kind: typeof TypeError, message: RegExp
   [{ config: { a: [NaN] } }, TypeError, /^config\.a\[0\] is NaN, which JSON cannot hold/],
   [{ config: { a: undefined } }, TypeError, /^config\.a is undefined/],
   [{ config: { at: new Date(0) } }, TypeError, /^config\.at is an instance of Date/],
-  [{ config: '{' }, TypeError, /^config is a string, but not JSON text/],
+  [{ config: '{' }, TypeError, /^a config that is a string must be JSON text/],
   [{ extras: [NOTHING] }, TypeError, /^extras must be a plain object of names, not an array/],
   [{ extras: new Map([['a', NOTHING]]) }, TypeError, /^extras must be .*, not an instance of Map/],
   [{ extras: { model: NOTHING } }, TypeError, /^the name of an extra, "model", is taken/],

@@ -1,7 +1,7 @@
 /**
- * The advisory lock of an open file, by which the living are told from the dead: a process holds it for as
- * long as it has the file open, and the system releases it however the process ends. By the C library; else
- * by a child process; else there is none.
+ * The advisory lock of an open file, which tells whether its saver lives. A process holds the lock while it has the
+ * file open, and the system releases it however the process ends. It is taken by the C library, or else by a child
+ * process; if neither works, there is no lock.
  */
 
 import { spawn } from 'node:child_process'
@@ -9,17 +9,17 @@ import { constants } from 'node:os'
 import { libc } from './libc.js'
 
 /**
- * What became of an attempt to lock a file. `unknown`: nothing can be locked here, which says nothing about
- * others.
+ * The result of an attempt to lock a file. `unknown`: this process cannot lock files, which says nothing about other
+ * processes.
  */
 export type Lock = 'taken' | 'held' | 'unknown'
 
-// What `flock` of util-linux and BusyBox exits with if another holds the lock.
+// The exit code of `flock` (util-linux and BusyBox) if another process holds the lock.
 const HELD = 1
 
 /**
- * Takes the lock of an open file, if it can be had at once. It lasts until the last descriptor of this
- * opening is closed: this one, and copies of it in child processes. Never rejects.
+ * Takes the lock of an open file, if no other process holds it. It lasts until the last descriptor of this opening is
+ * closed: this one, and copies of it in child processes. Never rejects.
  */
 export async function lockFile(fd: number): Promise<Lock> {
   const { lock } = await libc()
@@ -29,19 +29,19 @@ export async function lockFile(fd: number): Promise<Lock> {
   return error === constants.errno.EWOULDBLOCK ? 'held' : 'unknown'
 }
 
-/** A child inherits the opening, and with it locks it for us: the lock stays when the child has ended. */
+/** Locks by a child, which inherits the opening. The lock belongs to the opening, so it outlives the child. */
 function lockByChild(fd: number): Promise<Lock> {
   if (process.platform === 'win32') return Promise.resolve('unknown')
   return new Promise((resolve) => {
     try {
       const stdio = ['ignore', 'ignore', 'ignore', fd] as const
-      // In a folder that is there: that of this process may be gone.
+      // In a folder that exists: the current folder of this process may have been removed.
       const child = spawn('flock', ['-n', '3'], { stdio: [...stdio], cwd: '/' })
-      // There is no such program.
+      // The program is not installed.
       child.on('error', () => resolve('unknown'))
       child.on('exit', (code) => resolve(code === 0 ? 'taken' : code === HELD ? 'held' : 'unknown'))
     } catch {
-      // This process may start none (`--permission`, Deno), or no more.
+      // This process may not start children (`--permission`, Deno), or no more of them.
       resolve('unknown')
     }
   })

@@ -1,7 +1,7 @@
 /**
- * What a new file takes over from the one that it replaces: owner, group, mode, access list and extended
- * attributes. What cannot be kept never makes the file wider: whoever could not read or write the old file
- * cannot read or write the new one.
+ * What a new file takes over from the file that it replaces: owner, group, mode, access list and extended attributes.
+ * If something cannot be kept, the new file gets fewer rights, never more: a user who could not read or write the old
+ * file cannot read or write the new one.
  */
 
 import { spawn } from 'node:child_process'
@@ -9,8 +9,8 @@ import type { Descriptor, FileStatus, FileSystem } from './file-system.js'
 import { libc } from './libc.js'
 
 /**
- * What became of a file's access list (POSIX ACL). `kept`: the new file has the same one, or neither has any.
- * With one, the mode's bits of the group are the most that anybody in the list has, and not the group's.
+ * What became of a file's access list (POSIX ACL). `kept`: the new file has the same list, or neither file has one.
+ * With a list, the group bits of the mode limit every entry of the list, and are not the group's rights.
  */
 export type AccessList = 'kept' | 'lost' | 'unknown'
 
@@ -22,7 +22,7 @@ const OF_OWNER = 0o7700
 const SET_USER = 0o4000
 const SET_GROUP = 0o2000
 
-/** Gives an open file, which has been created with the status `fresh`, the rights of the file at `path`. */
+/** Gives an open file, which was created with the status `fresh`, the rights of the file at `path`. */
 export async function takeRights(
   fs: FileSystem,
   file: Descriptor,
@@ -36,12 +36,12 @@ export async function takeRights(
   }
   const list = await fs.copyAttributes(path, file)
   if (list === 'lost') mode &= OF_OWNER
-  // The group gets no more than all others have.
+  // Without knowing the list, the group gets no more than others have.
   if (list === 'unknown') mode &= ~OF_GROUP | ((mode & OF_OTHERS) << 3)
   await fs.fchmod(file, mode)
 }
 
-/** Returns the mode for the owner and group that the file then has. */
+/** Changes owner and group as far as possible. Returns the mode that is safe with the resulting owner and group. */
 async function takeOwner(
   fs: FileSystem,
   file: Descriptor,
@@ -52,7 +52,7 @@ async function takeOwner(
     await fs.fchown(file, uid, gid)
     return mode
   } catch {
-    // Only root may give files away. The group may be one of our own.
+    // Only root may give files away. But the group may be one of this user's own.
   }
   const kept = fresh.uid === uid ? mode : mode & ~SET_USER
   if (fresh.gid === gid) return kept
@@ -61,23 +61,23 @@ async function takeOwner(
       await fs.fchown(file, fresh.uid, gid)
       return kept
     } catch {
-      // It is not.
+      // The user is not in that group.
     }
   }
-  // Nobody of our own group gets in by the mode that was meant for the other one.
+  // The mode's group bits were meant for the other group, so this group gets none of them.
   return kept & ~(SET_GROUP | OF_GROUP)
 }
 
 /**
- * Gives an open file, which is at the path `to`, the access list and the extended attributes (`user.…`) of the
- * file at the path `from`. Never rejects.
+ * Gives an open file at the path `to` the access list and the extended attributes (`user.…`) of the file at the path
+ * `from`. Never rejects.
  */
 export async function copyAttributes(
   from: string,
   fd: Descriptor,
   to: string,
 ): Promise<AccessList> {
-  // Elsewhere the mode means the same with a list and without.
+  // On other systems the mode means the same with a list and without.
   if (process.platform !== 'linux') return 'kept'
   const { attributes } = await libc()
   if (attributes === undefined) return copyByChild(from, to)
@@ -87,13 +87,13 @@ export async function copyAttributes(
     const value = name.startsWith('user.') ? attributes.get(from, name) : undefined
     if (value !== undefined) attributes.set(fd, name, value)
   }
-  // Without one of its own, it is not to have the one that its folder gives to new files.
+  // A file without a list must not keep the one that its folder gives to new files.
   if (!names.includes(ACCESS_LIST)) return attributes.remove(fd, ACCESS_LIST) ? 'kept' : 'lost'
   const list = attributes.get(from, ACCESS_LIST)
   return list !== undefined && attributes.set(fd, ACCESS_LIST, list) ? 'kept' : 'lost'
 }
 
-/** `cp` of GNU knows access lists; others refuse the option. */
+/** GNU `cp` copies access lists; other versions refuse the option. */
 function copyByChild(from: string, to: string): Promise<AccessList> {
   return new Promise((resolve) => {
     try {
@@ -102,7 +102,7 @@ function copyByChild(from: string, to: string): Promise<AccessList> {
       child.on('error', () => resolve('unknown'))
       child.on('exit', (code) => resolve(code === 0 ? 'kept' : 'unknown'))
     } catch {
-      // This process may start none.
+      // This process may not start children.
       resolve('unknown')
     }
   })

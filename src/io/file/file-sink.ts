@@ -1,26 +1,23 @@
 /**
- * The commit of a file, atomic and durable: whoever opens the path finds the whole old file or the
- * whole new one, at every instant, and after a power cut at any instant; and once `commit` has
- * resolved, the new one.
+ * The commit of a file, atomic and durable. At every instant, and after a power cut at any instant, the path
+ * holds the whole old file or the whole new one. Once `commit` has resolved, it holds the new one.
  *
- *   1. Missing folders are created, and each one's name synced in the folder above; so is that of the
- *      lowest one that was there, as whoever made it may not have come to it.
- *      The destination is resolved: a symbolic link is followed, and the file beside which the
- *      temporary one goes is the one that the link names. The link stays.
- *   2. The temporary files that dead savers have left in the same folder are removed. One is created there,
- *      exclusively and under an unpredictable name, and locked: as long as the lock is held, no other saver
- *      takes it for a leftover. It takes the mode, the owner and the access list of the file that it is to
- *      replace.
- *   3. All bytes are written, in pieces; a short write is gone on with, and the length is checked. Of a
- *      long file the disk is given what is there on the way, so that it is busy from the start.
- *   4. The file is synced. A sync that fails is not tried again, those on the way no more than this
- *      one: after an error the system may have dropped the pages and call the next one a success (see
- *      "fsyncgate", PostgreSQL, 2018).
- *   5. The folder is opened (what can fail, fails before the commit), the file renamed over the
- *      destination and then closed, which ends its lock, the folder synced.
+ *   1. Missing folders are created, and the name of each is synced in the folder above. So is the name of the
+ *      lowest existing folder, because its creator may not have synced it.
+ *      The destination is resolved: symbolic links are followed and stay. The temporary file goes next to the
+ *      file that they name.
+ *   2. The temporary files of dead savers in the same folder are removed. A new one is created there, exclusively
+ *      and under an unpredictable name, and locked. While the lock is held, no other saver takes the file for a
+ *      leftover. The file takes the mode, the owner and the access list of the file that it replaces.
+ *   3. All bytes are written, in pieces; a short write is continued, and the length is verified. During a long
+ *      save the system is told to write out what it has, so that the disk is busy from the start.
+ *   4. The file is synced. A failed sync is never retried, whether here or during step 3: after an error the
+ *      system may have dropped the pages, and the next sync would succeed (see "fsyncgate", PostgreSQL, 2018).
+ *   5. The folder is opened, because whatever can fail must fail before the commit. The file is renamed over the
+ *      destination and then closed, which ends its lock. The folder is synced.
  *
- * A failure up to the rename leaves the destination as it was and removes the temporary file. After a
- * failure past it the new file is there, and it is uncertain whether a power cut undoes it.
+ * A failure up to the rename leaves the destination as it was and removes the temporary file. After a later
+ * failure the new file is in place, but a power cut may undo the rename.
  */
 
 import { basename, dirname } from 'node:path'
@@ -46,49 +43,46 @@ import {
 import { createTemporaryFile, sweepTemporaryFiles, withoutLock } from './temporary-file.js'
 import { WriteOut } from './write-out.js'
 
-// Most bytes handed to one write call. Above 2 GiB Node's calls fail or miscount; well below, an
-// abort and a progress report come in time.
+// Most bytes in one write call. Node's calls fail or miscount above 2 GiB. A much lower limit lets aborts and progress
+// reports come in time.
 const MAX_WRITE = 64 * 1024 * 1024
 
-// Bytes after which a file is synced on the way, where the disk can be given them no other way. A disk of
-// 500 MB/s writes them in 64 ms, far longer than the flush of its cache takes, with which each sync ends.
+// Bytes between two syncs during the save, if the system cannot start writing in any other way. Each sync ends with a
+// flush of the disk's cache, which takes far less time than writing this many bytes.
 const SYNC_EVERY = 32 * 1024 * 1024
 
 export interface FileSinkOptions {
-  /** What messages call the file (default: its path). */
+  /** The file's name in messages (default: its path). */
   readonly name?: string
-  /** What the commit runs against (default: that of this machine). */
+  /** The file system that the commit uses (default: that of this machine). */
   readonly fileSystem?: FileSystem
-  /** False: the commit is atomic all the same, and nothing is promised about power cuts. */
+  /** False: the commit is still atomic, but promises nothing about power cuts. */
   readonly durable?: boolean
-  /**
-   * Bytes after which the file is synced while it is being written, where the system cannot be told to
-   * begin to write (default 32 MiB).
-   */
+  /** Bytes between two syncs during the save, if the system cannot be told to start writing (default 32 MiB). */
   readonly syncEvery?: number
 }
 
 /**
- * The sink behind a path: writes a temporary file next to it, and renames that over it in `commit`. For one save.
- * What the system refuses is a CheckpointError: CKPT_NOT_COMMITTED, or CKPT_NOT_DURABLE after the rename.
+ * The sink of a path: writes a temporary file next to it, and renames that over it in `commit`. It serves one save. An
+ * error of the system becomes CKPT_NOT_COMMITTED, or CKPT_NOT_DURABLE after the rename.
  */
 export class FileSink implements Sink {
   readonly path: string
-  /** While the system copies one piece, the next one waits for no turn of this thread. */
+  /** While the system copies one piece, the next one is already queued. */
   readonly writesAtOnce = 2
   readonly #fs: FileSystem
   readonly #durable: boolean
   readonly #syncEvery: number
-  /** The path, by the folder that the process was in when it was given. */
+  /** The path, made absolute by the folder that the process was in when the sink was made. */
   readonly #absolute: string
   #file: Descriptor | undefined
   #writeOut: WriteOut | undefined
   #folder: Descriptor | undefined
   #temporary = ''
-  /** Whether the temporary file is locked, until it is closed. */
+  /** Whether the temporary file is locked. The lock ends when the file is closed. */
   #locked = false
   #destination = ''
-  /** Of the file that is written, and of the one that it is to replace. */
+  /** The identities of the new file and of the file that it replaces. */
   #identity = ''
   #replaced: string | undefined
   #length = 0
@@ -110,11 +104,11 @@ export class FileSink implements Sink {
     })
     const replaced = await this.#step('examine', () => existing(this.#fs, this.#destination))
     this.#replaced = replaced?.identity
-    await this.#step('create a temporary file beside', async () => {
-      // Opened before the commit, so that a lack of descriptors or of rights shows in time.
+    await this.#step('create a temporary file next to', async () => {
+      // Opened before the commit, so that missing descriptors or rights show in time.
       const folder = dirname(this.#destination)
       this.#folder = await openFolder(this.#fs, folder)
-      // First: on a full disk it may be what makes room.
+      // Comes before the new file: on a full disk it may make room for it.
       await sweepTemporaryFiles(this.#fs, folder)
       const mode = replaced === undefined ? 0o666 : 0o600
       const name = basename(this.#destination)
@@ -137,8 +131,8 @@ export class FileSink implements Sink {
       for (let done = 0; done < bytes.byteLength; ) {
         const piece = bytes.subarray(done, done + MAX_WRITE)
         const count = await this.#fs.write(file, piece, position + done)
-        // A full disk shows as a short count first. One of zero would go on for ever.
-        if (count === 0) throw new Error('the system wrote nothing and gave no reason')
+        // A full disk first shows as a short count. A count of zero would loop for ever.
+        if (count === 0) throw new Error('the system wrote 0 bytes without an error')
         done += count
         this.#writeOut?.wrote(count)
       }
@@ -151,7 +145,7 @@ export class FileSink implements Sink {
       await this.#writeOut?.finish()
       const { size } = await this.#fs.fstat(file)
       if (size !== this.#length) {
-        throw new Error(`${size} bytes arrived of ${this.#length}`)
+        throw new Error(`expected a file of ${this.#length} bytes, found ${size}`)
       }
       if (this.#durable) await this.#fs.fsync(file)
     })
@@ -160,8 +154,8 @@ export class FileSink implements Sink {
   async commit(): Promise<Durability> {
     const file = this.#open()
     await this.#step('commit', async () => {
-      // A network file system may tell of an error when the file is closed, if it was not synced: that has to
-      // be before the rename. The lock ends then, and with it the name of one that is locked.
+      // A network file system may report an error of an unsynced file when it is closed, so that must happen before the
+      // rename. Closing ends the lock, so the file first takes the name of an unlocked one.
       const closedFirst = !(this.#durable && this.#locked)
       if (closedFirst) {
         if (this.#locked) this.#temporary = await withoutLock(this.#fs, this.#temporary)
@@ -173,7 +167,7 @@ export class FileSink implements Sink {
       } catch (cause) {
         throw await this.#failedRename(cause)
       }
-      // What was synced has no errors left to tell of.
+      // After a sync, closing has no errors left to report.
       if (!closedFirst) await this.#fs.close(file).catch(() => {})
       this.#file = undefined
     })
@@ -193,14 +187,14 @@ export class FileSink implements Sink {
     }
   }
 
-  /** Where the temporary file is, from `begin` on: what is left there if the thread of this sink dies. */
+  /** The path of the temporary file, from `begin` on: what remains if the thread of this sink dies. */
   get temporary(): string {
     return this.#temporary
   }
 
   /**
-   * The error to throw for a rename that failed. It may have taken place: over a network the answer can
-   * be lost. Then nobody may be told that the old file is untouched. Which file is where tells.
+   * The error for a rename that failed. The rename may have taken place, because a network can lose the answer. In that
+   * case the message must not say that the old file is untouched. The identities of the files decide.
    */
   async #failedRename(cause: unknown): Promise<unknown> {
     const identityAt = async (path: string) => (await lstatIfAny(this.#fs, path))?.identity
@@ -210,13 +204,13 @@ export class FileSink implements Sink {
       there = await identityAt(this.#destination)
       own = await identityAt(this.#temporary)
     } catch {
-      // Where it cannot be looked at, nothing speaks against the error.
+      // If the files cannot be examined, the error stands as it is.
       return cause
     }
     if (there !== this.#identity) {
       if (own === this.#identity) return cause
       if (there === undefined || there === this.#replaced) {
-        // Without a comma: what follows one is the call and the path that Node appends.
+        // Without a comma: Node appends the call and the path after one, and errorReason cuts there.
         const reason = 'the temporary file or its folder was removed or moved during the save'
         return Object.assign(new Error(`${errorReason(cause)}; ${reason}`, { cause }), {
           code: errorCode(cause),
@@ -226,9 +220,9 @@ export class FileSink implements Sink {
     this.#committed = true
     const where =
       there === this.#identity
-        ? 'the new checkpoint is in place, though the system reported an error for that: a power cut ' +
+        ? 'the new checkpoint is in place, although the system reported an error: a power cut ' +
           'may bring back what was there before'
-        : 'the temporary file is gone, and another file has taken the place of the old one: it is ' +
+        : 'the temporary file is gone, and another file has replaced the old one: it is ' +
           'uncertain whether the new checkpoint was there in between'
     return new CheckpointError('CKPT_NOT_DURABLE', `${where} (${errorReason(cause)})`, {
       cause,
@@ -241,8 +235,8 @@ export class FileSink implements Sink {
       if (!this.#durable) return 'none'
       if (folder === undefined) return 'file-only'
       await this.#fs.fsync(folder)
-      // XFS that has shut itself down, because its disk failed, calls the sync of a folder a success
-      // that does nothing (Linux 6.18). To this it answers with EIO.
+      // XFS that shut itself down after a disk failure reports success for the sync of a folder and does nothing (Linux
+      // 6.18). For this call it returns EIO.
       await this.#fs.fstat(folder)
       return 'durable'
     } catch (cause) {
@@ -269,7 +263,7 @@ export class FileSink implements Sink {
     return this.#file
   }
 
-  /** Runs a step before the commit; what fails there is CKPT_NOT_COMMITTED. */
+  /** Runs a step before the commit. An error of the step becomes CKPT_NOT_COMMITTED. */
   async #step<T>(what: string, run: () => Promise<T>): Promise<T> {
     try {
       return await run()

@@ -1,6 +1,6 @@
 /**
- * A file that is read by position, through one descriptor that stays open: a file renamed over it
- * does not matter, and one that is changed in place is noticed.
+ * A file that is read by position, through one descriptor that stays open. A file renamed over it does not matter; a
+ * change in place is noticed.
  */
 
 import * as fs from 'node:fs'
@@ -17,13 +17,13 @@ const fsStat = promisify(fs.fstat) as unknown as (
 const fsRead = promisify(fs.read)
 
 /**
- * Opens a regular file for reading. Throws CKPT_READ with the system's error as its cause; a folder,
- * FIFO, socket or device is refused (and a FIFO without a writer does not block).
+ * Opens a regular file for reading. Throws CKPT_READ with the system's error as `cause`. A folder, FIFO, socket or
+ * device is refused, and a FIFO without a writer does not block.
  */
 export async function openFile(path: string): Promise<OpenFile> {
   let fd: number
   try {
-    // O_NONBLOCK is for FIFOs, whose open would wait for a writer. It is 0 where there is none.
+    // O_NONBLOCK keeps the open of a FIFO from waiting for a writer. It is 0 on systems that lack it.
     /* c8 ignore next -- there is one wherever the tests run but on Windows. */
     fd = await fsOpen(path, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0))
   } catch (cause) {
@@ -33,7 +33,7 @@ export async function openFile(path: string): Promise<OpenFile> {
     const stat = await fsStat(fd, { bigint: true })
     if (!stat.isFile()) {
       const what = stat.isDirectory() ? 'a folder' : 'a device, pipe or socket'
-      throw new CheckpointError('CKPT_READ', `this is ${what}, not a file`)
+      throw new CheckpointError('CKPT_READ', `expected a file, found ${what}`)
     }
     return { fd, stat }
   } catch (error) {
@@ -44,28 +44,28 @@ export async function openFile(path: string): Promise<OpenFile> {
 
 export interface OpenFile {
   readonly fd: number
-  /** As it was when the file was opened. */
+  /** Its status at the time it was opened. */
   readonly stat: fs.BigIntStats
 }
 
-// Closes the descriptor of a source that was dropped without being closed.
+// Closes the descriptor of a source that was dropped without `close`.
 const dropped = new FinalizationRegistry<number>((fd) => fs.closeSync(fd))
 
 /**
- * A source that reads from an open file, at most four reads at once. Owns the descriptor: `close` closes it, and so
- * does the garbage collector where nobody did.
+ * A source that reads from an open file, with at most four reads at once. It owns the descriptor: `close` closes it,
+ * and otherwise the garbage collector does.
  */
 export class FileSource implements Source {
   readonly kind = 'file'
   readonly size: number
-  /** As many as Node has threads for it, where nobody has changed that. */
+  /** The number of threads that Node has for file calls by default. */
   readonly readsAtOnce = 4
   readonly #file: OpenFile
   #closed = false
-  // Calls that the system has not answered yet.
+  // Number of calls that the system has not answered yet.
   #pending = 0
 
-  /** Takes over the descriptor, and closes it. */
+  /** Takes ownership of the descriptor. */
   constructor(file: OpenFile) {
     this.#file = file
     this.size = Number(file.stat.size)
@@ -111,7 +111,10 @@ export class FileSource implements Source {
     this.#closeIfUnused()
   }
 
-  /** Keeps the descriptor open under `call`. Throws CKPT_CLOSED, or CKPT_READ for what the call throws. */
+  /**
+   * Calls `call` with the descriptor, which stays open until it settles. Throws CKPT_CLOSED, or CKPT_READ for an error
+   * of the call.
+   */
   async withDescriptor<T>(call: (fd: number) => Promise<T>): Promise<T> {
     const fd = this.#fd()
     this.#pending++
@@ -125,7 +128,7 @@ export class FileSource implements Source {
     }
   }
 
-  /** Not under a call that waits for its turn: it would go to whatever gets the number next. */
+  /** Waits for calls under way: a queued call would reach whatever file gets the same number next. */
   #closeIfUnused(): void {
     if (this.#closed && this.#pending === 0) fs.closeSync(this.#file.fd)
   }
@@ -139,7 +142,7 @@ export class FileSource implements Source {
 function ended(offset: number): CheckpointError {
   return new CheckpointError(
     'CKPT_FILE_CHANGED',
-    `the file ended at byte ${offset} while it was being read: something has truncated it`,
+    `the file was truncated to ${offset} bytes while it was being read`,
     { offset },
   )
 }

@@ -1,7 +1,6 @@
 /**
- * The calls that a commit makes of a file system, as an interface: what each does is POSIX's, errors
- * are Node's (`code: 'ENOSPC'`). A commit runs against this, so that a test can put a model of a file
- * system, with power cuts and full disks, in its place.
+ * The calls that a commit makes of a file system, as an interface. Each call does what POSIX says; errors are Node's
+ * (`code: 'ENOSPC'`). Tests replace it by a model of a file system, with power cuts and full disks.
  */
 
 import * as fs from 'node:fs'
@@ -20,16 +19,18 @@ export interface FileStatus {
   readonly mode: number
   readonly uid: number
   readonly gid: number
-  /** When it was last written to, in milliseconds since 1970. */
+  /** Time of the last write, in milliseconds since 1970. */
   readonly modified: number
-  /** Which file it is, by any name: device and number. Another file may have it once this one is gone. */
+  /**
+   * Device and number of the file, whatever its name. Another file may get the same identity after this one is gone.
+   */
   readonly identity: string
 }
 
 /** A file descriptor. */
 export type Descriptor = number
 
-/** What a commit asks of a file system. Paths are absolute; errors are Node's, with their `code`. */
+/** The calls that a commit makes. Paths are absolute; errors are Node's, with their `code`. */
 export interface FileSystem {
   /** Does not follow a link. */
   lstat(path: string): Promise<FileStatus>
@@ -40,26 +41,26 @@ export interface FileSystem {
   readdir(path: string): Promise<string[]>
   /** Creates one folder. */
   mkdir(path: string): Promise<void>
-  /** Creates a file that is not there yet and opens it for writing: O_WRONLY | O_CREAT | O_EXCL. */
+  /** Creates a file that does not exist yet and opens it for writing: O_WRONLY | O_CREAT | O_EXCL. */
   create(path: string, mode: number): Promise<Descriptor>
   openFolder(path: string): Promise<Descriptor>
-  /** Opens a file that is there, for its status and its lock alone. Does not follow a link. */
+  /** Opens an existing file for its status and its lock alone. Does not follow a link. */
   openForLock(path: string): Promise<Descriptor>
-  /** Takes the advisory lock of an open file until it is closed, if it can be had at once. */
+  /** Takes the advisory lock of an open file until it is closed, if no other process holds it. */
   lock(fd: Descriptor): Promise<Lock>
-  /** Whether the files at a path are this machine's alone, so that a lock on one is seen by all who open it. */
+  /** Whether only this machine has the files at a path, so that every process that opens one sees its lock. */
   isLocal(path: string): Promise<boolean>
   fstat(fd: Descriptor): Promise<FileStatus>
   fchmod(fd: Descriptor, mode: number): Promise<void>
   fchown(fd: Descriptor, uid: number, gid: number): Promise<void>
-  /** Writes some of the bytes and returns how many; fewer than asked for is no error. */
   /** Gives an open file the access list and the extended attributes of the file at a path. */
   copyAttributes(from: string, fd: Descriptor): Promise<AccessList>
+  /** Writes some of the bytes and returns how many; fewer than asked for is not an error. */
   write(fd: Descriptor, bytes: Uint8Array, position: number): Promise<number>
   fsync(fd: Descriptor): Promise<void>
   /**
-   * Has the system begin to write what it holds of a file to the disk; false where it cannot. Neither
-   * promises anything nor takes an error from the next `fsync`.
+   * Asks the system to start writing what it holds of a file to the disk; false if it cannot. It promises nothing, and
+   * takes no error from the next `fsync`.
    */
   beginWriteOut?(fd: Descriptor): Promise<boolean>
   close(fd: Descriptor): Promise<void>
@@ -70,7 +71,7 @@ export interface FileSystem {
 const write = promisify(fs.write)
 const fstat = promisify(fs.fstat)
 
-/** What is open, for the ways of a call that takes no descriptor. */
+/** The open files, for calls that have no form with a descriptor. */
 const opened = new Map<Descriptor, { readonly handle: FileHandle; path: string }>()
 
 async function open(path: string, flags: string | number, mode?: number): Promise<Descriptor> {
@@ -92,9 +93,9 @@ export const nodeFileSystem: FileSystem = {
   create: (path, mode) => open(path, 'wx', mode),
   openFolder: (path) => open(path, O_RDONLY | O_DIRECTORY),
   async openForLock(path) {
-    // A pipe of that name is not waited for.
+    // Does not wait for a pipe of that name.
     const flags = O_NOFOLLOW | O_NONBLOCK
-    // NFS locks what is open for writing.
+    // NFS locks only files that are open for writing.
     return open(path, O_RDWR | flags).catch(() => open(path, O_RDONLY | flags))
   },
   lock: lockFile,
@@ -131,15 +132,15 @@ export const nodeFileSystem: FileSystem = {
   unlink: (path) => fs.promises.unlink(path),
 }
 
-// As Linux numbers them (statfs(2)): ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs.
+// The numbers of Linux (statfs(2)): ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs.
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   ...[0xef53, 0x58465342, 0x9123683e, 0x01021994],
   ...[0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e],
 ])
 
 /**
- * Another way to make a call that Node's permission model refuses by descriptor (`--permission`), though it
- * allows the file.
+ * Makes a call in another way, if Node's permission model (`--permission`) refuses it by descriptor although it allows
+ * the file.
  */
 function ifRefused(otherwise: () => Promise<void>): (error: unknown) => Promise<void> {
   return (error) => {
@@ -148,13 +149,13 @@ function ifRefused(otherwise: () => Promise<void>): (error: unknown) => Promise<
   }
 }
 
-/** Node 26 refuses every sync under its permission model. The C library is not asked for permission. */
+/** Node 26 refuses every sync under its permission model. The C library needs no permission. */
 async function syncByLibrary(fd: Descriptor): Promise<void> {
   const { sync } = await libc()
   if (sync === undefined) {
     throw new Error(
-      'Node refuses to sync files under --permission: allow add-ons (--allow-addons) and have koffi ' +
-        'installed, or save with durable: false',
+      'Node refuses to sync files under --permission: allow add-ons (--allow-addons) and install koffi, ' +
+        'or save with durable: false',
     )
   }
   const number = await sync(fd)
@@ -182,26 +183,26 @@ function status(stats: fs.BigIntStats): FileStatus {
     uid: Number(stats.uid),
     gid: Number(stats.gid),
     modified: Number(stats.mtimeMs),
-    // Numbers of files reach 64 bits.
+    // Numbers of files have up to 64 bits, more than a double holds.
     identity: `${stats.dev}:${stats.ino}`,
   }
 }
 
-/** The code of what the runtime refuses, though the system may allow it: by `--permission` of Node, by Deno. */
+/** The code for what the runtime refuses although the system may allow it: `--permission` of Node, Deno. */
 export const NOT_PERMITTED = 'ERR_ACCESS_DENIED'
 
-/** The system's name for an error (`ENOENT`), of whichever realm; undefined if it has none. */
+/** The system's name for an error (`ENOENT`), of any realm; undefined if it has none. */
 export function errorCode(error: unknown): string | undefined {
   const { code, name } = (error ?? {}) as { readonly code?: unknown; readonly name?: unknown }
-  // Deno's has a name of its own, and no code.
+  // Deno's error has a name of its own, and no code.
   if (name === 'NotCapable') return NOT_PERMITTED
   return typeof code === 'string' ? code : undefined
 }
 
-/** What went wrong, without the call and the path that Node appends: `ENOENT: no such file …`. */
+/** The reason of an error, without the call and the path that Node appends: `ENOENT: no such file …`. */
 export function errorReason(error: unknown): string {
   const { errno } = (error ?? {}) as { readonly errno?: unknown }
-  // Node has no name for this one, and people do meet it.
+  // Node has no name for this error, which users do meet.
   if (errno === -constants.errno.EDQUOT) return 'EDQUOT: disk quota exceeded'
   const message = messageOf(error)
   return errorCode(error) === undefined ? message : message.replace(/, \w+.*$/s, '')

@@ -1,12 +1,11 @@
 /**
- * The calls of the C library that Node lacks, by koffi, an optional dependency. They are bound together
- * and once, when the first of them is needed. A group of calls that this machine lacks is undefined, and
- * each has a substitute where it is used.
+ * The calls of the C library that Node lacks, through koffi, an optional dependency. All are bound together, when the
+ * first is needed. A group of calls is undefined if this machine lacks it, and each has a substitute where it is used.
  */
 
 import { constants } from 'node:os'
 
-/** What of the C library this machine has. Undefined: there is no such call here, or no koffi. */
+/** The calls that this machine has. Undefined: the system lacks the call, or koffi is not installed. */
 export interface Libc {
   readonly map?: MapCalls
   readonly memory?: MemoryCalls
@@ -21,35 +20,34 @@ export interface MapCalls {
   /** Address of a new private map of the whole file, or undefined if the system refuses. */
   map(fd: number, length: number): bigint | undefined
   unmap(address: bigint, length: number): void
-  /** Memory at an address as an ArrayBuffer, which does not own it. */
+  /** The memory at an address as an ArrayBuffer, which does not own it. */
   view(address: bigint, length: number): ArrayBuffer
   /**
-   * Brings mapped bytes into memory, so that touching them neither waits for a device nor is fatal
-   * when it fails. False if the system lacks the call, and if the call failed. `address` is that of a
-   * page.
+   * Loads mapped bytes into memory. Touching them then neither waits for a device nor ends the process if the device
+   * fails. False if the system lacks the call, or if the call failed. `address` must be that of a page.
    */
   bringIn(address: bigint, length: number): boolean
 }
 
 /** Memory by its address, so that a thread can read another thread's. Absent on Windows and in Electron. */
 export interface MemoryCalls {
-  /** Where bytes are. Valid until their owner releases or moves them. */
+  /** The address of bytes. Valid until their owner releases or moves them. */
   addressOf(bytes: Uint8Array): bigint
-  /** Copies `length` bytes, which must not overlap. A wrong address is fatal to the process. */
+  /** Copies `length` bytes. The two ranges must not overlap. A wrong address ends the process. */
   copy(target: bigint, source: bigint, length: number): void
 }
 
 /**
- * Has the system begin to write to the disk all that it holds of a file; false if it did not. It promises
- * nothing about power cuts, does not flush the disk's cache as a sync does, and takes no error from the
- * sync that comes after it. Linux only.
+ * Asks the system to start writing all that it holds of a file to the disk; false if it did not. It promises nothing
+ * about power cuts. Unlike a sync it does not flush the disk's cache, and it takes no error from the next sync. Linux
+ * only.
  */
 export type WriteOutCall = (fd: number) => Promise<boolean>
 
 /**
- * Does something to an open file, by another thread. Resolves to 0, or to the system's number of an error.
- * `lock` takes the exclusive advisory lock of the file, or fails at once with EWOULDBLOCK (flock(2)).
- * `sync` is fsync(2), for a Node that refuses it; Linux only.
+ * Does something to an open file, in another thread. Resolves to 0, or to the system's error number. `lock` takes the
+ * exclusive advisory lock of the file, or fails at once with EWOULDBLOCK (flock(2)). `sync` is fsync(2), for versions
+ * of Node that refuse it; Linux only.
  */
 export type FileCall = (fd: number) => Promise<number>
 
@@ -58,26 +56,26 @@ export interface AttributeCalls {
   /** Their names, or undefined if the system does not tell. */
   list(path: string): string[] | undefined
   get(path: string, name: string): Uint8Array | undefined
-  /** Whether it was done. */
+  /** Returns whether the attribute was set. */
   set(fd: number, name: string, value: Uint8Array): boolean
-  /** Whether there is no such attribute now. */
+  /** Returns whether the file lacks the attribute afterwards. */
   remove(fd: number, name: string): boolean
 }
 
-/** Bytes: a multiple of the length of a page, which is 4, 16 or 64 KiB. */
+/** In bytes: a multiple of the length of a page, which is 4, 16 or 64 KiB. */
 export const PAGE = 64 * 1024
 
 // The same on Linux, macOS and the BSDs.
 const PROT_READ = 1
 const PROT_WRITE = 2
 const MAP_PRIVATE = 2
-// Without it Linux refuses a writable map of more than the machine's memory, though few of its pages are
-// ever written to. Elsewhere nothing is reserved.
+// Without it Linux refuses a writable map of more than the machine's memory, although few of its pages are ever written
+// to. Other systems reserve nothing.
 const MAP_NORESERVE = process.platform === 'linux' ? 0x4000 : 0
 const MAP_FAILED = 2n ** 64n - 1n
-// Linux 5.14. Others have no such call, or another one of this number.
+// Since Linux 5.14. Other systems lack the call, or have another call of this number.
 const MADV_POPULATE_READ = process.platform === 'linux' ? 22 : undefined
-// Only begins, and waits for nothing (sync_file_range(2)).
+// Starts writing, and waits for nothing (sync_file_range(2)).
 const SYNC_FILE_RANGE_WRITE = 2
 // The same on Linux, macOS and the BSDs.
 const LOCK_EX = 2
@@ -85,19 +83,19 @@ const LOCK_NB = 4
 
 let found: Promise<Libc> | undefined
 
-/** The C library of this machine: without any calls if koffi is not there. Looked up once. Never rejects. */
+/** The C library of this machine; without any calls if koffi is not installed. Bound once. Never rejects. */
 export function libc(): Promise<Libc> {
   found ??= bind().catch(() => ({}))
   return found
 }
 
 async function bind(): Promise<Libc> {
-  // On Windows the C library has another name, and other calls.
+  // On Windows the C library has another name and other calls.
   if (process.platform === 'win32') return {}
   // webpack and Turbopack cannot place a native part in a bundle: they leave this import to Node.
   const { default: koffi } = await import(/* webpackIgnore: true */ 'koffi')
   const library = koffi.load(null)
-  // A library that lacks a call (musl, an old one, another system) has the others.
+  // A library that lacks one call (musl, an old version, another system) still has the others.
   const has = <T>(bindCalls: () => T): T | undefined => {
     try {
       return bindCalls()
@@ -137,7 +135,7 @@ async function bind(): Promise<Libc> {
   })
   const beginWriteOut = has((): WriteOutCall => {
     const syncFileRange = library.func('int sync_file_range(int, int64_t, int64_t, unsigned int)')
-    // By another thread: if the disk has much to do already, it may take a while.
+    // In another thread: the call may block while the disk is busy.
     return (fd) =>
       new Promise((resolve) => {
         syncFileRange.async(fd, 0, 0, SYNC_FILE_RANGE_WRITE, (error: unknown, result: number) => {
@@ -145,7 +143,7 @@ async function bind(): Promise<Libc> {
         })
       })
   })
-  /** A call of one descriptor and these arguments. Over a network it may take a while. */
+  /** A call with one descriptor and these arguments. Over a network it may block. */
   const fileCall = (prototype: string, ...rest: number[]): FileCall | undefined =>
     has(() => {
       const call = library.func(prototype)
@@ -163,7 +161,7 @@ async function bind(): Promise<Libc> {
     const get = library.func('long lgetxattr(const char *, const char *, void *, size_t)')
     const set = library.func('int fsetxattr(int, const char *, const void *, size_t, int)')
     const remove = library.func('int fremovexattr(int, const char *)')
-    /** What a call writes that tells the length when it is given no room. */
+    /** Reads what a call writes. Given no room, the call returns the length. */
     const read = (call: (to: Uint8Array | null, room: number) => number): Buffer | undefined => {
       const bytes = Buffer.alloc(Math.max(0, call(null, 0)))
       const length = bytes.length === 0 ? call(null, 0) : call(bytes, bytes.length)
@@ -182,7 +180,7 @@ async function bind(): Promise<Libc> {
       remove: (fd, name) => remove(fd, name) === 0 || lacks(),
     }
   })
-  // Electron's engine takes no memory that is not its own, and keeps its memory in a place of its own.
+  // Electron's engine accepts only its own memory, and keeps it in a separate place.
   const ownMemoryOnly = process.versions.electron !== undefined
   return {
     ...(map && !ownMemoryOnly && { map }),

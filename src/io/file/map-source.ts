@@ -1,15 +1,14 @@
 /**
- * A memory-mapped file: `view` shows its bytes where the system has them, without a copy. All reads are
- * of the file itself, through its descriptor: several threads copy from the page cache, nothing faults,
- * and what a caller wrote into a view is not taken for the file's bytes.
+ * A memory-mapped file. `view` shows the bytes where the system has them, without a copy. All reads go to the file
+ * itself, through its descriptor. So several threads copy from the page cache, nothing faults, and a caller's writes
+ * into a view do not pass for the file's bytes.
  *
- * The map is private and writable (MAP_PRIVATE): a caller who writes into a view changes pages of their
- * own, never the file. It needs the calls of libc.ts; without them files are read instead.
+ * The map is private and writable (MAP_PRIVATE): a caller who writes into a view changes private pages, never the file.
+ * It needs the calls of libc.ts; without them, files are read instead.
  *
- * A view keeps the map alive: the map goes when it has been closed and the last view that was handed
- * out has been collected. A file that is *truncated* while it is mapped makes an access beyond its new
- * end fatal to the process (SIGBUS), as for every user of a map. Our own commits never do that: they
- * rename a new file over the old one.
+ * A view keeps the map alive. The system unmaps the file after the source has been closed and the last view has been
+ * collected. If a file is *truncated* while it is mapped, an access beyond its new end kills the process (SIGBUS), as
+ * for every user of a map. Commits of this library never truncate: they rename a new file over the old one.
  */
 
 import { constants } from 'node:buffer'
@@ -18,12 +17,12 @@ import { FileSource, type OpenFile } from './file-source.js'
 import { libc } from './libc.js'
 import { Mapping } from './mapping.js'
 
-/** Starts threads that make checksums of so many bytes of a file. */
+/** Starts threads that compute checksums of this many bytes of a file. */
 type HelpersOf = (file: FileSource, byteLength: number) => ChecksumHelpers
 
 /**
- * Maps an open file and takes over its descriptor, or returns undefined, with the descriptor open as it
- * was, if it cannot be mapped.
+ * Maps an open file and takes ownership of its descriptor. Returns undefined if the file cannot be mapped; the
+ * descriptor then stays open and the caller's.
  */
 export async function mapFile(
   file: OpenFile,
@@ -37,7 +36,7 @@ export async function mapFile(
   return new MapSource(new Mapping(calls, address, size), new FileSource(file), helpersOf)
 }
 
-// A source that was dropped without being closed.
+// Unmaps the file of a source that was dropped without `close`.
 const dropped = new FinalizationRegistry<Mapping>((mapping) => mapping.close())
 
 class MapSource implements Source {
@@ -53,7 +52,7 @@ class MapSource implements Source {
     this.#file = file
     this.readsAtOnce = file.readsAtOnce
     this.size = mapping.length
-    // Without this call a helper would not survive a device that fails, or a file that is cut short.
+    // Without this call a failing device, or a truncated file, would kill the process while a helper reads the map.
     if (helpersOf !== undefined && mapping.bringIn(0, 1)) {
       this.helpers = (byteLength) => helpersOf(file, byteLength)
     }
@@ -62,7 +61,7 @@ class MapSource implements Source {
 
   view(position: number, length: number): Uint8Array | undefined {
     if (length > constants.MAX_LENGTH) return undefined
-    // There is no memory to view, and none to keep.
+    // There is no memory to view or to keep.
     if (length === 0) return new Uint8Array(0)
     return this.#mapping.handOut(position, length)
   }

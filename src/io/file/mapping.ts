@@ -1,24 +1,24 @@
 /**
- * A mapped file as memory, which lives for as long as a view of it is needed: unmapping memory that is
- * still in use is the end of the process.
+ * A mapped file as memory, which lives as long as a view of it is needed. Unmapping memory that is still in use would
+ * end the process.
  *
- * The finalizer of a view's ArrayBuffer tells that it is no longer needed, unless its memory has been
- * transferred to another ArrayBuffer by then. So `transfer()` is refused; and a buffer is held until the
- * array that was handed out over it is collected, to look then whether it has its memory: streams of bytes
- * take that from what they are given. If it is gone the map stays for good. (To mark a buffer as
- * untransferable is no help: on Node 20 and 22 the mark does not hold, and Node 24 ends a process that
- * exits with such a buffer by an abort.)
+ * The finalizer of a view's ArrayBuffer tells that the view is no longer needed, unless its memory has been transferred
+ * to another ArrayBuffer. So `transfer()` is refused. Streams of bytes transfer in another way. Therefore a buffer is
+ * held until the array over it is collected, and then examined: if it has been detached, the map stays for good.
+ *
+ * Marking a buffer as untransferable does not help. On Node 20 and 22 the mark does not hold, and Node 24 aborts when a
+ * process exits with such a buffer.
  */
 
 import { CheckpointError } from '../../errors.js'
 import { type MapCalls, PAGE } from './libc.js'
 
-// Bytes of a view that serves all looks that begin in it, and how far they may reach beyond. V8 counts
-// what is viewed as if it were on its heap, each time anew, and collects garbage for every 64 MiB.
+// Bytes of a view that serves all looks that begin in it, and how far they may reach beyond it. V8 counts each view as
+// if it were on its heap, and collects garbage every 64 MiB.
 const LONG_VIEW = 1024 * 1024 * 1024
 const LONGEST_LOOK = 64 * 1024 * 1024
 
-/** The mapped memory, and who still needs it. */
+/** The mapped memory, with a count of its users. */
 export class Mapping {
   readonly length: number
   readonly #calls: MapCalls
@@ -35,8 +35,7 @@ export class Mapping {
   }
 
   /**
-   * Bytes for a caller: they keep the map for as long as the array can be reached, or its buffer. Throws
-   * CKPT_CLOSED.
+   * Returns bytes for a caller. The map lives as long as the array or its buffer can be reached. Throws CKPT_CLOSED.
    */
   handOut(position: number, length: number): Uint8Array {
     const buffer = this.view(position, length)
@@ -49,13 +48,13 @@ export class Mapping {
     return bytes
   }
 
-  /** Memory, from `position` on, that is good until `close`. Throws CKPT_CLOSED. */
+  /** Returns memory from `position` on, which is valid until `close`. Throws CKPT_CLOSED. */
   view(position: number, length: number): ArrayBuffer {
     this.#check(position, length)
     return this.#calls.view(this.#address + BigInt(position), length)
   }
 
-  /** Like `view`, for many looks at a file from one end to the other. */
+  /** Like `view`, for many looks at a file in sequence. The array is valid until `close`. */
   look(position: number, length: number): Uint8Array {
     this.#check(position, length)
     if (length > LONGEST_LOOK) return new Uint8Array(this.view(position, length))
@@ -70,8 +69,8 @@ export class Mapping {
   }
 
   /**
-   * Brings bytes into memory, so that touching them neither waits for a device nor is fatal where it
-   * fails. False where the system does not know how, and where it could not.
+   * Loads bytes into memory. Touching them then neither waits for a device nor ends the process if the device fails.
+   * False if the system lacks the call, or if the call failed.
    */
   bringIn(position: number, length: number): boolean {
     this.checkOpen()
@@ -79,12 +78,12 @@ export class Mapping {
     return this.#calls.bringIn(this.#address + BigInt(start), position - start + length)
   }
 
-  /** Throws CKPT_CLOSED where the memory may be gone. */
+  /** Throws CKPT_CLOSED if the memory may have been unmapped. */
   checkOpen(): void {
     if (this.#closed) throw new CheckpointError('CKPT_CLOSED', 'the file is closed')
   }
 
-  /** A buffer that was handed out is gone. */
+  /** Called when a buffer that was handed out has been collected. */
   release(): void {
     this.#users--
     this.#unmapIfUnused()
@@ -99,7 +98,7 @@ export class Mapping {
 
   #check(position: number, length: number): void {
     this.checkOpen()
-    // What is asked for has been checked against the file's length; here it would be other memory.
+    // Callers have validated positions against the file's length. A wrong one would read other memory.
     if (!(position >= 0 && length >= 0 && position + length <= this.length)) {
       throw new RangeError(`${length} bytes at ${position} reach beyond a map of ${this.length}`)
     }
@@ -118,10 +117,10 @@ function refuseTransfer(): never {
   )
 }
 
-/** Buffers that are no longer held here: one that is collected needs its map no more. */
+/** Buffers that this module no longer holds. When one is collected, it no longer needs its map. */
 const buffers = new FinalizationRegistry<Mapping>((mapping) => mapping.release())
 
-/** The arrays that were handed out, each with its buffer, which is held until then. */
+/** The arrays that were handed out, each with its buffer, which this module holds until then. */
 const arrays = new FinalizationRegistry<{
   readonly mapping: Mapping
   readonly buffer: ArrayBuffer

@@ -1,15 +1,15 @@
 /**
- * The temporary files of commits: how they are called, and which of them no save needs any more. A process
- * that is killed during a save leaves one behind; the next save into the same folder removes it, as it is as
- * large as a checkpoint.
+ * The temporary files of commits: their names, and which of them no save needs any more. A process that is killed
+ * during a save leaves its file behind. The file is as large as a checkpoint, so the next save into the same folder
+ * removes it.
  *
- * A name has the file that it is for, the machine and the process that made it, and 64 random bits, so that it
- * can neither be guessed nor taken for another: `.step-1000.ckpt.5f0c2a91.4711.9d3b7e66c0a1f824.locked.tmp`.
+ * A name holds the name of the destination, a tag of the machine, the number of the process, and 64 random bits. So it
+ * can neither be guessed nor belong to another file: `.step-1000.ckpt.5f0c2a91.4711.9d3b7e66c0a1f824.locked.tmp`.
  *
- * A saver holds the advisory lock of a file of such a name for as long as the file has the name. So one whose
- * lock can be taken is of a dead saver, whatever its number, container or thread was. Without `.locked` (where
- * there are no locks, and up to version 0.1.0) the number and the age decide. docs/reliability.md has the
- * protocol; the savers of all languages obey it.
+ * A saver holds the advisory lock of its file as long as the file has such a name. If the lock of a file can be taken,
+ * its saver is dead, whatever its number, container or thread was. A name without `.locked` comes from a system without
+ * locks, or from version 0.1.0. There, number and age decide. docs/reliability.md has the protocol, which the savers of
+ * all languages obey.
  */
 
 import { createHash, randomBytes } from 'node:crypto'
@@ -21,19 +21,19 @@ import { quote } from '../../printable.js'
 import { lstatIfAny } from './destination.js'
 import { type Descriptor, errorCode, type FileStatus, type FileSystem } from './file-system.js'
 
-// The longest name that ext4, XFS, APFS and NTFS take; bytes of UTF-8, the strictest of these.
+// The longest name that ext4, XFS, APFS and NTFS take, in bytes of UTF-8, the strictest of these units.
 const MAX_NAME_BYTES = 255
 
 const PATTERN = /^\..+\.([0-9a-f]{8})\.([1-9]\d{0,9})\.[0-9a-f]{16}(\.locked)?\.tmp$/s
 
-// Where nothing better tells, a file goes that has not been written to for longer than any save takes.
+// If nothing better tells, a file is removed after a time without writes that exceeds any save.
 const OLD = 24 * 60 * 60 * 1000
 
-// Names are 64 random bits, so one that is taken was planted; then a few more are tried. The file of a name
-// can also be removed before it is locked, by another saver that took it for a leftover.
+// Names have 64 random bits, so a name that is taken was planted; a few more are tried. Another saver may also take a
+// file for a leftover and remove it before it is locked.
 const NAME_TRIES = 4
 
-/** A new name for a temporary file beside the file `name`; at most 255 bytes, however long that is. */
+/** A new name for a temporary file next to the file `name`. It has at most 255 bytes, however long `name` is. */
 export function temporaryName(name: string, { locked = true } = {}): string {
   const random = randomBytes(8).toString('hex')
   const suffix = `.${machine().tag}.${process.pid}.${random}${locked ? '.locked' : ''}.tmp`
@@ -49,15 +49,15 @@ export function temporaryName(name: string, { locked = true } = {}): string {
 export interface TemporaryFile {
   readonly path: string
   readonly file: Descriptor
-  /** Whether the file is locked, and named so; the lock ends when the file is closed. */
+  /** Whether the file is locked and has the name of a locked file. The lock ends when the file is closed. */
   readonly locked: boolean
-  /** As it was created. */
+  /** Its status after creation. */
   readonly status: FileStatus
 }
 
 /**
- * Creates and locks a temporary file in a folder, for the file `name` there. Where nothing can be locked the
- * file has the name of one that is not. Rejects with the system's error; no file and no descriptor is left.
+ * Creates and locks a temporary file in a folder, for the file `name` there. If files cannot be locked, the file gets
+ * the name of an unlocked one. Rejects with the system's error, and then leaves neither file nor descriptor.
  */
 export async function createTemporaryFile(
   fs: FileSystem,
@@ -66,7 +66,7 @@ export async function createTemporaryFile(
   mode: number,
 ): Promise<TemporaryFile> {
   for (let tries = NAME_TRIES; ; tries--) {
-    // The last one is not locked: others may be quick each time, or `flock` may answer as if they were.
+    // The last attempt does not lock: other savers may win each time, or `flock` may report that they do.
     const locking = tries > 1
     const path = join(folder, temporaryName(name, { locked: locking }))
     let file: Descriptor
@@ -83,7 +83,7 @@ export async function createTemporaryFile(
       if (lock === 'unknown') {
         return { path: await withoutLock(fs, path), file, status, locked: false }
       }
-      // Before the lock another saver may have locked it, and removed it as a leftover.
+      // Another saver may have locked the file first, and removed it as a leftover.
       const own = (await lstatIfAny(fs, path))?.identity === status.identity
       if (lock === 'taken' && own) return { path, file, status, locked: true }
       await fs.close(file)
@@ -96,7 +96,7 @@ export async function createTemporaryFile(
   }
 }
 
-/** Gives a temporary file the name of one that is not locked, and returns the new path. */
+/** Gives a temporary file the name of an unlocked one, and returns the new path. */
 export async function withoutLock(fs: FileSystem, path: string): Promise<string> {
   const to = path.replace(/\.locked\.tmp$/, '.tmp')
   await fs.rename(path, to)
@@ -104,9 +104,9 @@ export async function withoutLock(fs: FileSystem, path: string): Promise<string>
 }
 
 /**
- * Removes the temporary files in a folder that dead savers have left behind. Those of living savers stay, and
- * so does every file that is not called like one of ours. Where nothing tells whether a saver lives, its file
- * stays as well, with a warning, once. Never rejects: this is tidying, and no save fails for it.
+ * Removes the temporary files of dead savers in a folder. Files of living savers stay, and so does every file with
+ * another kind of name. If nothing tells whether a saver lives, its file stays too, with one warning per process. Never
+ * rejects: no save fails because of this clean-up.
  */
 export async function sweepTemporaryFiles(fs: FileSystem, folder: string): Promise<void> {
   const names = await fs.readdir(folder).catch(() => [])
@@ -120,15 +120,15 @@ export async function sweepTemporaryFiles(fs: FileSystem, folder: string): Promi
       else if (locked === undefined) await sweepUnlocked(fs, path, tag)
       else await sweepLocked(fs, path, tag)
     } catch {
-      // Gone already, or not ours to remove.
+      // Already removed, or this process may not remove it.
     }
   }
 }
 
-/** Of a saver that may be alive, without a lock that could tell. */
+/** Sweeps the file of a saver that may be alive, without a lock that could tell. */
 async function sweepUnlocked(fs: FileSystem, path: string, tag: string): Promise<void> {
   if (isOld(await fs.lstat(path))) await fs.unlink(path)
-  else if (!isOfThisMachine(tag)) warnOnce(path, 'until it has not been written to for a day')
+  else if (!isOfThisMachine(tag)) warnOnce(path, 'until a day has passed without a write to it')
 }
 
 async function sweepLocked(fs: FileSystem, path: string, tag: string): Promise<void> {
@@ -136,12 +136,12 @@ async function sweepLocked(fs: FileSystem, path: string, tag: string): Promise<v
   try {
     const lock = await fs.lock(file)
     if (lock === 'unknown')
-      warnOnce(path, 'until a save with koffi, or the program flock, looks at it')
+      warnOnce(path, 'until a save that has koffi or the program flock looks at it')
     if (lock !== 'taken') return
     const status = await fs.fstat(file)
-    // It may have been committed, and its name be another's, before we had the lock.
+    // Before this process got the lock, the file may have been committed and its name reused.
     if ((await fs.lstat(path)).identity !== status.identity || status.kind !== 'file') return
-    // The lock of a saver on another machine may not reach this one: NFS can be mounted so, and others are.
+    // The lock of a saver on another machine may not reach this one, depending on the mount of the network file system.
     const reaches = isOfThisMachine(tag) || (await fs.isLocal(path).catch(() => false))
     if (reaches || isOld(status)) await fs.unlink(path)
   } finally {
@@ -153,7 +153,7 @@ function isOld({ modified }: FileStatus): boolean {
   return Date.now() - modified > OLD
 }
 
-/** Whether a process certainly has ended. */
+/** Whether a process has certainly ended. */
 function isDead(tag: string, number: number): boolean {
   if (!isOfThisMachine(tag) || !machine().known) return false
   try {
@@ -164,11 +164,11 @@ function isDead(tag: string, number: number): boolean {
   }
 }
 
-/** Whether a tag is of this machine and container. */
+/** Whether a tag belongs to this machine and container. */
 function isOfThisMachine(tag: string): boolean {
   const here = machine()
   if (tag !== here.tag) return false
-  // Elsewhere than on Linux the machine's name alone tells.
+  // On other systems than Linux the machine's name alone tells.
   /* c8 ignore next -- not known only where it is not Linux, and in the sandboxes of leftovers.test.ts. */
   return here.known || process.platform !== 'linux'
 }
@@ -179,16 +179,16 @@ function warnOnce(path: string, until: string): void {
   if (warned) return
   warned = true
   warn(
-    `${quote(basename(path))} was left by a process that was killed during a save, or belongs to a save ` +
-      `that is under way: nothing tells which, so it stays ${until}. Remove it if no save is under way`,
+    `${quote(basename(path))} is left from a save whose process was killed, or belongs to a save ` +
+      `that is under way. It stays ${until}. Remove it if no save is under way`,
   )
 }
 
-/** Which machine, since it was started, and which container this is. */
+/** This machine since its last boot, and this container. */
 interface Machine {
   /** Eight hexadecimal digits. */
   readonly tag: string
-  /** Whether equal tags mean that equal process numbers are the same process. */
+  /** Whether equal tags imply that equal process numbers are the same process. */
   readonly known: boolean
 }
 
@@ -207,7 +207,7 @@ function machine(): Machine {
   return here
 }
 
-/** The value, or nothing where the system does not tell (not Linux, a sandbox, Deno without `--allow-sys`). */
+/** The value, or '' if the system does not tell (not Linux, a sandbox, Deno without `--allow-sys`). */
 function orNothing(read: () => string): string {
   try {
     return read()

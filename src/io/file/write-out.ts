@@ -1,27 +1,27 @@
 /**
- * The writing of a file to its disk, begun while its bytes are still coming: what the system is left
- * to gather, the disk has yet to write when all else is done. Where the system does not know how to begin,
- * the file is synced now and then, which flushes the disk's cache each time.
+ * Starts writing a file to the disk while its bytes are still coming. Otherwise the disk would have to write all of
+ * them at the end. If the system cannot be told to start, the file is synced now and then, which flushes the disk's
+ * cache each time.
  */
 
 import { FirstFailure } from '../concurrency.js'
 import type { Descriptor, FileSystem } from './file-system.js'
 
-// Bytes after which the system is told to begin.
+// Bytes after which the system is told to start.
 const BEGIN_EVERY = 8 * 1024 * 1024
 
 export class WriteOut {
   readonly #fs: Pick<FileSystem, 'fsync' | 'beginWriteOut'>
   readonly #file: Descriptor
   readonly #every: number
-  /** Whether the system knows how to begin; until it has said no. */
+  /** Whether the system can be told to start; assumed until it refuses. */
   #begins: boolean
   #written = 0
   #running: Promise<void> | undefined
-  /** Kept: the system reports an error once, and a sync after this one may well succeed. */
+  /** Kept, because the system reports an error only once: a later sync may well succeed. */
   readonly #failure = new FirstFailure()
 
-  /** Where `file` has to be synced, it is each time that `every` bytes have been written. */
+  /** If the file must be synced instead, a sync follows every `every` bytes. */
   constructor(fs: Pick<FileSystem, 'fsync' | 'beginWriteOut'>, file: Descriptor, every: number) {
     this.#fs = fs
     this.#begins = fs.beginWriteOut !== undefined
@@ -29,10 +29,7 @@ export class WriteOut {
     this.#every = every
   }
 
-  /**
-   * Tells of bytes that have been written. Does not wait for the disk; throws what a sync before this
-   * one failed with.
-   */
+  /** Reports bytes that have been written. Does not wait for the disk. Throws the error of an earlier sync. */
   wrote(bytes: number): void {
     this.#failure.throwIfAny()
     this.#written += bytes
@@ -50,7 +47,7 @@ export class WriteOut {
     await this.#running
   }
 
-  /** Like `settled`, and throws what a sync failed with. */
+  /** Like `settled`, but throws the error of a failed sync. */
   async finish(): Promise<void> {
     await this.settled()
     this.#failure.throwIfAny()

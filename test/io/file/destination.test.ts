@@ -69,7 +69,7 @@ onPosix(
     await fs.symlink('a.ckpt/', join(folder, 'link.ckpt'))
     await t.throwsAsync(saveCheckpoint(join(folder, 'link.ckpt'), model), {
       code: 'CKPT_NOT_COMMITTED',
-      message: /it names a folder/,
+      message: /the path names a folder/,
     })
     t.deepEqual(await fs.readdir(folder), ['link.ckpt'])
   },

@@ -286,15 +286,15 @@ test('a hard link to the file that is replaced keeps the old bytes', async (t) =
 test('a folder, a pipe and a socket are refused as destinations, and stay', async (t) => {
   const folder = await scratchFolder(t)
   await fs.mkdir(join(folder, 'folder'))
-  await refuses(t, join(folder, 'folder'), /it is a folder/)
-  await refuses(t, folder, /it is a folder/)
+  await refuses(t, join(folder, 'folder'), /is a folder/)
+  await refuses(t, folder, /is a folder/)
   if (process.platform !== 'win32') {
     execFileSync('mkfifo', [join(folder, 'pipe')])
-    await refuses(t, join(folder, 'pipe'), /it is a device, pipe or socket/)
+    await refuses(t, join(folder, 'pipe'), /is a device, pipe or socket/)
     const server = createServer().listen(join(folder, 'socket'))
     t.teardown(() => server.close())
     await new Promise((resolve) => server.once('listening', resolve))
-    await refuses(t, join(folder, 'socket'), /it is a device, pipe or socket/)
+    await refuses(t, join(folder, 'socket'), /is a device, pipe or socket/)
     t.deepEqual((await fs.readdir(folder)).sort(), ['folder', 'pipe', 'socket'])
   }
 })
@@ -416,7 +416,7 @@ test('bytes that are said to be written and are not there are noticed before the
   const observed = observedFileSystem()
   const write: FileSystem['write'] = async (fd, bytes, position) =>
     position === 5 ? bytes.byteLength : observed.write(fd, bytes, position)
-  await refuses(t, path, /5 bytes arrived of 32/, { ...observed, write })
+  await refuses(t, path, /expected a file of 32 bytes, found 5/, { ...observed, write })
   t.deepEqual(await fs.readFile(path), OLD)
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
 })
