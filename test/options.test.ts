@@ -120,7 +120,7 @@ test('a restore says what is not a checkpoint, and what to pass', async (t) => {
     ['a.ckpt', /load it first/],
     [bytes, /load it first/],
     [loadCheckpoint(bytes), /is an await missing\?/],
-    [model, /that comes first, then the model/],
+    [model, /pass the checkpoint first, then the model/],
     [undefined, /undefined/],
   ] as const) {
     await t.throwsAsync(restoreCheckpoint(value as never, model), {

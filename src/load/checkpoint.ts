@@ -15,7 +15,7 @@ import { type SegmentOptions, SegmentReader } from './segment.js'
 import { CheckpointState, CheckpointTensor, LazyTensors } from './state.js'
 import { checkSegments } from './verify.js'
 
-/** What `verify` and `faults` can be told. */
+/** Options of `verify` and `faults`. */
 export interface VerifyOptions {
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
@@ -24,8 +24,8 @@ export interface VerifyOptions {
 const VERIFY_OPTIONS: OptionNames<VerifyOptions> = { onProgress: true, signal: true }
 
 /**
- * An open checkpoint. What it says of itself was verified when it was opened; tensors are verified when they are
- * first read. It keeps its file or memory open until `close`, or until the garbage collector takes it.
+ * An open checkpoint. Its metadata was verified when it was opened; each tensor is verified when it is first read. It
+ * keeps its file or memory open until `close`, or until the garbage collector takes it.
  */
 export class Checkpoint implements Disposable, AsyncDisposable {
   /** Version of the file format. */
@@ -33,31 +33,31 @@ export class Checkpoint implements Disposable, AsyncDisposable {
   readonly epoch: number
   /** Optimizer steps taken. */
   readonly step: number
-  /** Null where there was none yet. */
+  /** Null if there was none yet. */
   readonly loss: number | null
   readonly metrics: { readonly [name: string]: number }
   /**
-   * Place in the order of the saves of its run, by which a run that went back to an earlier step is
-   * resumed where it was saved last. A CheckpointManager writes it; null where none was given.
+   * Position in the order of its run's saves. With it, a run that went back to an earlier step resumes from its last
+   * save. A CheckpointManager sets it; null if the file has none.
    */
   readonly sequence: number | null
   /**
-   * When it was saved by the saver's clock, in milliseconds since 1970 (`new Date(savedAt)`). A
-   * CheckpointManager writes it; null where none was given.
+   * Time of the save by the saver's clock, in milliseconds since 1970 (`new Date(savedAt)`). A CheckpointManager sets
+   * it; null if the file has none.
    */
   readonly savedAt: number | null
-  /** The config's JSON text as it was given, or null where there is none. */
+  /** The config's JSON text as it was given, or null if the file has none. */
   readonly configText: string | null
   readonly model: CheckpointState
-  /** Null where none was saved. */
+  /** Null if no optimizer was saved. */
   readonly optimizer: CheckpointState | null
-  /** Whatever else was saved, by name, in the order in which it was given. */
+  /** Every other saved state by name, in the order of the save. */
   readonly extras: ReadonlyMap<string, CheckpointState>
   /** Length of the file in bytes. */
   readonly byteLength: number
-  /** Length of the part that is not tensors, in bytes. */
+  /** Length of the metadata in bytes: everything before the tensors. */
   readonly metadataLength: number
-  /** How the bytes are read: `map`, in place; `file`, by reads; `memory`; `blob`. */
+  /** How the bytes are read: `map` (in place), `file` (by reads), `memory` or `blob`. */
   readonly source: Source['kind']
 
   readonly #source: Source
@@ -65,7 +65,7 @@ export class Checkpoint implements Disposable, AsyncDisposable {
   #closed = false
 
   /**
-   * Takes over the source. `segments` are those of `checkRules`.
+   * Takes ownership of the source. `segments` are those of `checkRules`.
    * @internal
    */
   constructor(source: Source, metadata: Metadata, segments: SegmentTable, verify: boolean) {
@@ -96,20 +96,20 @@ export class Checkpoint implements Disposable, AsyncDisposable {
     this.extras = new Map(metadata.extras.map((record) => [record.name, state(record)]))
   }
 
-  /** The config, parsed anew each time; null where there is none. Throws where it is not JSON. */
+  /** The config, parsed anew each time; null if the file has none. Throws CKPT_FORMAT if it is not JSON. */
   get config(): unknown {
     return this.configText === null ? null : parseConfig(this.configText)
   }
 
-  /** The model's state, the optimizer's if there is one, then the extras'. */
+  /** The model's state, the optimizer's if there is one, then those of the extras. */
   get states(): readonly CheckpointState[] {
     const { model, optimizer, extras } = this
     return [model, ...(optimizer === null ? [] : [optimizer]), ...extras.values()]
   }
 
   /**
-   * Reads all of the file and checks every tensor's checksum and the bytes between them. Throws the
-   * first fault (CKPT_TENSOR_CHECKSUM, CKPT_FORMAT), or the signal's reason.
+   * Reads the whole file, and verifies every tensor's checksum and the bytes between tensors. Throws the first fault
+   * (CKPT_TENSOR_CHECKSUM, CKPT_FORMAT), an error of the read, or the signal's reason.
    */
   async verify(options: VerifyOptions = {}): Promise<void> {
     options = givenOptions('verify', VERIFY_OPTIONS, options)
@@ -117,8 +117,8 @@ export class Checkpoint implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The same, going on after a fault: yields an error for every tensor that is damaged. A file that
-   * could not be read on is thrown.
+   * Like `verify`, but continues after a fault: yields an error for every damaged tensor. Throws if the file cannot be
+   * read any further.
    */
   async *faults(options: VerifyOptions = {}): AsyncGenerator<CheckpointError> {
     const { onProgress, signal } = givenOptions('faults', VERIFY_OPTIONS, options)
@@ -137,8 +137,8 @@ export class Checkpoint implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Lets go of the file. Arrays that were handed out stay good; the map behind them goes with the
-   * last one. A checkpoint that is dropped without being closed is closed when it is collected.
+   * Releases the file. Arrays that were handed out stay valid; the map is released with the last of them. A checkpoint
+   * that is dropped without `close` is closed by the garbage collector.
    */
   close(): void {
     if (this.#closed) return
@@ -148,7 +148,7 @@ export class Checkpoint implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Throws CKPT_FILE_CHANGED where the file is not the one that was opened.
+   * Throws CKPT_FILE_CHANGED if the file has changed since it was opened.
    * @internal
    */
   checkUnchanged(): Promise<void> {

@@ -1,4 +1,4 @@
-/** `loadCheckpoint` where there are files: by path, or from bytes or a Blob. */
+/** `loadCheckpoint` for runtimes with files: by path, or from bytes or a Blob. */
 
 import { withPath } from '../errors.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
@@ -10,21 +10,21 @@ import { checksumHelpers } from '../threads/checksum-pool.js'
 import type { Checkpoint } from './checkpoint.js'
 import { LOAD_OPTIONS, type OpenOptions, openBytes, openCheckpoint } from './open.js'
 
-/** How `loadCheckpoint` opens a file. */
+/** Options of `loadCheckpoint` for a file. */
 export interface LoadOptions extends OpenOptions {
   /**
-   * Whether the file may be mapped (default true). Without a map its bytes are read, with the same
-   * results: right for network file systems, and for files that others truncate in place.
+   * Whether the file may be mapped (default true). Without a map its bytes are read, with the same results. Choose that
+   * for network file systems, and for files that other programs truncate in place.
    */
   readonly map?: boolean | undefined
 }
 
 /**
- * Opens a checkpoint: reads and verifies its metadata, and maps the tensors without touching them,
- * so that the cost does not depend on their size. Close it with `await using`, or `close()`.
+ * Opens a checkpoint. It reads and verifies the metadata, and maps the tensors without touching them, so that the cost
+ * does not depend on their size. Close it with `await using`, or `close()`.
  *
- * @param from a path, a `file:` URL, the file's bytes (read in place: leave them alone), or a Blob
- * @throws CheckpointError if the file cannot be read or is not a whole and valid checkpoint
+ * @param from a path, a `file:` URL, the file's bytes (read in place: do not change them), or a Blob
+ * @throws CheckpointError if the file cannot be read or is not a complete and valid checkpoint
  * @throws TypeError if `from` is none of these
  */
 export async function loadCheckpoint(

@@ -1,7 +1,7 @@
 /**
- * From a source of bytes to what its metadata says: read into memory of our own (where nobody changes
- * it after it has been checked), verified in full, and decoded. No tensor is touched, so the cost does
- * not depend on their size.
+ * Reads the metadata of a source. It copies the bytes into memory of the library's own, which no other code changes
+ * after verification, verifies them in full, and decodes them. It touches no tensor, so the cost does not depend on
+ * their size.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -14,7 +14,7 @@ import { schema } from '../format/schema.js'
 import type { SegmentTable } from '../format/segment-table.js'
 import type { Source } from '../io/source.js'
 
-/** All of the metadata, and the file's segments, every rule of the format checked. */
+/** The whole metadata and the file's segments. Every rule of the format has been validated. */
 export async function readMetadata(
   source: Source,
 ): Promise<{ metadata: Metadata; segments: SegmentTable }> {
@@ -22,7 +22,7 @@ export async function readMetadata(
   return { metadata, segments: checkRules(metadata) }
 }
 
-/** The progress alone: sound, from a sound FlatBuffer, without a look at what is said of tensors. */
+/** The progress alone. The FlatBuffer and the progress are valid; the tensors' rules are not validated. */
 export async function readProgress(source: Source): Promise<Progress> {
   return decodeProgress(await readVerified(source))
 }
@@ -34,7 +34,7 @@ async function readVerified(source: Source): Promise<Uint8Array> {
   const head = readHead(start, source.size)
   let bytes = start.subarray(0, head.metadataLength)
   if (head.metadataLength > start.byteLength) {
-    // What the head was read from is not read again: somebody could have changed it.
+    // The start is not read again, because another process could have changed it.
     bytes = new Uint8Array(head.metadataLength)
     bytes.set(start)
     await source.read(bytes.subarray(start.byteLength), start.byteLength)
@@ -43,7 +43,7 @@ async function readVerified(source: Source): Promise<Uint8Array> {
   if (actual !== head.metadataCrc32) {
     throw new CheckpointError(
       'CKPT_METADATA_CHECKSUM',
-      'the metadata is damaged: its checksum does not fit',
+      'the metadata is damaged: checksum mismatch',
       { expected: head.metadataCrc32, actual },
     )
   }
@@ -51,12 +51,12 @@ async function readVerified(source: Source): Promise<Uint8Array> {
   return bytes
 }
 
-/** Throws CKPT_BIG_ENDIAN: the format is little-endian, and tensors are read and written in place. */
+/** Throws CKPT_BIG_ENDIAN on a big-endian machine: the format is little-endian, and tensors are read in place. */
 export function assertLittleEndian(): void {
   if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
     throw new CheckpointError(
       'CKPT_BIG_ENDIAN',
-      'checkpoints are little-endian, and this machine is big-endian',
+      'expected a little-endian machine, as checkpoints are little-endian; found a big-endian one',
     )
   }
 }

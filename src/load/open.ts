@@ -1,4 +1,4 @@
-/** From bytes, wherever they are, to an open checkpoint. No module of Node is needed here. */
+/** Opens a checkpoint from bytes of any kind. Imports no module of Node. */
 
 import { describe } from '../format/attributes.js'
 import { BlobSource } from '../io/blob-source.js'
@@ -10,24 +10,24 @@ import { kindOf } from '../realm.js'
 import { Checkpoint } from './checkpoint.js'
 import { readMetadata } from './metadata.js'
 
-/** How a checkpoint is opened, wherever it is. */
+/** Options for opening a checkpoint from any kind of source. */
 export interface OpenOptions {
   /**
-   * Whether a tensor's checksum is checked before its bytes are handed out (default true). The
-   * metadata is verified in any case.
+   * Whether a tensor's checksum is verified before its bytes are handed out (default true). The metadata is always
+   * verified.
    */
   readonly verify?: boolean | undefined
 }
 
-/** The names of the options of a load; `map` has an effect on files alone. */
+/** The names of the options of a load; `map` has an effect on files only. */
 export const LOAD_OPTIONS: OptionNames<OpenOptions & { readonly map?: boolean }> = {
   verify: true,
   map: true,
 }
 
 /**
- * Opens a checkpoint and takes over its source, which is closed if that fails. Throws a
- * CheckpointError if the bytes are not a whole and valid checkpoint.
+ * Opens a checkpoint and takes ownership of its source, which is closed on failure. Throws a CheckpointError if the
+ * bytes are not a complete and valid checkpoint.
  */
 export async function openCheckpoint(
   source: Source,
@@ -35,7 +35,7 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   try {
     const { metadata, segments } = await readMetadata(source)
-    // Memory has its bytes at hand: none of them are needed in advance.
+    // Memory needs no read-ahead.
     const read = source.kind === 'memory' ? source : new ReadAheadSource(source)
     return new Checkpoint(read, metadata, segments, options.verify ?? true)
   } catch (error) {
@@ -45,15 +45,15 @@ export async function openCheckpoint(
 }
 
 /**
- * Opens a checkpoint from what every platform has. Bytes stay the caller's and are read in place.
- * `wanted` says in the TypeError what the caller could have given.
+ * Opens a checkpoint from bytes or a Blob, which every platform has. Bytes stay the caller's and are read in place.
+ * `wanted` is for the TypeError: what the caller could have given.
  */
 export async function openBytes(
   from: Uint8Array | ArrayBuffer | Blob,
   options: OpenOptions,
   wanted: string,
 ): Promise<Checkpoint> {
-  // By its tag: what comes from another realm (a test runner's, a `node:vm` context) is no instance.
+  // By its tag: a value of another realm (a test runner's, a `node:vm` context's) is not an instance.
   switch (kindOf(from)) {
     case 'Blob':
     case 'File':
@@ -63,11 +63,11 @@ export async function openBytes(
     case 'ArrayBuffer':
       return openCheckpoint(new MemorySource(new Uint8Array(from as ArrayBuffer)), options)
   }
-  const found = `a checkpoint is loaded from ${wanted}, not from ${describe(from)}`
+  const found = `expected ${wanted} to load from, found ${describe(from)}`
   throw new TypeError(`${found}${bytesRemedy(from)}`)
 }
 
-/** How bytes or a Blob are had from what was passed instead; empty if nothing is known. */
+/** How to get bytes or a Blob from what was passed instead; empty if unknown. */
 function bytesRemedy(value: unknown): string {
   if (typeof value !== 'object' || value === null) return ''
   if ('getFile' in value) return ': pass await handle.getFile()'

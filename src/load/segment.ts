@@ -1,6 +1,6 @@
 /**
- * The bytes of one segment of an open checkpoint: shown in place, read, checked or copied, and never
- * handed out before they match their checksum (unless the caller has said so).
+ * The bytes of one segment of an open checkpoint: viewed in place, read, verified or copied. They are never handed out
+ * before they match their checksum, unless the caller has turned that off.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -12,10 +12,10 @@ import type { Segment } from '../format/segment-table.js'
 import type { Source } from '../io/source.js'
 import { quote } from '../printable.js'
 
-/** Called with the number of bytes that have been dealt with since the last call; may throw. */
+/** Called with the number of bytes that have been processed since the last call; may throw. */
 export type Tick = (bytes: number) => void
 
-/** Takes the bytes of one segment, and the gap before it, in order. */
+/** Takes the bytes of the gap before one segment, and of the segment, in order. */
 export abstract class SegmentIntake {
   readonly #gapLength: number
   readonly #total: number
@@ -27,12 +27,12 @@ export abstract class SegmentIntake {
     this.#total = gapLength + byteLength
   }
 
-  /** Whether it has had all of its bytes. */
+  /** Whether it has taken all of its bytes. */
   get complete(): boolean {
     return this.#done === this.#total
   }
 
-  /** Takes those of `bytes` that are its own: how many, and how many of them are the segment's. */
+  /** Takes the leading part of `bytes` that is its own. Returns its length, and how many of them are the segment's. */
   take(bytes: Uint8Array): { readonly taken: number; readonly ofSegment: number } {
     const taken = Math.min(bytes.byteLength, this.#total - this.#done)
     const ofGap = Math.min(taken, Math.max(0, this.#gapLength - this.#done))
@@ -44,24 +44,24 @@ export abstract class SegmentIntake {
     return { taken, ofSegment: taken - ofGap }
   }
 
-  /** Counts bytes as taken that were dealt with elsewhere. */
+  /** Counts bytes as taken that were processed elsewhere. */
   protected skip(length: number): void {
     this.#done += length
   }
 
-  /** Bytes of the gap, from its `from`th on. */
+  /** Takes bytes of the gap; `from` is the index of the first. */
   protected abstract takeGap(bytes: Uint8Array, from: number): void
 
-  /** Bytes of the segment, from its `from`th on. */
+  /** Takes bytes of the segment; `from` is the index of the first. */
   protected abstract takeSegment(bytes: Uint8Array, from: number): void
 }
 
 export interface SegmentOptions {
-  /** Whether the length stands before the segment. */
+  /** Whether the segment's length precedes it. */
   readonly plain: boolean
-  /** Whether bytes are checked before they are handed out. */
+  /** Whether bytes are verified before they are handed out. */
   readonly verify: boolean
-  /** The state and the tensor that messages name: the first one over this segment. */
+  /** The state and the tensor for messages: the first one over this segment. */
   readonly state: string
   readonly tensor: string
 }
@@ -101,25 +101,25 @@ export class SegmentReader {
     return this.#segment.crc32
   }
 
-  /** Where the bytes before the segment begin, from the start of the file, in bytes. */
+  /** Position of the gap before the segment, in bytes from the start of the file. */
   get start(): number {
     return this.#segment.gapStart
   }
 
-  /** Where the segment begins, from the start of the file, in bytes. */
+  /** Position of the segment, in bytes from the start of the file. */
   get offset(): number {
     return this.#segment.offset
   }
 
-  /** Where the segment ends, from the start of the file, in bytes. */
+  /** End of the segment, in bytes from the start of the file. */
   get end(): number {
     return this.#segment.offset + this.#segment.byteLength
   }
 
   /**
-   * The bytes, at once: a view if the source has one (checked the first time), else a new array
-   * (checked every time). Throws CKPT_ASYNC_SOURCE if the source can do neither. `unwritten`: no view of a
-   * file that was shown before, into which the caller may have written.
+   * The bytes, synchronously: a view if the source has one (verified the first time), otherwise a new array (verified
+   * every time). Throws CKPT_ASYNC_SOURCE if the source can do neither. `unwritten`: if a view of a map was shown
+   * before, the caller may have written into it, so read the file instead.
    */
   bytesSync(unwritten = false): Uint8Array {
     const mayBeWritten = this.#shown && this.#source.kind === 'map'
@@ -136,7 +136,7 @@ export class SegmentReader {
     if (this.#source.readSync === undefined) {
       throw new CheckpointError(
         'CKPT_ASYNC_SOURCE',
-        `the bytes of a ${this.#source.kind} cannot be had at once: use \`await tensor.read()\``,
+        `the bytes of a ${this.#source.kind} cannot be read synchronously: use \`await tensor.read()\``,
         this.#at(),
       )
     }
@@ -149,7 +149,7 @@ export class SegmentReader {
     return bytes
   }
 
-  /** The file's bytes in a new array, which is the caller's; checked every time. */
+  /** The file's bytes in a new array, which the caller owns; verified every time. */
   async bytes(): Promise<Uint8Array> {
     const bytes = this.#allocate()
     await this.#source.read(bytes, this.#segment.offset)
@@ -160,28 +160,28 @@ export class SegmentReader {
     return bytes
   }
 
-  /** To be given the bytes from `start` to `end`, in order. */
+  /** Begins to verify the segment: the result must be given the bytes from `start` to `end`, in order. */
   beginCheck(): SegmentCheck {
     return new SegmentCheck(this)
   }
 
-  /** The same, to copy them over `target`, which is as long as the segment; they are not checked. */
+  /** Begins to copy the segment over `target`, which has the same length. The bytes are not verified. */
   beginCopy(target: Uint8Array): SegmentCopy {
     return new SegmentCopy(this, target)
   }
 
-  /** Throws CKPT_FILE_CHANGED if the bytes may not be those that were checked. */
+  /** Throws CKPT_FILE_CHANGED if the bytes may differ from the verified ones. */
   checkUnchanged(): Promise<void> {
     return this.#source.checkUnchanged()
   }
 
-  /** A check found no fault: nothing of this segment is checked again before it is shown in place. */
+  /** Marks the segment as valid: it is not verified again before it is shown in place. */
   markValid(): void {
     this.#gapChecked = true
     this.#viewChecked = true
   }
 
-  /** Throws CKPT_TENSOR_CHANGED if memory for the segment has not its length (any more). */
+  /** Throws CKPT_TENSOR_CHANGED if memory for the segment does not have its length (any more). */
   checkTarget(target: Uint8Array): void {
     const { byteLength } = this.#segment
     if (target.byteLength === byteLength) return
@@ -193,7 +193,7 @@ export class SegmentReader {
     )
   }
 
-  /** One view for all who ask, for as long as one of them holds it. */
+  /** One view for all callers, as long as one of them holds it. */
   #sharedView(): Uint8Array | undefined {
     let view = this.#view?.deref()
     if (view === undefined) {
@@ -216,7 +216,7 @@ export class SegmentReader {
     }
   }
 
-  /** What the bytes before the segment have to be. */
+  /** The bytes that must precede the segment. */
   gap(): Uint8Array {
     const { gapStart, offset, byteLength } = this.#segment
     return gapBytes(offset - gapStart, byteLength, this.#plain)
@@ -240,13 +240,13 @@ export class SegmentReader {
     this.#gapChecked = true
   }
 
-  /** What is wrong with `actual`, bytes before the segment from the `from`th on; or undefined. */
+  /** The fault of `actual`, bytes before the segment from the `from`th on; or undefined. */
   gapFault(expected: Uint8Array, actual: Uint8Array, from = 0): CheckpointError | undefined {
     const at = actual.findIndex((byte, k) => byte !== expected[from + k])
     if (at === -1) return undefined
     return new CheckpointError(
       'CKPT_FORMAT',
-      `the bytes before ${quote(this.#tensor)} are not what they have to be`,
+      `the bytes before ${quote(this.#tensor)} are damaged`,
       {
         ...this.#at(),
         rule: 'gap',
@@ -257,14 +257,14 @@ export class SegmentReader {
     )
   }
 
-  /** What is wrong with a segment that has this checksum, or undefined. */
+  /** The fault of a segment with this checksum, or undefined. */
   checksumFault(actual: number): CheckpointError | undefined {
     const expected = this.#segment.crc32
     if (actual === expected) return undefined
     return new CheckpointError(
       'CKPT_TENSOR_CHECKSUM',
-      `the bytes of ${quote(this.#tensor)} (${stateName(this.#state)}) are damaged: their checksum ` +
-        `is ${hex(actual)}, and should be ${hex(expected)}`,
+      `the bytes of ${quote(this.#tensor)} (${stateName(this.#state)}) are damaged: checksum mismatch, ` +
+        `expected ${hex(expected)}, found ${hex(actual)}`,
       { ...this.#at(), expected, actual },
     )
   }
@@ -274,7 +274,7 @@ export class SegmentReader {
   }
 }
 
-/** Makes the checksum of a segment and compares it, and the gap before it. */
+/** Verifies the checksum of a segment, and the gap before it. */
 export class SegmentCheck extends SegmentIntake {
   readonly #reader: SegmentReader
   readonly #gap: Uint8Array
@@ -296,13 +296,13 @@ export class SegmentCheck extends SegmentIntake {
     this.#crc = crc32(bytes, this.#crc)
   }
 
-  /** Takes the next `length` bytes of the segment, after those before it, by their CRC-32. */
+  /** Takes the next `length` bytes of the segment by their CRC-32 alone. */
   takeChecksum(crc: number, length: number): void {
     this.#crc = combineCrc32(this.#crc, crc, length)
     this.skip(length)
   }
 
-  /** What is wrong with them, or undefined. */
+  /** The fault that was found, or undefined. */
   end(): CheckpointError | undefined {
     const fault = this.#fault ?? this.#reader.checksumFault(this.#crc)
     if (fault === undefined) this.#reader.markValid()
@@ -310,7 +310,7 @@ export class SegmentCheck extends SegmentIntake {
   }
 }
 
-/** Copies a segment into the caller's memory, at once as bytes come: never while a read is under way. */
+/** Copies a segment into the caller's memory as bytes arrive, but never while a read into that memory is under way. */
 export class SegmentCopy extends SegmentIntake {
   readonly #reader: SegmentReader
   readonly #target: Uint8Array

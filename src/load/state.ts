@@ -10,7 +10,7 @@ import { bytesOf } from '../state.js'
 import type { SegmentReader } from './segment.js'
 import { checkSegments, copySegments } from './verify.js'
 
-/** The view that each array in place was made of: a map looks after its memory for as long as the view lives. */
+/** The view under each array in place. A map keeps its memory as long as the view lives. */
 const viewOf = new WeakMap<TypedArray, Uint8Array>()
 
 /** A tensor of a checkpoint. */
@@ -24,8 +24,8 @@ export class CheckpointTensor implements LoadedTensor {
   #array: WeakRef<TypedArray> | undefined
 
   /**
-   * `reader` gives the tensor's segment, or throws if the checkpoint has been closed. `unwritten`: its `data`
-   * is what the file has, also if the caller has written into the `data` of another tensor over the segment.
+   * `reader` returns the tensor's segment, or throws if the checkpoint has been closed. `unwritten`: `data` has the
+   * file's bytes, even if the caller has written into the `data` of another tensor over the segment.
    */
   constructor(
     record: Pick<TensorRecord, 'name' | 'dtype' | 'shape' | 'byteLength'>,
@@ -46,12 +46,12 @@ export class CheckpointTensor implements LoadedTensor {
   }
 
   /**
-   * The elements. In place where the file is mapped or in memory: the array is a view, of the dtype's
-   * array type, that stays good for as long as it is held, also after the checkpoint is closed. In a
-   * map, writing to it changes a private copy and never the file. Where the file is read, a copy.
+   * The elements. If the file is mapped or in memory, the array is a view of the dtype's array type. It stays valid as
+   * long as it is held, even after the checkpoint is closed. In a map, writing to it changes a private copy and never
+   * the file. If the file is read, the array is a copy.
    *
-   * The checksum is checked the first time. Throws CKPT_TENSOR_CHECKSUM or CKPT_FORMAT where the
-   * bytes are damaged, CKPT_ASYNC_SOURCE for a Blob, CKPT_TENSOR_TOO_LARGE, CKPT_CLOSED.
+   * The checksum is verified the first time. Throws CKPT_TENSOR_CHECKSUM or CKPT_FORMAT if the bytes are damaged,
+   * CKPT_ASYNC_SOURCE for a Blob, CKPT_TENSOR_TOO_LARGE, CKPT_CLOSED.
    */
   get data(): TypedArray {
     const reader = this.#reader()
@@ -66,22 +66,22 @@ export class CheckpointTensor implements LoadedTensor {
   }
 
   /**
-   * The elements in a new array, which is the caller's: what the file has, also if the caller has written
-   * into `data`. From any kind of source. The checksum is checked every time; throws like `data`.
+   * The file's elements in a new array, which the caller owns, even if the caller has written into `data`. Works for
+   * every kind of source. The checksum is verified every time; throws like `data`.
    */
   async read(): Promise<TypedArray> {
     return this.#typed(await this.#reader().bytes())
   }
 
   /**
-   * Copies the file's bytes over `target`: any typed array, DataView or buffer of exactly `byteLength`
-   * bytes. They are checked before the first one is written. They are read into memory of our own and
-   * copied at once: a target that is transferred or resized meanwhile is CKPT_TENSOR_CHANGED.
+   * Copies the file's bytes over `target`: a typed array, DataView or buffer of exactly `byteLength` bytes. All bytes
+   * are verified before the first one is written. They are read into memory of the library's own and then copied, so a
+   * target that is transferred or resized meanwhile is CKPT_TENSOR_CHANGED.
    */
   async readInto(target: TensorData): Promise<void> {
     if (target.byteLength !== this.byteLength) {
       throw new RangeError(
-        `${quote(this.name)} has ${this.byteLength} bytes, and the target ${target.byteLength}`,
+        `expected a target of ${this.byteLength} bytes for ${quote(this.name)}, found ${target.byteLength}`,
       )
     }
     const reader = this.#reader()
@@ -99,7 +99,7 @@ export class CheckpointTensor implements LoadedTensor {
   #typed(bytes: Uint8Array): TypedArray {
     const ArrayType = arrayType(this.dtype)
     const width = ArrayType.BYTES_PER_ELEMENT
-    // Memory that the caller gave may start anywhere; a typed array needs it aligned.
+    // Memory that the caller gave may start at any address, but a typed array needs an aligned one.
     const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice()
     return new ArrayType(
       aligned.buffer as ArrayBuffer,
@@ -109,7 +109,7 @@ export class CheckpointTensor implements LoadedTensor {
   }
 }
 
-/** Tensors by their names, in the order in which they were saved: a Map, or what answers like one. */
+/** Tensors by name, in the order of the save: a Map, or an object with the same methods. */
 export interface TensorsByName {
   readonly size: number
   has(name: string): boolean
@@ -118,13 +118,13 @@ export interface TensorsByName {
   entries(): IterableIterator<[name: string, tensor: CheckpointTensor]>
 }
 
-/** The tensors of a saved state, each made when it is asked for, once. */
+/** The tensors of a saved state. Each is made once, when it is first needed. */
 export class LazyTensors implements TensorsByName {
   readonly #record: StateRecord
   readonly #make: (state: string, tensor: TensorRecord) => CheckpointTensor
   #made: CheckpointTensor[] | undefined
 
-  /** `make` makes a tensor of a state; it is called once for each at most. */
+  /** `make` makes a tensor of a state; it is called at most once for each. */
   constructor(
     record: StateRecord,
     make: (state: string, tensor: TensorRecord) => CheckpointTensor,
@@ -168,7 +168,7 @@ export class LazyTensors implements TensorsByName {
 /** A state of a checkpoint. */
 export class CheckpointState implements LoadedState {
   readonly name: string
-  /** What it is the state of, e.g. `AdamW`, or null where the trainer did not say. */
+  /** The class of the saved object, e.g. `AdamW`, or null if the trainer named none. */
   readonly kind: string | null
   readonly attributes: Attributes
   readonly #tensors: TensorsByName
@@ -185,7 +185,7 @@ export class CheckpointState implements LoadedState {
     return this.#tensors.size
   }
 
-  /** Itself, so that a saved state is a state dict that can be saved again. */
+  /** The state itself, so that a saved state is a state dict that can be saved again. */
   get tensors(): Iterable<readonly [name: string, tensor: CheckpointTensor]> {
     return this
   }
@@ -194,7 +194,7 @@ export class CheckpointState implements LoadedState {
     return this.#tensors.has(name)
   }
 
-  /** The tensor of that name. Throws CKPT_NO_SUCH_TENSOR where there is none; see `has`. */
+  /** The tensor of that name. Throws CKPT_NO_SUCH_TENSOR if there is none; see `has`. */
   get(name: string): CheckpointTensor {
     const tensor = this.#tensors.get(name)
     if (tensor === undefined) {
@@ -214,18 +214,18 @@ export class CheckpointState implements LoadedState {
     return this.#tensors.keys()
   }
 
-  /** The tensors with their names, in the order in which they were saved. */
+  /** The tensors with their names, in the order of the save. */
   [Symbol.iterator](): IterableIterator<[name: string, tensor: CheckpointTensor]> {
     return this.#tensors.entries()
   }
 
-  /** The same state with other attributes, and its tensors under the names that `names` has for theirs. */
+  /** The same state with other attributes, and with its tensors renamed by `names`. */
   renamed(names: ReadonlyMap<string, string>, attributes: Attributes): CheckpointState {
     const tensors = new Map(Array.from(this, ([name, tensor]) => [names.get(name) ?? name, tensor]))
     return new CheckpointState({ name: this.name, kind: this.kind, attributes }, tensors)
   }
 
-  /** The same state with the file's bytes, whatever the caller has written into `data` of this one. */
+  /** The same state with the file's bytes, whatever the caller has written into `data`. */
   unwritten(): CheckpointState {
     const tensors = Array.from(
       this,
@@ -235,7 +235,7 @@ export class CheckpointState implements LoadedState {
     return new CheckpointState(this, new Map(tensors))
   }
 
-  /** The same state with those tensors alone that `keep` is true of. */
+  /** The same state with only those tensors whose name `keep` accepts. */
   filter(keep: (name: string) => boolean): CheckpointState {
     const kept = new Map([...this].filter(([name]) => keep(name)))
     return new CheckpointState(this, kept)

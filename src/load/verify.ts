@@ -1,7 +1,7 @@
 /**
- * Goes over segments in the order of the file, to check or to copy them: what lies side by side is read
- * in one go, in long pieces, of which several are on their way while one is dealt with. A long check is
- * shared with helpers, other threads that make checksums of the same bytes.
+ * Goes over segments in the order of the file, to verify or to copy them. Adjacent segments are read together in long
+ * pieces, several of which are under way while one is processed. Helpers, other threads that compute checksums of the
+ * same bytes, share long work.
  */
 
 import type { CheckpointError } from '../errors.js'
@@ -12,37 +12,36 @@ import type { ChecksumHelper, ChecksumHelpers, Range, Source } from '../io/sourc
 import { LONG_READ } from '../io/source.js'
 import type { SegmentCheck, SegmentIntake, SegmentReader, Tick } from './segment.js'
 
-// Bytes that one thread takes at once: some milliseconds, which is how long others may have to wait for
-// it in the end.
+// Bytes of one job of a thread: some milliseconds, which is the longest that the other threads wait for it in the end.
 const JOB = 32 * 1024 * 1024
 
 // Jobs that a helper has at once, so that it does not wait for the next one.
 const JOBS_AT_ONCE = 2
 
-// Next to helpers this thread has memory for two pieces: they take some 8 MiB each themselves.
+// With helpers, this thread keeps only two pieces in memory, because helpers take memory of their own.
 const WITH_HELPERS: PieceOptions = { atOnce: 2 }
 
-// Pieces that are copied: four of them stay in the processor's cache between the read and the copy.
+// Pieces that are copied: short enough that four stay in the processor's cache between the read and the copy.
 const TO_COPY: PieceOptions = { length: 1024 * 1024 }
 
-/** A segment, and where its bytes go. */
+/** A segment, and the memory that its bytes are copied to. */
 export interface SegmentTarget {
   readonly reader: SegmentReader
-  /** As long as the segment. */
+  /** Has the same length as the segment. */
   readonly target: Uint8Array
 }
 
-/** What is done next to a check. */
+/** Options of a verification. */
 export interface CheckOptions {
-  /** Called with the bytes of segments as they are dealt with. */
+  /** Called with the number of processed bytes of segments. */
   readonly tick?: Tick
-  /** Ends the check with its reason, also while a read is under way that never ends. */
+  /** Ends the work with its reason, even during a read that never ends. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Yields an error for each segment that is damaged, CKPT_TENSOR_CHECKSUM or CKPT_FORMAT; what keeps it
- * from reading on is thrown.
+ * Yields an error for each damaged segment, CKPT_TENSOR_CHECKSUM or CKPT_FORMAT. Throws the error of a read, or the
+ * signal's reason.
  */
 export async function* checkSegments(
   readers: Iterable<SegmentReader>,
@@ -61,13 +60,16 @@ export async function* checkSegments(
     }
   } finally {
     const ended = faults.return(undefined)
-    // A read that hangs is not waited for.
+    // A read that hangs is not awaited.
     if (signal?.aborted) ended.catch(() => {})
     else await ended
   }
 }
 
-/** Whether two segments have the same `length` bytes, each from its `start` on, in bytes from its own. */
+/**
+ * Whether two segments have the same `length` bytes. Each range begins at its `start`, in bytes from the start of its
+ * segment.
+ */
 export async function haveSameBytes(
   a: { readonly reader: SegmentReader; readonly start: number },
   b: { readonly reader: SegmentReader; readonly start: number },
@@ -108,8 +110,8 @@ async function* faultsOf(
 }
 
 /**
- * Copies segments, unchecked, each into its target. A target that was transferred or resized is
- * CKPT_TENSOR_CHANGED, and nothing is written there.
+ * Copies segments into their targets without verifying them. If a target was transferred or resized, throws
+ * CKPT_TENSOR_CHANGED and writes nothing there.
  */
 export async function copySegments(targets: Iterable<SegmentTarget>, tick?: Tick): Promise<void> {
   for (const { source, start, end, items } of runsOf(targets, ({ reader }) => reader)) {
@@ -118,7 +120,7 @@ export async function copySegments(targets: Iterable<SegmentTarget>, tick?: Tick
   }
 }
 
-/** Segments that lie side by side. Positions in bytes from the start of the file. */
+/** Adjacent segments. Positions are in bytes from the start of the file. */
 interface Run<T> extends Range {
   readonly source: Source
   end: number
@@ -139,12 +141,15 @@ function runsOf<T>(items: Iterable<T>, readerOf: (item: T) => SegmentReader): Ru
   return runs
 }
 
-/** Bytes of the file for those that take them, one after the other. The last may get some of its own only. */
+/**
+ * A range of the file, for intakes that take its bytes in order. The last intake may get only some of its bytes from
+ * it.
+ */
 interface Part<I extends SegmentIntake> extends Range {
   readonly intakes: readonly I[]
 }
 
-/** Reads parts and hands their bytes out. Yields each intake when it is complete. */
+/** Reads parts and hands their bytes to the intakes. Yields each intake when it is complete. */
 async function* feed<I extends SegmentIntake>(
   source: Source,
   parts: readonly Part<I>[],
@@ -164,29 +169,29 @@ async function* feed<I extends SegmentIntake>(
     }
     next.set(range, i)
   }
-  // Those without a byte, of a part without one.
+  // Intakes without bytes, in a part without bytes.
   for (const part of parts) {
     for (const intake of part.intakes.slice(next.get(part) ?? 0)) if (intake.complete) yield intake
   }
 }
 
-/** Bytes of a long segment alone. */
+/** A range of bytes within one long segment. */
 interface Stretch extends Range {
   readonly check: SegmentCheck
 }
 
-/** Work for whichever thread comes first. */
+/** Work for whichever thread takes it first. */
 interface Job {
   readonly stretches: readonly Stretch[]
-  /** Whether this thread has come to it. */
+  /** Whether this thread has reached it. */
   reached: boolean
-  /** If a helper has come first: its answer, undefined if it could not do the job. */
+  /** The answer of a helper that took it first; undefined if the helper failed. */
   helped: Promise<readonly number[] | undefined> | undefined
 }
 
 /**
- * Like `feed`, with helpers: long segments are theirs once they are ready, the rest is this thread's.
- * Yields all checks in the end, in order.
+ * Like `feed`, with helpers. Long segments go to the helpers once they are ready; this thread does the rest. Yields all
+ * checks at the end, in order.
  */
 async function* checkTogether(
   source: Source,
@@ -215,7 +220,7 @@ async function* checkTogether(
   }
 }
 
-/** What the helpers do: each asks for the next job that no thread has come to. */
+/** The work of the helpers. Each takes the next job that no thread has reached. */
 class Help {
   readonly #jobs: readonly Job[]
   #next = 0
@@ -229,7 +234,7 @@ class Help {
     for (const helper of helpers) void this.#use(helper)
   }
 
-  /** Nothing more is asked for. */
+  /** Hands out no more jobs. */
   end(): void {
     this.#over = true
   }
@@ -244,7 +249,7 @@ class Help {
   async #ask(helper: ChecksumHelper): Promise<void> {
     for (let job = this.#take(); job !== undefined; job = this.#take()) {
       job.helped = helper.checksums(job.stretches)
-      // One that fails leaves the rest to others.
+      // A helper that fails leaves the rest to the other threads.
       if ((await job.helped) === undefined) return
     }
   }
@@ -257,8 +262,8 @@ class Help {
 }
 
 /**
- * Long segments in jobs, and what lies between them in parts: short segments, and the gaps before all
- * of them.
+ * Divides segments into jobs for the long ones, and parts for what lies between: short segments, and the gaps before
+ * all segments.
  */
 function divide(readers: readonly SegmentReader[], checks: readonly SegmentCheck[]) {
   const parts: Part<SegmentCheck>[] = []

@@ -1,6 +1,6 @@
 /**
- * Compares what a checkpoint holds with what it is to be restored into: which keys are missing, which
- * are unexpected, and which do not match. Nothing is read or written here.
+ * Compares a checkpoint with the objects that it will be restored into: which keys are missing, which are unexpected,
+ * and which do not match. It reads and writes no tensors.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -16,26 +16,26 @@ export interface TensorKey {
   readonly tensor: string
 }
 
-/** A tensor whose dtype or shape differs, or whose memory is another tensor's as well. */
+/** A tensor whose dtype or shape differs, or whose memory overlaps another tensor's. */
 export interface TensorMismatch extends TensorKey {
-  /** What the model, or the optimizer, has: `float32 [10, 32]`, `the same memory as model: "embed"`. */
+  /** What the trainer has: `float32 [10, 32]`, `the same memory as model: "embed"`. */
   readonly expected: string
   /** What the checkpoint has. */
   readonly actual: string
 }
 
-/** What does not fit between a checkpoint and what it is restored into, by key. All empty where it fits. */
+/** The differences between a checkpoint and the trainer, by key. All lists are empty if it fits. */
 export interface StateComparison {
-  /** Tensors that the trainer has and the checkpoint has not. */
+  /** Tensors that the trainer has and the checkpoint lacks. */
   readonly missing: readonly TensorKey[]
-  /** Tensors that the checkpoint has and the trainer has not. */
+  /** Tensors that the checkpoint has and the trainer lacks. */
   readonly unexpected: readonly TensorKey[]
   readonly mismatched: readonly TensorMismatch[]
-  /** Whole states that the trainer has and the checkpoint has not; their tensors are not listed. */
+  /** Whole states that the trainer has and the checkpoint lacks; their tensors are not listed. */
   readonly missingStates: readonly string[]
 }
 
-/** CKPT_STATE_MISMATCH: what is in a checkpoint and what it is to be restored into do not fit. */
+/** CKPT_STATE_MISMATCH: the checkpoint does not fit the objects that it should be restored into. */
 export class StateMismatchError extends CheckpointError implements StateComparison {
   readonly missing: readonly TensorKey[]
   readonly unexpected: readonly TensorKey[]
@@ -52,8 +52,8 @@ export class StateMismatchError extends CheckpointError implements StateComparis
 }
 
 /**
- * Compares one state, under the names that its tensors have here. `createsTensors`: what the trainer does
- * not list yet is welcome. `fit` is what the trainer itself says of it.
+ * Compares one state, under the current names of its tensors. `createsTensors`: the trainer accepts tensors that it
+ * does not list yet. `fit` is the trainer's own comparison.
  */
 export function compareState(
   saved: CheckpointState,
@@ -103,7 +103,7 @@ export function mergeComparisons(parts: readonly StateComparison[]): StateCompar
   }
 }
 
-/** The comparison in words, a line for each key; empty where everything fits. */
+/** The comparison in words, one line for each key; empty if everything fits. */
 export function comparisonLines(comparison: StateComparison): string[] {
   return [
     ...comparison.missingStates.map((s) => `missing from the checkpoint: all of ${quote(s)}`),
@@ -115,7 +115,7 @@ export function comparisonLines(comparison: StateComparison): string[] {
   ]
 }
 
-/** A tensor by its state and name, in words. */
+/** A tensor by its state and name, for a message. */
 export function keyText({ state, tensor }: TensorKey): string {
   return `${stateName(state)}: ${quote(tensor)}`
 }

@@ -1,6 +1,6 @@
 /**
- * Restores a checkpoint into a model and an optimizer, all or nothing: every name, dtype, shape and
- * checksum is checked before the first byte is written.
+ * Restores a checkpoint into a model and an optimizer, all or nothing. Every name, dtype and shape is compared, and
+ * every checksum verified, before the first byte is written.
  */
 
 import { CheckpointError, messageOf, warn } from '../errors.js'
@@ -36,28 +36,23 @@ import {
   targetsOf,
 } from './targets.js'
 
-/** How a checkpoint is restored. */
+/** Options of a restore. */
 export interface RestoreOptions {
   /**
-   * True (the default): one error lists every key that is missing, unexpected or mismatched, and
-   * nothing is restored; so it is where the kinds differ (SGD, AdamW). False: missing and unexpected
-   * keys are skipped, and another kind is passed over, with a warning for all of them; a mismatch of
-   * dtype or shape is an error all the same.
+   * True (the default): one error lists every key that is missing, unexpected or mismatched, and nothing is restored.
+   * Different kinds (SGD, AdamW) are an error, too. False: missing and unexpected keys are skipped and different kinds
+   * are ignored, with one warning for all of them. A mismatch of dtype or shape is still an error.
    */
   readonly strict?: boolean | undefined
-  /** What else to restore, by the name under which it was saved. */
+  /** Other objects to restore, by the names under which they were saved. */
   readonly extras?: { readonly [name: string]: Stateful } | undefined
-  /**
-   * Whether checksums are checked first (default true). Without, damage in the tensors goes unseen.
-   */
+  /** Whether checksums are verified first (default true). If not, damage in tensors goes unnoticed. */
   readonly verify?: boolean | undefined
   /** Called with each warning. Without it, warnings go to `process.emitWarning`, or the console. */
   readonly onWarning?: ((message: string) => void) | undefined
-  /** In bytes, checking and copying counted each. */
+  /** Progress in bytes. Verifying and copying count separately. */
   readonly onProgress?: OnProgress | undefined
-  /**
-   * Until the first byte is written, ends the restore with the signal's reason, whatever it waits for.
-   */
+  /** Ends the restore with the signal's reason, whatever it waits for, as long as no byte has been written. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -71,7 +66,7 @@ export const RESTORE_OPTIONS: OptionNames<RestoreOptions> = {
   signal: true,
 }
 
-/** What a restore did. */
+/** The result of a restore. */
 export interface RestoreReport {
   readonly epoch: number
   readonly step: number
@@ -80,28 +75,27 @@ export interface RestoreReport {
   readonly tensors: number
   /** Their length in bytes. */
   readonly byteLength: number
-  /** What the trainer has and the checkpoint has not; left as it was. Empty if strict. */
+  /** Tensors that the trainer has and the checkpoint lacks; left as they were. Empty if strict. */
   readonly missing: readonly TensorKey[]
-  /** What the checkpoint has and the trainer has not; skipped. Empty if strict. */
+  /** Tensors that the checkpoint has and the trainer lacks; skipped. Empty if strict. */
   readonly unexpected: readonly TensorKey[]
-  /** Whole states that the trainer has and the checkpoint has not. Empty if strict. */
+  /** Whole states that the trainer has and the checkpoint lacks. Empty if strict. */
   readonly missingStates: readonly string[]
-  /** Whole states that the checkpoint has and nothing was given for: `optimizer`, names of extras. */
+  /** Whole states of the checkpoint that nothing was passed for: `optimizer`, names of extras. */
   readonly unusedStates: readonly string[]
 }
 
 /**
- * Restores a model, and an optimizer and extras if they are given. A state without a `loadStateDict`
- * is plain memory: its bytes are copied straight into the arrays that its `stateDict()` names. What
- * the checkpoint has beyond what is given (its optimizer, when a model alone is restored) is left
- * aside: with a warning, unless an optimizer of null and an object of extras say that it is meant so.
+ * Restores a model, and an optimizer and extras if they are given. If an object has no `loadStateDict`, its tensors are
+ * plain memory: the bytes are copied straight into the arrays that its `stateDict()` returns. States of the checkpoint
+ * that nothing was passed for are skipped with a warning. An optimizer of null, and an object of extras, turn off that
+ * warning.
  *
  * @returns what was done, with the progress of the run
- * @throws CheckpointError CKPT_STATE_MISMATCH (a StateMismatchError that lists every key),
- *   CKPT_TENSOR_CHECKSUM or another damage, CKPT_TENSOR_CHANGED: nothing was restored.
- *   CKPT_RESTORE_INCOMPLETE: after everything had been checked a `loadStateDict` threw, a read failed or
- *   memory was transferred; says what was restored
- * @throws TypeError for what is not a state dict, has no way for tensors into it, or returns copies
+ * @throws CheckpointError CKPT_STATE_MISMATCH (a StateMismatchError that lists every key), CKPT_TENSOR_CHECKSUM or
+ *   another code for damage, CKPT_TENSOR_CHANGED: nothing was restored. CKPT_RESTORE_INCOMPLETE: after all verification
+ *   a `loadStateDict` threw, a read failed or memory was transferred; the error says what was restored
+ * @throws TypeError if an object is not a state dict, has no way to take over tensors, or returns copies
  */
 export async function restoreCheckpoint(
   checkpoint: Checkpoint,
@@ -121,7 +115,7 @@ export async function restoreCheckpoint(
     targets.push([name, extra, checkpoint.extras.get(name) ?? null])
   }
 
-  // 1. Names, dtypes and shapes of everything.
+  // 1. Compare names, dtypes and shapes of everything.
   const pairs: Pair[] = []
   const comparisons: StateComparison[] = []
   for (const [name, target, saved] of targets) {
@@ -149,7 +143,7 @@ export async function restoreCheckpoint(
   const unusedStates = checkpoint.states.map(({ name }) => name).filter((name) => !given.has(name))
   warnOfForgotten(unusedStates, optimizer, options.extras, onWarning)
 
-  // 2. The bytes, each segment once, before any of them is written.
+  // 2. Verify the bytes, each segment once, before any of them is written.
   const readers = new Set<SegmentReader>()
   let tensors = 0
   let byteLength = 0
@@ -172,12 +166,12 @@ export async function restoreCheckpoint(
     await orAborted(checkpoint.checkUnchanged(), signal)
   }
 
-  // 3. What the bytes go into, as it is by now.
+  // 3. Validate the memory that the bytes go into, in its present state.
   const memory = new Map(pairs.map((pair) => [pair, targetsOf(pair)]))
   await checkTargets(memory, signal)
   signal?.throwIfAborted()
 
-  // 4. Those who take over a state themselves may still refuse, so they come first; memory does not.
+  // 4. Objects with a `loadStateDict` may still refuse, so they come first; plain memory cannot refuse.
   await takeOver(pairs, { strict })
   await copyTensors(checkpoint, memory, tick, () => onProgress?.({ done: total, total }))
   const { epoch, step, loss } = checkpoint
@@ -195,7 +189,7 @@ export async function restoreCheckpoint(
   }
 }
 
-/** Throws unless all that is to be restored has a place, of its own, which the trainer still uses. */
+/** Throws unless every tensor has memory of its own, which the trainer still uses. */
 async function checkTargets(
   memory: ReadonlyMap<Pair, readonly MemoryTarget[]>,
   signal: AbortSignal | undefined,
@@ -212,9 +206,8 @@ async function checkTargets(
 }
 
 /**
- * Hands attributes, then whole states, to those who take them over. If one of them throws, the
- * attributes that were handed over are put back; a `loadStateDict` that has succeeded cannot be
- * undone, and the error says so.
+ * Hands attributes, then whole states, to the objects that take them over. If one of them throws, the attributes are
+ * put back. A `loadStateDict` that has succeeded cannot be undone, and the error says so.
  */
 async function takeOver(pairs: readonly Pair[], options: LoadStateOptions): Promise<void> {
   const handedOver: Pair[] = []
@@ -238,14 +231,14 @@ async function takeOver(pairs: readonly Pair[], options: LoadStateOptions): Prom
       try {
         await target.loadAttributes?.(collected.attributes)
       } catch {
-        // The one that threw before, most likely; the others must be put back all the same.
+        // Most likely the one that threw before; the others must be put back all the same.
       }
     }
     throw incomplete(`the ${current} failed`, restored, cause)
   }
 }
 
-/** Copies the tensors of those states that are plain memory. */
+/** Copies the tensors of the states in plain memory. */
 async function copyTensors(
   checkpoint: Checkpoint,
   memory: ReadonlyMap<Pair, readonly MemoryTarget[]>,
@@ -275,7 +268,7 @@ function incomplete(what: string, restored: readonly string[], cause: unknown): 
   )
 }
 
-/** Whether attributes that differ from the target's have no way into it. */
+/** Whether the saved attributes differ from the target's, which cannot take them over. */
 function losesAttributes({ target, collected, saved }: Pair): boolean {
   return (
     isMemory({ target }) &&
@@ -290,7 +283,7 @@ function copiedBytes(pairs: readonly Pair[]): number {
   return bytes
 }
 
-/** What does not fit, in an error: the keys in its lists, and in lines with `more`. */
+/** The error for differences: the keys in its lists, and the lines of the message with `more`. */
 function mismatch(comparison: StateComparison, more: readonly string[] = []): StateMismatchError {
   const lines = [...comparisonLines(comparison), ...more].join('\n  ')
   const message = `nothing was restored, because the checkpoint does not fit:\n  ${lines}`
@@ -306,7 +299,7 @@ function refuseOrWarn(
 ): void {
   const more: string[] = []
   if (isSwapped(pairs, checkpoint)) {
-    more.push('what was passed as the model has the tensors of the optimizer: are the two swapped?')
+    more.push('the model has the tensors of the saved optimizer: are the two arguments swapped?')
   }
   for (const pair of pairs) {
     const { saved, collected, fit } = pair
@@ -327,7 +320,7 @@ function refuseOrWarn(
   onWarning(`not everything was restored from the checkpoint:\n  ${lines.join('\n  ')}`)
 }
 
-/** Whether the model that was given has the names of the checkpoint's optimizer, and not of its model. */
+/** Whether the given model has the names of the checkpoint's optimizer, and none of its model. */
 function isSwapped(pairs: readonly Pair[], { model, optimizer }: Checkpoint): boolean {
   const names = [
     ...(pairs.find(({ saved }) => saved.name === MODEL)?.collected.tensors.keys() ?? []),
@@ -340,8 +333,8 @@ function isSwapped(pairs: readonly Pair[], { model, optimizer }: Checkpoint): bo
 }
 
 /**
- * Warns of states of the checkpoint that were not mentioned at all. An optimizer of null and an object
- * of extras say that the rest is to be left aside.
+ * Warns of states of the checkpoint that the caller did not mention. An optimizer of null and an object of extras mean
+ * that the rest should be skipped.
  */
 function warnOfForgotten(
   unused: readonly string[],
@@ -355,6 +348,6 @@ function warnOfForgotten(
   if (forgotten.length === 0) return
   onWarning(
     `the checkpoint has states that are not restored: ${forgotten.map(quote).join(', ')}. Pass them as ` +
-      'the optimizer and in extras; pass null and extras: {} to leave them aside without this warning',
+      'the optimizer and in extras; pass null and extras: {} to skip them without this warning',
   )
 }

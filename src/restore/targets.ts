@@ -1,6 +1,6 @@
 /**
- * The trainer's memory that a restore is going to write: whether each tensor has memory of its own, which
- * the model still uses. Looked at before the first byte is written.
+ * The trainer's memory that a restore will write. Before the first byte is written, it validates that each tensor has
+ * memory of its own, and that the model still uses that memory.
  */
 
 import { stateName } from '../format/metadata.js'
@@ -11,27 +11,27 @@ import type { CollectedState } from '../save/collect.js'
 import type { StateFit, Stateful } from '../state.js'
 import { keyText, type TensorMismatch } from './compare.js'
 
-/** A state of the checkpoint and what it goes into. */
+/** A state of the checkpoint and the object that it is restored into. */
 export interface Pair {
   readonly target: Stateful
   readonly collected: CollectedState
-  /** Only those tensors that are to be restored, under the names that they have here. */
+  /** Only the tensors that will be restored, under their current names. */
   readonly saved: CheckpointState
   readonly fit: StateFit
 }
 
-/** A tensor of a state that is plain memory, and where it goes. */
+/** A tensor in plain memory, and the segment that is copied there. */
 export interface MemoryTarget extends SegmentTarget {
   readonly state: string
   readonly tensor: string
 }
 
-/** Whether a restore copies into the state's memory, because nothing of the trainer's takes the state over. */
+/** Whether a restore copies into the state's memory, because the object has no `loadStateDict`. */
 export function isMemory({ target }: Pick<Pair, 'target'>): boolean {
   return target.loadStateDict === undefined
 }
 
-/** The tensors of a state that is plain memory, in the order of the file. None of another state. */
+/** The tensors of a state in plain memory, in the order of the file; none for other states. */
 export function targetsOf(pair: Pair): MemoryTarget[] {
   if (!isMemory(pair)) return []
   const { collected, saved } = pair
@@ -43,7 +43,7 @@ export function targetsOf(pair: Pair): MemoryTarget[] {
   }))
 }
 
-/** Throws a TypeError unless there is a way for tensors into the target. */
+/** Throws a TypeError if a tensor is not plain memory and the object has no `loadStateDict`. */
 export function checkTarget(target: Stateful, collected: CollectedState): void {
   if (!isMemory({ target })) return
   for (const { name, bytes } of collected.tensors.values()) {
@@ -57,8 +57,8 @@ export function checkTarget(target: Stateful, collected: CollectedState): void {
 }
 
 /**
- * Throws a TypeError if `stateDict()` names other memory when it is asked again: it returns copies, or the
- * model has changed its arrays since, and what is restored into the first ones would not reach the model.
+ * Throws a TypeError if a second call of `stateDict()` returns other memory. Either it returns copies, or the model has
+ * changed its arrays since. What is restored into the first arrays would not reach the model.
  */
 export function checkSameMemory(targets: readonly MemoryTarget[], again: CollectedState): void {
   for (const { state, tensor, target } of targets) {
@@ -66,16 +66,16 @@ export function checkSameMemory(targets: readonly MemoryTarget[], again: Collect
     if (target.byteLength === 0 && now?.byteLength === 0) continue
     if (now?.buffer === target.buffer && now.byteOffset === target.byteOffset) continue
     throw new TypeError(
-      `nothing was restored: the stateDict() of ${stateName(state)} named other memory for ${quote(tensor)} when it ` +
-        'was asked again, so that what is copied there does not reach the model. Return the arrays that ' +
+      `nothing was restored: the stateDict() of ${stateName(state)} gave other memory for ${quote(tensor)} when it ` +
+        'was called again, so a copy into it would not reach the model. Return the arrays that ' +
         'the model itself uses, not copies of them, or add a loadStateDict()',
     )
   }
 }
 
 /**
- * Tensors that share memory here, in part or whole, and have different bytes in the checkpoint: what is
- * written last would overwrite the other. Bytes that agree are no mismatch, such as those of tied weights.
+ * Tensors whose memory overlaps in the trainer and whose bytes differ in the checkpoint, so that one would overwrite
+ * the other. Tied weights, whose bytes agree, are not among them.
  */
 export async function clashesOf(targets: readonly MemoryTarget[]): Promise<TensorMismatch[]> {
   const numbers = new Map<ArrayBufferLike, number>()
@@ -102,7 +102,7 @@ export async function clashesOf(targets: readonly MemoryTarget[]): Promise<Tenso
         actual: 'other bytes than it',
       })
     }
-    // Of those that agree over the same memory one stands for all.
+    // Of tensors that agree over the same memory, one is enough.
     const last = before.at(-1)
     if (last === undefined || !sameRange(last, one)) before.push(one)
   }
@@ -113,7 +113,7 @@ function sameRange({ target: a }: MemoryTarget, { target: b }: MemoryTarget): bo
   return a.byteOffset === b.byteOffset && a.byteLength === b.byteLength
 }
 
-/** Whether the checkpoint has the same bytes for the memory that two targets share; `b` starts in `a`. */
+/** Whether the checkpoint has the same bytes for the memory that two targets share. `b` starts within `a`. */
 async function agree(a: MemoryTarget, b: MemoryTarget): Promise<boolean> {
   const start = b.target.byteOffset - a.target.byteOffset
   if (a.reader === b.reader && start === 0) return true

@@ -1,11 +1,10 @@
 /**
- * Takes a state dict as a trainer offers it, in any of its forms, and makes one of it: a list of named
- * tensors, each with its dtype, shape and length validated, and a copy of the attributes. No tensor's bytes
- * are copied here.
+ * Collects a state dict, in any form that a trainer may offer, into one form: a list of named tensors with validated
+ * dtypes, shapes and lengths, and a copy of the attributes. It copies no bytes of tensors.
  *
- * Collecting takes place within the call, without a turn for anybody else, as far as the trainer's answers
- * are at hand. Where something has to be waited for, or code of the trainer's runs in between (a
- * generator's), the caller is told first: what was collected may change from then on.
+ * Collecting finishes before the call returns, without yielding to the event loop, as long as the trainer answers
+ * synchronously. Before it waits for a promise, or runs the trainer's own code (a generator's), it tells the caller:
+ * what was collected may change from then on.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -29,30 +28,30 @@ import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike }
 import { bytesOf, isTensorData } from '../state.js'
 import { notMemory, notStateful, notTensor } from './mistakes.js'
 
-/** A tensor of a trainer's, validated. */
+/** A tensor of a trainer, validated. */
 export interface CollectedTensor {
   readonly name: string
   readonly dtype: DType
   readonly shape: readonly number[]
   /** In bytes. */
   readonly byteLength: number
-  /** The caller's memory, or undefined if it has to be fetched. */
+  /** The caller's memory, or undefined if the tensor must be fetched. */
   readonly bytes: Uint8Array | undefined
   readonly fetch: (() => TensorData | Promise<TensorData>) | undefined
   /**
-   * Where the bytes come from: tensors with the same origin (and, in memory, over exactly the same
-   * part of it) are the same one. The buffer; of a tensor that is fetched, the object that has the
-   * function, since one function may serve many of them; of a checkpoint's tensor, its segment.
+   * The identity of the bytes: tensors with the same origin are the same, in memory only if they also have the same
+   * range. It is the buffer of a tensor in memory; the object that has the function of a fetched tensor, since one
+   * function may serve many; the segment of a checkpoint's tensor.
    */
   readonly origin: object
   /**
-   * CRC-32 of the bytes at the moment of the save, if others had a turn before they could be copied. The
-   * copy must come to the same.
+   * CRC-32 of the bytes at the moment of the save, if other code ran before they could be copied. The copy must have
+   * the same checksum.
    */
   checksum: number | undefined
 }
 
-/** A state of a trainer's, validated. */
+/** A state of a trainer, validated. */
 export interface CollectedState {
   readonly name: string
   readonly kind: string | null
@@ -61,13 +60,10 @@ export interface CollectedState {
   readonly tensors: ReadonlyMap<string, CollectedTensor>
 }
 
-/**
- * Work that is done at once as far as it can be: it yields what it may have to wait for, a promise or
- * not, and is sent the value.
- */
+/** Work that is synchronous where possible. It yields values that may be promises, and is sent what they resolve to. */
 export type Steps<T> = Generator<unknown, T, unknown>
 
-/** Carries out `steps`: at once if nothing has to be waited for, else as a promise, which an abort ends. */
+/** Carries out `steps`: synchronously if no step must wait, otherwise as a promise, which an abort rejects. */
 export function carryOutSteps<T>(
   steps: Steps<T>,
   signal: AbortSignal | undefined,
@@ -104,15 +100,15 @@ async function waitAndGoOn<T>(
   }
 }
 
-/** Whether a value is a promise, of whichever realm or library. */
+/** Whether a value is a promise, of any realm or library. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }
 
 /**
- * Collects what `source.stateDict()` returns. `name` is the state's, for messages and for the file. An
- * abort ends it, also while the trainer does not answer. Throws a TypeError or RangeError, with the
- * tensor's name, for what is not a state dict.
+ * Collects what `source.stateDict()` returns. `name` is the name of the state, in messages and in the file. An abort
+ * ends it even while the trainer does not answer. Throws a TypeError or RangeError, with the tensor's name, if the
+ * result is not a state dict.
  */
 export async function collectState(
   source: Stateful,
@@ -123,8 +119,8 @@ export async function collectState(
 }
 
 /**
- * The steps of `collectState`. `onCollected` is called with each tensor, and `beforeTurn` before code of the
- * trainer's runs between two tensors.
+ * The steps of `collectState`. Calls `onCollected` with each tensor, and `beforeTurn` before the trainer's own code
+ * runs between two tensors.
  */
 export function* collectSteps(
   source: Stateful,
@@ -135,7 +131,7 @@ export function* collectSteps(
   checkStateful(source, name)
   const dict = (yield source.stateDict()) as StateDict
   const { tensors, attributes, kind } = asState(dict, name)
-  // A checkpoint's own state has null where it has none.
+  // A state of a checkpoint has null if it has no kind.
   if (kind !== undefined && kind !== null) {
     if (typeof kind !== 'string') {
       throw new TypeError(`the kind of ${stateName(name)} must be a string, not ${describe(kind)}`)
@@ -152,16 +148,16 @@ export function* collectSteps(
       if (isTrainers) beforeTurn()
       const { done, value } = (yield iterator.next()) as IteratorResult<unknown>
       if (done) break
-      // An iterator that is not asynchronous may have promises as values.
+      // The values of a synchronous iterator may be promises.
       const [key, tensor] = checkPair(yield value, name)
-      const fault = typeof key === 'string' ? nameFault(key) : 'is no string'
+      const fault = typeof key === 'string' ? nameFault(key) : 'is not a string'
       if (fault !== undefined) {
         throw new TypeError(
           `the name of a tensor of ${stateName(name)}, ${quote(String(key))}, ${fault}`,
         )
       }
       if (collected.has(key)) {
-        throw new TypeError(`${stateName(name)} has two tensors that are called ${quote(key)}`)
+        throw new TypeError(`${stateName(name)} has two tensors named ${quote(key)}`)
       }
       const checked = collectTensor(key, tensor, `the tensor ${quote(key)} of ${stateName(name)}`)
       collected.set(key, checked)
@@ -169,7 +165,7 @@ export function* collectSteps(
     }
     isOver = true
   } finally {
-    // Not waited for: a generator that hangs would never answer.
+    // Not awaited: a generator that hangs would never answer.
     if (!isOver) end(iterator)
   }
   return { name, kind: kind ?? null, attributes: copied, tensors: collected }
@@ -182,7 +178,7 @@ export function checkStateful(source: unknown, name: string): asserts source is 
   }
 }
 
-/** The bytes of what a tensor's `data`, or the function there, gave; validated. The memory stays the trainer's. */
+/** The bytes of a tensor's `data`, or of what its function returned, validated. The memory stays the trainer's. */
 export function tensorBytes(
   data: TensorData,
   dtype: DType,
@@ -193,25 +189,25 @@ export function tensorBytes(
     throw notMemory(data, what)
   }
   const held = dtypeOfArray(data)
-  // Bytes may hold anything; elements have to be the dtype's, or float16's own.
+  // Bytes may hold any dtype; elements must be the dtype's own, or those of float16.
   const fits =
     held === undefined || held === dtype || held === 'uint8' || arrayType(dtype) === arrayType(held)
-  if (!fits) throw new TypeError(`${what} is said to be ${dtype}, but its data is ${held}`)
+  if (!fits) throw new TypeError(`${what} has the dtype ${dtype}, but its data is ${held}`)
   const bytes = bytesIfThere(data)
   if (bytes.byteLength !== byteLength) {
     throw new RangeError(
-      `${what} needs ${byteLength} bytes by its dtype and shape, but its data has ${bytes.byteLength}`,
+      `${what}: expected ${byteLength} bytes by its dtype and shape, found ${bytes.byteLength}`,
     )
   }
   return bytes
 }
 
-/** Says that a tensor changed while it was being saved. */
+/** The error for a tensor that changed during its save. */
 export function tensorChanged(state: string, tensor: string): CheckpointError {
   return new CheckpointError(
     'CKPT_TENSOR_CHANGED',
     `nothing was saved: ${quote(tensor)} (${stateName(state)}) was changed, or its memory detached or resized, while ` +
-      'the save was running; await the save (in the background, `staged`) before the next training step',
+      'the save was running; await the save (of a background save, `staged`) before the next training step',
     { state, tensor },
   )
 }
@@ -220,7 +216,7 @@ function collectTensor(name: string, tensor: TensorLike, what: string): Collecte
   if (typeof tensor !== 'object' || tensor === null || !('data' in tensor)) {
     throw notTensor(tensor, what)
   }
-  // Brought when its turn comes, as from a device: its source may be one that is only read.
+  // Fetched when its turn comes, because the checkpoint's source may have no memory to view.
   const saved = savedTensor(tensor)
   const data = saved === undefined ? tensor.data : () => saved.read()
   if (typeof data !== 'function' && !isTensorData(data)) {
@@ -228,17 +224,19 @@ function collectTensor(name: string, tensor: TensorLike, what: string): Collecte
   }
   const dtype = tensor.dtype ?? dtypeOfArray(data)
   if (dtype === undefined) {
-    throw new TypeError(`${what} needs a dtype: its data does not say what its elements are`)
+    throw new TypeError(`${what} needs a dtype, because its data does not imply one`)
   }
   if (!isDType(dtype)) {
     throw new TypeError(
-      `${what} has the unknown dtype ${quote(String(dtype))}; there are ${dtypes.join(', ')}`,
+      `${what} has the unknown dtype ${quote(String(dtype))}: expected one of ${dtypes.join(', ')}`,
     )
   }
   const shape = collectShape(tensor.shape, what)
   const byteLength = tensorByteLength(dtype, shape)
   if (byteLength === undefined) {
-    throw new RangeError(`${what} has no whole and safe number of bytes: ${dtype} [${shape}]`)
+    throw new RangeError(
+      `${what} is ${dtype} [${shape}], which does not fill whole bytes or exceeds 2^53 - 1 bytes`,
+    )
   }
   if (typeof data === 'function') {
     const origin = saved?.segment?.() ?? tensor
@@ -263,18 +261,18 @@ function collectShape(shape: readonly number[], what: string): readonly number[]
   for (const length of copy) {
     if (!Number.isSafeInteger(length) || length < 0) {
       const found = typeof length === 'string' ? `the string ${quote(length)}` : String(length)
-      throw new RangeError(`${what} has a dimension of ${found}; expected integers from 0 on`)
+      throw new RangeError(`${what} has a dimension of ${found}: expected integers from 0 on`)
     }
   }
   if (copy.length > MAX_RANK) {
-    throw new RangeError(`${what} has ${copy.length} dimensions; the most is ${MAX_RANK}`)
+    throw new RangeError(`${what} has ${copy.length} dimensions: expected at most ${MAX_RANK}`)
   }
   return copy
 }
 
 /**
- * Tells the two forms apart. An object with `tensors` is a State, unless that is itself a tensor of
- * a plain object of tensors, which has a shape.
+ * Tells the two forms apart. An object with `tensors` is a State, unless `tensors` has a shape: then it is a tensor of
+ * that name in a plain object of tensors.
  */
 function asState(dict: StateDict, name: string): State {
   if (typeof dict !== 'object' || dict === null) {
@@ -288,7 +286,7 @@ function asState(dict: StateDict, name: string): State {
   return tensors === undefined || isTensor ? { tensors: dict as NamedTensors } : (dict as State)
 }
 
-/** The iterator of named tensors, and whether code of the trainer's runs in it, as in a generator. */
+/** The iterator of named tensors, and whether it runs the trainer's own code, as a generator does. */
 function iteratorOf(
   tensors: NamedTensors,
   name: string,
@@ -308,22 +306,22 @@ function iteratorOf(
 
 function checkPair(pair: unknown, name: string): [key: string, tensor: TensorLike] {
   if (!Array.isArray(pair) || pair.length !== 2) {
-    throw new TypeError(`the tensors of ${stateName(name)} must come as pairs [name, tensor]`)
+    throw new TypeError(`the tensors of ${stateName(name)} must be pairs [name, tensor]`)
   }
   return pair as [string, TensorLike]
 }
 
-/** Lets a trainer's iterator end before its end, as a loop that is left does. */
+/** Ends a trainer's iterator early, as leaving a loop does. */
 function end(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
   try {
     const ended: unknown = iterator.return?.()
     if (isThenable(ended)) ended.then(undefined, () => {})
   } catch {
-    // What has gone wrong before is told.
+    // The caller gets the earlier error.
   }
 }
 
-/** A tensor of a checkpoint, by its methods: it may be one of another copy of this library. */
+/** A checkpoint's tensor, recognised by its methods, because another copy of this library may have made it. */
 function savedTensor(
   tensor: TensorLike & Partial<SavedTensor>,
 ): (Partial<SavedTensor> & ReadTensor) | undefined {
@@ -335,7 +333,7 @@ function savedTensor(
 type SavedTensor = Pick<CheckpointTensor, 'read' | 'readInto' | 'segment'>
 type ReadTensor = Pick<SavedTensor, 'read'>
 
-/** The bytes, none if the memory is gone: the engine makes no view of a detached buffer. */
+/** The bytes, or none if the memory is detached: the engine makes no view of a detached buffer. */
 function bytesIfThere(data: TensorData): Uint8Array {
   try {
     return bytesOf(data)

@@ -1,6 +1,6 @@
 /**
- * What one save is to write: the states that a trainer gave, and which memory each segment of the file
- * comes from. Tensors over exactly the same bytes share a segment.
+ * The plan of one save: the states that a trainer gave, and the memory that each segment of the file comes from.
+ * Tensors over exactly the same bytes share a segment.
  */
 
 import { describe, isPlainObject } from '../format/attributes.js'
@@ -21,50 +21,49 @@ import {
   tensorChanged,
 } from './collect.js'
 
-/** How far the run has come, and what else to keep. */
+/** How far the run has come, and what else the file keeps. */
 export interface CheckpointProgress {
   /** Default 0. */
   readonly epoch?: number | undefined
   /** Optimizer steps taken; default 0. */
   readonly step?: number | undefined
-  /** Null or left out where there is none yet. NaN and the infinities are kept as they are. */
+  /** Null or absent if there is none yet. NaN and the infinities are kept as they are. */
   readonly loss?: number | null | undefined
   readonly metrics?: { readonly [name: string]: number } | undefined
   /** Anything that JSON holds exactly, or JSON text. */
   readonly config?: unknown
   /**
-   * Place in the order of the saves of a run, an integer from 0 up: greater than that of each save
-   * before it, whatever their steps. A CheckpointManager gives it; left out, the file has none.
+   * Position in the order of a run's saves: an integer from 0 up, greater than that of each earlier save, whatever
+   * their steps. A CheckpointManager sets it. If absent, the file has none.
    */
   readonly sequence?: number | null | undefined
   /**
-   * When it is saved: a Date, or milliseconds since 1970. A CheckpointManager gives it; left out, the
-   * file has none, and the same state gives the same bytes.
+   * Time of the save: a Date, or milliseconds since 1970. A CheckpointManager sets it. If absent, the file has none,
+   * and the same state gives the same bytes.
    */
   readonly savedAt?: Date | number | null | undefined
-  /** Whatever else has a state dict: a scheduler, a sampler, a random generator, EMA weights. */
+  /** Everything else with a state dict: a scheduler, a sampler, a random generator, EMA weights. */
   readonly extras?: { readonly [name: string]: Stateful } | undefined
 }
 
-/** Where a segment's bytes come from, and the tensor that messages name. */
+/** The tensor that a segment's bytes come from, which messages name. */
 export interface SegmentSource {
   readonly state: string
   readonly tensor: CollectedTensor
 }
 
-/** A save that can be carried out, of the moment at which it was made; see `holdMoment`. */
+/** A save that is ready to be carried out. It is of the moment at which it was made; see `holdMoment`. */
 export interface Plan {
   readonly content: Content
   /** By the index of the segment. */
   readonly sources: readonly SegmentSource[]
-  /** Number of tensors, those that share a segment counted each. */
+  /** Number of tensors. Those that share a segment count separately. */
   readonly tensors: number
 }
 
 /**
- * Collects everything and validates it, within the call if the trainer's answers are at hand. An abort
- * ends it, also while the trainer does not answer. Throws a TypeError or RangeError that names what is
- * wrong.
+ * Collects and validates everything, before it returns if the trainer answers synchronously. An abort ends it even
+ * while the trainer does not answer. Throws a TypeError or RangeError that names what is wrong.
  */
 export function planSave(
   model: Module,
@@ -80,16 +79,16 @@ export function planSave(
 }
 
 /**
- * Sums what is in the trainer's memory from the segment `first` on, unless it has been. To be called before
- * anybody else has a turn: what is copied later must come to the same, so that the save is of this moment.
+ * Sums the tensors in the trainer's memory from the segment `first` on, unless they have a checksum. Must be called
+ * before other code runs. What is copied later must have the same checksum, so that the save is of this moment.
  */
 export function holdMoment({ sources }: Plan, first = 0): void {
   for (let i = first; i < sources.length; i++) sumNow(sources[i]!)
 }
 
 /**
- * Makes a plan that was held one of now: throws CKPT_TENSOR_CHANGED if what was summed has changed since.
- * Nobody else may have a turn before it is carried out.
+ * Moves the moment of a held plan to now. Throws CKPT_TENSOR_CHANGED if a summed tensor has changed since. No other
+ * code may run before the plan is carried out.
  */
 export function resumeMoment({ sources }: Plan): void {
   for (const source of sources) {
@@ -102,7 +101,7 @@ export function resumeMoment({ sources }: Plan): void {
   }
 }
 
-/** Throws CKPT_TENSOR_CHANGED if a segment that was written is not what it was at the moment of the save. */
+/** Throws CKPT_TENSOR_CHANGED if a written segment differs from the tensor at the moment of the save. */
 export function checkMoment({ sources }: Plan, checksums: readonly number[]): void {
   for (const [i, { state, tensor }] of sources.entries()) {
     const { checksum, name } = tensor
@@ -110,7 +109,7 @@ export function checkMoment({ sources }: Plan, checksums: readonly number[]): vo
   }
 }
 
-// Bytes that are summed in one call: the native ones take no array of several GiB.
+// Bytes that one call sums: native implementations take no array of several GiB.
 const SUM_AT_ONCE = 64 * 1024 * 1024
 
 /** CRC-32 of bytes of any length. */
@@ -122,7 +121,10 @@ export function checksumOf(bytes: Uint8Array): number {
   return crc
 }
 
-/** Sums a tensor in the trainer's memory, unless it has been. Throws CKPT_TENSOR_CHANGED if the memory is gone. */
+/**
+ * Sums a tensor in the trainer's memory, unless it has a checksum. Throws CKPT_TENSOR_CHANGED if the memory is
+ * detached.
+ */
 export function sumNow({ state, tensor }: SegmentSource): void {
   const { bytes, byteLength, name, checksum } = tensor
   if (bytes === undefined || checksum !== undefined) return
@@ -165,7 +167,7 @@ function* planSteps(
         ranges.set(range, segment)
         sources.push({ state: state.name, tensor })
       }
-      // A generator that has used one array for several tensors has not tied them.
+      // A generator that reuses one array for several tensors has not tied them.
       const first = sources[segment]!
       if (tensor.checksum !== undefined && tensor.checksum !== first.tensor.checksum) {
         throw tensorChanged(first.state, first.tensor.name)
@@ -183,7 +185,7 @@ function* planSteps(
   return { content, sources, tensors }
 }
 
-/** Throws where `extras` is no object of names. Whether each has a state dict is seen later. */
+/** Throws unless `extras` is a plain object with valid names. Whether each has a state dict is found later. */
 export function checkExtras(
   extras: { readonly [name: string]: Stateful } | undefined,
 ): [name: string, extra: Stateful][] {
@@ -205,7 +207,7 @@ function checkProgress(given: CheckpointProgress): Progress {
   for (const [name, value] of Object.entries({ sequence, savedAt })) {
     if (value === null) continue
     checkInteger(value, name)
-    if (value < 0) throw new RangeError(`${name} must not be negative, but it is ${value}`)
+    if (value < 0) throw new RangeError(`${name} must not be negative, found ${value}`)
   }
   checkInteger(epoch, 'epoch')
   checkInteger(step, 'step')
@@ -228,7 +230,7 @@ function checkProgress(given: CheckpointProgress): Progress {
     epoch,
     step,
     loss,
-    // Unlike assignment, this makes a key of `__proto__`.
+    // Unlike an assignment, this accepts `__proto__` as a key.
     metrics: Object.fromEntries(copied),
     config: config === undefined ? null : configText(config),
     sequence,
@@ -236,7 +238,7 @@ function checkProgress(given: CheckpointProgress): Progress {
   }
 }
 
-/** Milliseconds since 1970. A Date may be one of another realm. */
+/** Milliseconds since 1970. A Date may come from another realm. */
 function timeOf(time: Date | number): number {
   return kindOf(time) === 'Date' ? (time as Date).getTime() : (time as number)
 }

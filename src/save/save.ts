@@ -1,4 +1,4 @@
-/** `saveCheckpoint` where there are files. */
+/** `saveCheckpoint` for runtimes with files. */
 
 import { sep } from 'node:path'
 import { withPath } from '../errors.js'
@@ -18,23 +18,22 @@ import {
 } from './write.js'
 
 /**
- * Saves a model, and an optimizer if there is one, with the progress of the run. When the promise
- * resolves, the checkpoint is complete and survives a power cut; until then, and if it rejects, the
- * path holds what it held before, at every instant.
+ * Saves a model, and an optimizer if there is one, with the progress of the run. When the promise resolves, the
+ * checkpoint is complete and survives a power cut. Until then, and if it rejects, the path holds what it held before,
+ * at every instant.
  *
- * The file holds the state at the moment of the call, if the state dicts are at hand then; otherwise at
- * the moment at which they are. Their arrays are copied piece by piece while the save runs, so await it
- * before they are changed again: a change before the copy is an error, CKPT_TENSOR_CHANGED, and nothing is
- * saved.
+ * The file holds the state at the moment of the call, if the state dicts return synchronously; otherwise at the moment
+ * when they have answered. A save copies the caller's arrays piece by piece while it runs. Await it before they change:
+ * a change before the copy is CKPT_TENSOR_CHANGED, and nothing is saved.
  *
- * Missing folders are created. A symbolic link is followed: the file that it names is replaced. The
- * mode of a file that is replaced is kept, and its owner where that is permitted.
+ * Missing folders are created. If the path is a symbolic link, the file that it names is replaced. The new file keeps
+ * the mode of the replaced one, and its owner if that is permitted.
  *
  * @param to a path, a `file:` URL, or a sink of another kind (`MemorySink`)
- * @throws CheckpointError CKPT_NOT_COMMITTED, CKPT_TENSOR_CHANGED (nothing was saved), or
- *   CKPT_NOT_DURABLE (the new file is there, and a power cut may undo it)
- * @throws TypeError or RangeError, with the name of the tensor or the path of the value, for what is
- *   no state dict or cannot be held; or the signal's reason
+ * @throws CheckpointError CKPT_NOT_COMMITTED or CKPT_TENSOR_CHANGED (nothing was saved), or CKPT_NOT_DURABLE (the new
+ *   file is in place, but a power cut may undo it)
+ * @throws TypeError or RangeError if an argument is not a state dict or a file cannot hold it, with the name of the
+ *   tensor or the path of the value; or the signal's reason
  */
 export async function saveCheckpoint(
   to: string | URL | Sink,
@@ -47,7 +46,7 @@ export async function saveCheckpoint(
   checkPlace(to, 'a path, a file: URL or a sink')
   const path = pathOf(to)
   if (path.endsWith('/') || path.endsWith(sep)) {
-    throw new TypeError(`${quote(path)} names a folder, and a checkpoint is a file`)
+    throw new TypeError(`${quote(path)} names a folder: expected the path of a file`)
   }
   const { durable = true } = options
   const sink = new FileSink(path, { durable })

@@ -1,7 +1,7 @@
 /**
- * Copies bytes into a staging area, one after the other, and has a sink write them from there, as many
- * pieces at once as it takes. The checksums are those of the copies. The side that writes makes them: a
- * thread of its own where there is one, else this one, while a piece is still in the processor's cache.
+ * Copies bytes into a staging area, in order, and has a sink write them from there, as many pieces at once as the sink
+ * takes. The checksums are those of the copies. The side that writes computes them: the writing thread if there is one,
+ * otherwise this thread while a piece is still in the processor's cache.
  */
 
 import { crc32 } from '../format/checksum.js'
@@ -11,40 +11,40 @@ import type { Sink, SummingSink } from '../io/sink.js'
 import type { Range } from '../io/source.js'
 import type { StagingArea } from './staging-area.js'
 
-// Bytes from which a copy is worth carrying out together with another thread.
+// Bytes from which a copy is worth sharing with another thread.
 const LONG_COPY = 256 * 1024
 
-/** Bytes of a piece that belong to a segment. Positions in bytes from the start of the piece. */
+/** The bytes of a piece that belong to one segment. Positions are in bytes from the start of the piece. */
 interface SegmentPart extends Range {
   readonly segment: number
 }
 
-/** A piece that is full, or was the last one before a flush. */
+/** A piece that is full, or the last one before a flush. */
 interface FullPiece {
   readonly memory: Uint8Array
-  /** What of the memory is filled. */
+  /** The filled part of the memory. */
   readonly bytes: Uint8Array
-  /** Where they go, in bytes from the start of the file. */
+  /** Position of the bytes in the file. */
   readonly position: number
   readonly parts: readonly SegmentPart[]
   /** The checksum of each part, once the piece has been written. */
   checksums?: readonly number[]
 }
 
-/** What a SegmentWriter may be told. */
+/** Options of a SegmentWriter. */
 export interface SegmentWriterOptions {
   /**
-   * Called with the position up to which everything has been written, in bytes from the start of the file,
-   * each time that it has risen. What it throws is a failure to write.
+   * Called each time that more of the file has been written without a gap, with the end of that part, in bytes from the
+   * start of the file. If it throws, the write fails.
    */
   readonly onWritten?: (position: number) => void
-  /** Carries out long copies together. They are put off until then; see `copy`. */
+  /** Carries out long copies together. Until it is called they are pending; see `copy`. */
   readonly copyTogether?: ((copies: readonly Copy[]) => void) | undefined
 }
 
 /** Writes a file from `position` to its end, and sums its segments. */
 export class SegmentWriter {
-  /** CRC-32 of what has been written of each segment, by its index; absent if that is nothing. */
+  /** CRC-32 of the written bytes of each segment, by its index; absent if none have been written. */
   readonly checksums: number[] = []
   readonly #sink: Sink
   readonly #staging: StagingArea
@@ -53,20 +53,20 @@ export class SegmentWriter {
   readonly #failed: Promise<void>
   #tellFailed: () => void = () => {}
   #open = false
-  /** Copies that are put off. */
+  /** Pending copies. */
   #copies: Copy[] = []
-  /** Pieces that the sink has not been given yet. */
+  /** Pieces that the sink has not received yet. */
   readonly #full: FullPiece[] = []
-  /** Pieces that it has been given, up to the first that is not written, in the order of their positions. */
+  /** Pieces that the sink has received, from the first unwritten one on, in the order of their positions. */
   readonly #given: FullPiece[] = []
   readonly #underWay = new Set<Promise<void>>()
   #piece: Uint8Array | undefined
   #filled = 0
   #parts: SegmentPart[] = []
-  /** Where the current piece goes, in bytes from the start of the file. */
+  /** Position of the current piece in the file, in bytes. */
   #position: number
 
-  /** Copies from now on; writes after `open`. `position` is where the first byte goes in the file. */
+  /** Copies from now on, and writes after `open`. `position` is that of the first byte in the file. */
   constructor(
     sink: Sink,
     staging: StagingArea,
@@ -82,16 +82,16 @@ export class SegmentWriter {
     })
   }
 
-  /** The sink has begun: what is copied is written from now on. */
+  /** Called when the sink has begun: copied bytes are written from now on. */
   open(): void {
     this.#open = true
     this.#handOver()
   }
 
   /**
-   * Takes as many of `bytes` as there is room for, at once, and returns how many those are; `room` waits
-   * for more. They have been copied when `copy`, `room` or `flush` has been called. Bytes of a segment
-   * are summed with those before them. Throws what has failed.
+   * Takes as many of `bytes` as there is room for, and returns that number; `room` waits for more. The bytes have been
+   * copied only after `copy`, `room` or `flush`. Bytes of a segment are summed with those before them. Throws an
+   * earlier failure.
    */
   append(bytes: Uint8Array, segment?: number): number {
     this.#failure.throwIfAny()
@@ -110,7 +110,7 @@ export class SegmentWriter {
     return done
   }
 
-  /** Carries out the copies that are put off: to be called before anybody else has a turn. */
+  /** Carries out the pending copies. Must be called before other code runs. */
   copy(): void {
     const copies = this.#copies
     if (copies.length === 0) return
@@ -118,7 +118,7 @@ export class SegmentWriter {
     this.#options.copyTogether!(copies)
   }
 
-  /** Resolves when there is room for more. Throws what has failed. */
+  /** Resolves when there is room for more. Throws an earlier failure. */
   async room(): Promise<void> {
     this.copy()
     this.#failure.throwIfAny()
@@ -127,27 +127,27 @@ export class SegmentWriter {
     this.#failure.throwIfAny()
   }
 
-  /** Copies everything, and has the last piece written though it is not full. */
+  /** Copies everything, and has the last piece written even if it is not full. */
   flush(): void {
     if (this.#filled > 0) this.#endPiece()
     this.copy()
   }
 
-  /** Resolves when all that was flushed has been written; or throws what failed, when no write is under way. */
+  /** Resolves when all flushed bytes have been written. Throws a failure, but only when no write is under way. */
   async written(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
     this.#failure.throwIfAny()
   }
 
-  /** Ends the writing with a failure, unless there is one already. */
+  /** Ends the writing with an error, unless it has failed already. */
   fail(error: unknown): void {
     this.#failure.keep(error)
     this.#tellFailed()
   }
 
   /**
-   * Begins nothing more, resolves when no write is under way, and hands the memory back to the staging
-   * area. Never throws. The last call.
+   * Starts no more writes, resolves when none is under way, and returns the memory to the staging area. Never throws.
+   * Must be the last call.
    */
   async stop(): Promise<void> {
     this.fail(new Error('the writer has been stopped'))
@@ -207,7 +207,7 @@ export class SegmentWriter {
     this.#staging.give(piece.memory)
   }
 
-  /** Takes in the checksums of what has been written without a gap, and tells how far that reaches. */
+  /** Combines the checksums of what has been written without a gap, and reports its end. */
   #advance(): void {
     let end: number | undefined
     for (let piece = this.#given[0]; piece?.checksums !== undefined; piece = this.#given[0]) {

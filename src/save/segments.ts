@@ -1,10 +1,9 @@
 /**
  * Copies the segments of a plan, and the gaps between them, into a writer.
  *
- * A save is of one moment, the one of its call. Until the first wait nobody else has a turn: what there is
- * room for is copied within it. What has to be copied later is summed before the first wait, and the copy
- * must come to the same sum; so whatever happens to the trainer's memory in between, the file holds what
- * was there at that moment, or the save fails.
+ * A save is of one moment, that of its call. No other code runs before the first wait, so what fits into staging memory
+ * is copied by then. The rest is summed before the first wait, and its later copy must have the same checksum. So the
+ * file holds what the trainer's memory held at that moment, or the save fails.
  */
 
 import type { UnsealedMetadata } from '../format/encode.js'
@@ -21,9 +20,9 @@ import type { SegmentWriter } from './segment-writer.js'
 const BYTES_PER_TURN = 8 * 1024 * 1024
 
 /**
- * Copies everything, and flushes the writer. Resolves to whether all of it was copied at the moment of the
- * save; it then needs no further look. Throws CKPT_TENSOR_CHANGED if memory is gone before it could be
- * copied; what a fetch throws; the signal's reason.
+ * Copies everything, and flushes the writer. Resolves to whether all of it was copied at the moment of the save, so
+ * that no checksum must be compared. Throws CKPT_TENSOR_CHANGED if memory was detached before the copy, the error of a
+ * fetch, or the signal's reason.
  */
 export async function copySegments(
   writer: SegmentWriter,
@@ -47,10 +46,10 @@ class SegmentCopier {
     this.#signal = signal
   }
 
-  // Waits only where there is something to wait for: each `await` ends the moment.
+  // Each `await` ends the moment, so it awaits only real promises.
   async copyAll({ length, layout, plain }: UnsealedMetadata): Promise<boolean> {
     const { sources } = this.#plan
-    // Other threads have no turns: their memory has to be the same when it is summed and when it is copied.
+    // Other threads run at any time, so shared memory must be the same when it is summed and when it is copied.
     for (const source of sources) if (isShared(source.tensor.bytes)) sumNow(source)
     let end = length
     for (const [i, { tensor }] of sources.entries()) {
@@ -68,8 +67,8 @@ class SegmentCopier {
   }
 
   /**
-   * Appends the bytes of a segment, or of the gap before it. A promise is returned if there was no room for
-   * all of them, or others are to have a turn.
+   * Appends the bytes of a segment, or of the gap before it. Returns a promise if there was no room for all of them, or
+   * if it is time to yield.
    */
   #append(i: number, bytes: Uint8Array, ofSegment: boolean): Promise<void> | undefined {
     if (ofSegment) this.#checkThere(i, bytes)
@@ -85,7 +84,7 @@ class SegmentCopier {
     ofSegment: boolean,
     copied: number,
   ): Promise<void> {
-    // What was fetched, too, must be of one moment.
+    // Fetched bytes must be of one moment, too.
     if (ofSegment) this.#plan.sources[i]!.tensor.checksum ??= checksumOf(bytes)
     this.#endMoment(i)
     this.#bytesOfTurn += copied
@@ -95,14 +94,14 @@ class SegmentCopier {
       if (ofSegment) this.#checkThere(i, bytes)
       const count = this.#writer.append(bytes.subarray(done), ofSegment ? i : undefined)
       done += count
-      // Before the promise of this function is settled, which is a turn.
+      // Before this function's promise settles, because other code runs then.
       this.#writer.copy()
       const turn = this.#turnAfter(count)
       if (turn !== undefined) await turn
     }
   }
 
-  /** A function of its own, so that the bytes can be collected before the next ones are fetched. */
+  /** A separate function, so that the bytes can be collected before the next ones are fetched. */
   async #appendFetched(i: number): Promise<void> {
     // The function is the trainer's own code.
     this.#endMoment(i)
@@ -115,7 +114,7 @@ class SegmentCopier {
     if (copying !== undefined) await copying
   }
 
-  /** To be called before anybody else has a turn, with the index of the segment that has been come to. */
+  /** Must be called before other code runs, with the index of the current segment. */
   #endMoment(i: number): void {
     this.#writer.copy()
     if (!this.#inMoment) return
@@ -123,7 +122,7 @@ class SegmentCopier {
     holdMoment(this.#plan, i)
   }
 
-  /** A turn for others, each time that so much has been copied; the moment has none. */
+  /** Yields to the event loop after every BYTES_PER_TURN bytes, but never within the moment. */
   #turnAfter(bytes: number): Promise<void> | undefined {
     if (this.#inMoment) return undefined
     this.#bytesOfTurn += bytes
@@ -133,7 +132,7 @@ class SegmentCopier {
     return nextTurn().then(() => this.#signal?.throwIfAborted())
   }
 
-  /** Memory that is detached, or of a buffer that has shrunk, has no bytes any more. */
+  /** Throws if memory has been detached, or if its buffer has shrunk. */
   #checkThere(i: number, bytes: Uint8Array): void {
     const { state, tensor } = this.#plan.sources[i]!
     if (bytes.byteLength !== tensor.byteLength) throw tensorChanged(state, tensor.name)

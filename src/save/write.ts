@@ -1,7 +1,7 @@
 /**
- * Carries out a save, wherever it goes: copies what is to be saved, and writes it from there, the segments
- * first; the metadata, which holds their checksums, last; then the commit. Saves in the foreground and in
- * the background differ in the sink and in how much may be staged, and in nothing else.
+ * Carries out a save to any sink. It copies the states and writes the copies: first the segments, then the metadata,
+ * which holds their checksums; then it commits. Foreground and background saves differ only in their sink and in how
+ * much they may stage.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -17,19 +17,19 @@ import { SegmentWriter, type SegmentWriterOptions } from './segment-writer.js'
 import { copySegments } from './segments.js'
 import { ringFor, type StagingArea } from './staging-area.js'
 
-/** What is saved beside the states, and how. */
+/** What a file keeps besides the states, and how it is saved. */
 export interface SaveOptions extends CheckpointProgress {
   /**
-   * Whether the save waits until the checkpoint survives a power cut (default true). False: it is
-   * replaced in one step all the same, so that a kill at any time leaves the old one or the new one,
-   * but nothing is synced. A power cut soon after may then leave neither, an empty file or a part of
-   * one, which its checksums tell; keep a durable one beside it. Of files alone.
+   * Whether the save waits until the checkpoint survives a power cut (default true). False: the replacement is still
+   * atomic, so a kill at any time leaves the old file or the new one, but nothing is synced. A power cut soon after may
+   * leave neither, but an empty or partial file, which its checksums reveal. Keep a durable checkpoint next to it. Has
+   * an effect on files only.
    */
   readonly durable?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   /**
-   * Ends the save: it rejects with the signal's reason, and what was there before is untouched. Also while
-   * a state dict or a tensor is waited for.
+   * Ends the save, even while it waits for a state dict or a tensor. The save then rejects with the signal's reason,
+   * and what was there before is untouched.
    */
   readonly signal?: AbortSignal | undefined
 }
@@ -49,17 +49,17 @@ export const SAVE_OPTIONS: OptionNames<SaveOptions> = {
   signal: true,
 }
 
-/** What a save has written. */
+/** The result of a save. */
 export interface SaveReport {
   /** Length of the file in bytes. */
   readonly byteLength: number
   /** Number of tensors. */
   readonly tensors: number
-  /** What the commit reached. */
+  /** What survives a power cut. */
   readonly durability: Durability
 }
 
-/** Where a save goes, and what it stages. */
+/** The destination of a save, and its staging memory. */
 export interface SaveTarget {
   readonly sink: Sink
   readonly staging: StagingArea
@@ -68,8 +68,8 @@ export interface SaveTarget {
   /** Called when everything has been copied: the trainer may change its memory again. */
   readonly onStaged: () => void
   /**
-   * The `sequence` of the checkpoint, in the place of that of the plan, which is a number as well: a manager
-   * learns it later than it has to take the state.
+   * The `sequence` of the checkpoint, for a manager that learns it after it has taken the state. It replaces that of
+   * the plan, which must be a number too, so that the length stays the same.
    */
   readonly sequence?: Promise<number> | undefined
 }
@@ -87,12 +87,12 @@ export async function writeCheckpoint(
   options: SaveOptions,
 ): Promise<SaveReport> {
   const planned = beginSave(model, optimizer, options)
-  // An `await` would be a turn for others, which a state that is at hand does not need.
+  // Without an `await` if the state is there already, because other code would run during it.
   const plan = isThenable(planned) ? await planned : planned
   return carryOut({ sink, staging: ringFor(sink), onStaged: () => {} }, plan, options)
 }
 
-/** Plans a save that may be carried out here and now. Throws, and rejects, like `planSave`. */
+/** Plans a save that may be carried out here and now. Throws and rejects like `planSave`. */
 export function beginSave(
   model: Module,
   optimizer: Optimizer | null | undefined,
@@ -103,14 +103,13 @@ export function beginSave(
   return planSave(model, optimizer, options, options.signal)
 }
 
-/** A sink has one draft: a second save to it would write into the first one's. */
+/** The sinks in use. A sink has one draft, so a second save would write into the first one's. */
 const underWay = new WeakSet<Sink>()
 
 /**
- * Carries out a save. If anything fails before the commit, aborts the sink, so that what was there before
- * is there still.
+ * Carries out a save. If it fails before the commit, it aborts the sink, so that what was there before is still there.
  *
- * @throws CheckpointError CKPT_BUSY if another save to the same sink is under way, which goes on
+ * @throws CheckpointError CKPT_BUSY if another save to the same sink is under way; that one continues
  */
 export async function carryOut(
   { sink, staging, copyTogether, onStaged, sequence }: SaveTarget,
@@ -127,7 +126,7 @@ export async function carryOut(
   const total = metadata.layout.fileLength
   const writer = new SegmentWriter(sink, staging, metadata.length, {
     onWritten: (done) => {
-      // The end is reported when all of it has been synced.
+      // The end is reported after the sync.
       if (done < total) onProgress?.({ done, total })
     },
     copyTogether,
@@ -135,7 +134,7 @@ export async function carryOut(
   underWay.add(sink)
   try {
     const begun = sink.begin(total)
-    // Without waiting for the sink: at the moment of the save.
+    // Does not wait for the sink, because copies must be of the moment of the save.
     const copying = copySegments(writer, plan, metadata, signal)
     copying.catch(() => {})
     await begun
@@ -153,7 +152,7 @@ export async function carryOut(
     await sink.write(numbered.seal(checksums), 0)
     signal?.throwIfAborted()
     await sink.sync()
-    // Before the commit: what it throws ends the save, which nothing can do afterwards.
+    // Before the commit: if it throws, the save can still be ended.
     onProgress?.({ done: total, total })
     signal?.throwIfAborted()
     const durability = await sink.commit()
@@ -167,7 +166,7 @@ export async function carryOut(
   }
 }
 
-/** The same content with another number, and so of the same length. */
+/** The same content with another number, and therefore of the same length. */
 function withSequence(content: Content, sequence: number): Content {
   return { ...content, progress: { ...content.progress, sequence } }
 }

@@ -166,7 +166,7 @@ test('readInto refuses memory of another length, and writes nothing', async (t) 
     const target = new Uint8Array(length).fill(255)
     await t.throwsAsync(checkpoint.model.get('layers.0.weight').readInto(target), {
       instanceOf: RangeError,
-      message: `"layers.0.weight" has 24 bytes, and the target ${length}`,
+      message: `expected a target of 24 bytes for "layers.0.weight", found ${length}`,
     })
     t.true(target.every((byte) => byte === 255))
   }
@@ -235,7 +235,7 @@ test('the bytes before a tensor are checked with it', async (t) => {
     const checkpoint = await loadCheckpoint(damaged)
     const error = t.throws(() => checkpoint.model.get('b').data, {
       code: 'CKPT_FORMAT',
-      message: /the bytes before "b" are not what they have to be/,
+      message: /the bytes before "b" are damaged/,
     })
     t.like(error, { rule: 'gap', offset: position - before, tensor: 'b' })
     t.deepEqual(checkpoint.model.get('a').data, Float32Array.of(1, 2))

@@ -132,7 +132,7 @@ test('a stateDict() that returns copies is refused: nothing would reach the mode
   }
   await t.throwsAsync(restoreCheckpoint(checkpoint, copies), {
     instanceOf: TypeError,
-    message: /stateDict\(\) of model named other memory for "w".*copies.*loadStateDict\(\)/,
+    message: /stateDict\(\) of model gave other memory for "w".*copies.*loadStateDict\(\)/,
   })
   // Of one state alone: the others stay as they were.
   const w = floats(0, 0)

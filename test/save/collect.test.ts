@@ -204,10 +204,10 @@ test('what has no stateDict is refused by name', async (t) => {
   for (const [source, found] of [
     [undefined, /this is undefined/],
     [null, /this is null/],
-    [{}, /this is an object/],
-    [new Map(), /this is an instance of Map/],
-    [{ stateDict: {} }, /this is an object/],
-    ['model', /this is a string/],
+    [{}, /found an object/],
+    [new Map(), /found an instance of Map/],
+    [{ stateDict: {} }, /found an object/],
+    ['model', /found a string/],
   ] as const) {
     t.throws(() => checkStateful(source, 'optimizer'), {
       instanceOf: TypeError,
@@ -229,9 +229,9 @@ test('what is no state dict is refused by the name of the state', async (t) => {
     [() => ({}), /it returned a function/],
     [{ tensors: null }, /the tensors of model must be named tensors, not null/],
     [{ tensors: 'w' }, /the tensors of model must be named tensors, not a string/],
-    [[W], /the tensors of model must come as pairs/],
-    [[['w', W, 'more']], /the tensors of model must come as pairs/],
-    [new Set(['w']), /the tensors of model must come as pairs/],
+    [[W], /the tensors of model must be pairs/],
+    [[['w', W, 'more']], /the tensors of model must be pairs/],
+    [new Set(['w']), /the tensors of model must be pairs/],
     [{ tensors: {}, kind: 3 }, /the kind of model must be a string, not a number/],
     [{ tensors: {}, kind: '\ud800' }, /the kind of model contains half of a surrogate pair/],
     [{ tensors: {}, attributes: [] }, /model\.attributes must be a plain object, not an array/],
@@ -249,8 +249,8 @@ test('a name that a file cannot hold is refused', async (t) => {
     ['\udc00', /half of a surrogate pair/],
     ['n'.repeat(65_536), /is longer than 65535 bytes/],
     ['チ'.repeat(21_846), /is longer than 65535 bytes/],
-    [7, /"7", is no string/],
-    [Symbol('w'), /"Symbol\(w\)", is no string/],
+    [7, /"7", is not a string/],
+    [Symbol('w'), /"Symbol\(w\)", is not a string/],
   ] as const) {
     await t.throwsAsync(collect([[name, W]]), { instanceOf: TypeError, message }, String(message))
   }
@@ -261,7 +261,7 @@ test('a name that a file cannot hold is refused', async (t) => {
 test('a name that comes twice is refused', async (t) => {
   await t.throwsAsync(collect([...PAIRS, ['w', B]]), {
     instanceOf: TypeError,
-    message: 'model has two tensors that are called "w"',
+    message: 'model has two tensors named "w"',
   })
   // The same letters, composed in two ways, are two names.
   t.is(
@@ -284,11 +284,11 @@ const refusals: readonly [tensor: unknown, message: RegExp][] = [
   [() => data, /not a function/],
   [new Float32Array(6), /shape: \[6\], data/],
   [{ shape: [6] }, /without data/],
-  [{ shape: [6], data: [1, 2, 3, 4, 5, 6] }, /this is an array: pass new Float32Array/],
+  [{ shape: [6], data: [1, 2, 3, 4, 5, 6] }, /found an array: pass new Float32Array/],
   [{ shape: [6], data: new ArrayBuffer(24) }, /needs a dtype/],
   [{ shape: [6], data: new DataView(new ArrayBuffer(24)) }, /needs a dtype/],
   [{ shape: [6], data: () => data }, /needs a dtype/],
-  [{ shape: [6], dtype: 'float', data }, /unknown dtype "float"; there are float64, float32/],
+  [{ shape: [6], dtype: 'float', data }, /unknown dtype "float": expected one of float64, float32/],
   [{ shape: [6], dtype: 'toString', data }, /unknown dtype "toString"/],
   [{ shape: [6], dtype: 3, data }, /unknown dtype "3"/],
   [{ data }, /needs a shape/],
@@ -299,16 +299,16 @@ const refusals: readonly [tensor: unknown, message: RegExp][] = [
     /must be a typed array, .*; this is undefined/,
   ],
   [{ shape: [6], dtype: 'float32', data: null }, /this is null/],
-  [{ shape: [6], dtype: 'float32', data: [...data] }, /this is an array/],
-  [{ shape: [6], dtype: 'float32', data: 'data' }, /this is a string/],
-  [{ shape: [6], dtype: 'int32', data }, /is said to be int32, but its data is float32/],
+  [{ shape: [6], dtype: 'float32', data: [...data] }, /found an array/],
+  [{ shape: [6], dtype: 'float32', data: 'data' }, /found a string/],
+  [{ shape: [6], dtype: 'int32', data }, /has the dtype int32, but its data is float32/],
   [{ shape: [6], dtype: 'float16', data: new Float32Array(3) }, /float16, but its data is float32/],
   [{ shape: [24], dtype: 'bool', data: new Int8Array(24) }, /bool, but its data is int8/],
   [{ shape: [3], dtype: 'complex64', data: new Float64Array(3) }, /complex64, but .* float64/],
 ]
 
 const misfits: readonly [tensor: unknown, message: RegExp][] = [
-  [{ shape: [5], data }, /needs 20 bytes by its dtype and shape, but its data has 24/],
+  [{ shape: [5], data }, /expected 20 bytes by its dtype and shape, found 24/],
   [{ shape: [7], data }, /needs 28 bytes/],
   [{ shape: [], data }, /needs 4 bytes/],
   [{ shape: [0], data }, /needs 0 bytes/],
@@ -321,13 +321,16 @@ const misfits: readonly [tensor: unknown, message: RegExp][] = [
   [{ shape: [6n], data }, /has a dimension of 6/],
   [{ shape: [undefined, 6], data }, /has a dimension of undefined/],
   [{ shape: [2 ** 53], data }, /has a dimension of 9007199254740992/],
-  [{ shape: [2 ** 30, 2 ** 30], data }, /has no whole and safe number of bytes/],
+  [{ shape: [2 ** 30, 2 ** 30], data }, /does not fill whole bytes or exceeds/],
   // A huge dimension cannot hide behind an empty one.
-  [{ shape: [0, 2 ** 30, 2 ** 30], data }, /has no whole and safe number of bytes/],
-  [{ shape: [2 ** 52], data }, /has no whole and safe number of bytes/],
-  [{ shape: [3], dtype: 'float4_e2m1fn', data: new Uint8Array(2) }, /whole and safe number/],
-  [{ shape: [3], dtype: 'float6_e3m2fn', data: new Uint8Array(3) }, /whole and safe number/],
-  [{ shape: new Array(65).fill(1), data: new Float32Array(1) }, /has 65 dimensions.* most is 64/],
+  [{ shape: [0, 2 ** 30, 2 ** 30], data }, /does not fill whole bytes or exceeds/],
+  [{ shape: [2 ** 52], data }, /does not fill whole bytes or exceeds/],
+  [{ shape: [3], dtype: 'float4_e2m1fn', data: new Uint8Array(2) }, /does not fill whole bytes/],
+  [{ shape: [3], dtype: 'float6_e3m2fn', data: new Uint8Array(3) }, /does not fill whole bytes/],
+  [
+    { shape: new Array(65).fill(1), data: new Float32Array(1) },
+    /has 65 dimensions: expected at most 64/,
+  ],
 ]
 
 for (const [kind, cases] of [
@@ -348,7 +351,7 @@ test('memory that was taken away before the save is refused', async (t) => {
   structuredClone(gone.buffer, { transfer: [gone.buffer] })
   await t.throwsAsync(collectOne({ shape: [2], data: gone }), {
     instanceOf: RangeError,
-    message: /needs 8 bytes by its dtype and shape, but its data has 0/,
+    message: /expected 8 bytes by its dtype and shape, found 0/,
   })
 })
 

@@ -39,12 +39,12 @@ test('what is passed as a model by mistake is named, with what to pass', async (
     [new Map([['w', w]]), 'pass { stateDict: () => model }'],
     [{ tensors: { w }, attributes: {} }, 'pass { stateDict: () => model }'],
     [{ layers: [{ w: new Float32Array(2) }] }, 'treeState() of lightwatch-checkpoint/tree'],
-    [{ state_dict: () => ({ w }) }, 'has to be called stateDict()'],
-    ['a.ckpt', 'the path comes first'],
-    [undefined, 'this is undefined'],
+    [{ state_dict: () => ({ w }) }, 'must be named stateDict()'],
+    ['a.ckpt', 'pass the path as the first argument'],
+    [undefined, 'found undefined'],
   ] as const) {
     const said = await message(() => save(what))
-    t.true(said.startsWith('model must have a stateDict() method; this is '), said)
+    t.true(said.startsWith('model must have a stateDict() method, found '), said)
     t.true(said.includes(words), said)
   }
 })
@@ -53,11 +53,11 @@ test('what is passed as an optimizer by mistake is named, with what to pass', as
   const adam = { getClassName: () => 'Adam', applyGradients() {}, minimize() {} }
   for (const [what, words] of [
     [adam, 'tensorflowOptimizer(optimizer, model) of lightwatch-checkpoint/tensorflow'],
-    [{ step: 5, epoch: 1 }, 'options come after the optimizer: pass null'],
-    [{ extras: {} }, 'options come after the optimizer: pass null'],
+    [{ step: 5, epoch: 1 }, 'pass the options after the optimizer, and null'],
+    [{ extras: {} }, 'pass the options after the optimizer, and null'],
   ] as const) {
     const said = await message(() => save(model, what))
-    t.true(said.startsWith('optimizer must have a stateDict() method; this is '), said)
+    t.true(said.startsWith('optimizer must have a stateDict() method, found '), said)
     t.true(said.includes(words), said)
   }
 })
@@ -72,7 +72,7 @@ test('a restore tells a checkpoint in the place of the model', async (t) => {
 
 test('what is in a state dict by mistake is named with its tensor, and what to put there', async (t) => {
   for (const [tensor, words] of [
-    [{ shape: [2], data: [1, 2] }, 'this is an array: pass new Float32Array(data)'],
+    [{ shape: [2], data: [1, 2] }, 'found an array: pass new Float32Array(data)'],
     [new Float32Array(2), 'pass { shape: [2], data }'],
     [{ weight: w, bias: w }, 'with the keys "weight", "bias": the names of a state dict are flat'],
     [{}, 'an object without keys'],
@@ -90,7 +90,7 @@ test('what is passed as a place by mistake is named, with what to pass', async (
   const handle = { name: 'a.ckpt', createWritable: async () => {} }
   const directory = { name: 'run', kind: 'directory', getFileHandle: async () => {} }
   for (const [to, words] of [
-    [model, /the place comes first, then the model and the optimizer$/],
+    [model, /pass the destination first, then the model and the optimizer$/],
     [handle, /pass new FileHandleSink\(handle\)$/],
     [directory, /directory\.getFileHandle\(name, \{ create: true \}\)\)$/],
     [Promise.resolve('a.ckpt'), /is an await missing\?/],

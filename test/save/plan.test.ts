@@ -336,7 +336,7 @@ const refusals: readonly [given: object, kind: typeof TypeError, message: RegExp
   [{ step: Infinity }, RangeError, /^step must be an integer/],
   [{ loss: '0.5' }, TypeError, /^loss must be a number or null, not a string/],
   [{ loss: Float32Array.of(1) }, TypeError, /^loss must be .*, not an instance of Float32Array/],
-  [{ sequence: -1 }, RangeError, /^sequence must not be negative, but it is -1/],
+  [{ sequence: -1 }, RangeError, /^sequence must not be negative, found -1/],
   [{ sequence: 1.5 }, RangeError, /^sequence must be an integer .*, not 1.5/],
   [{ sequence: '1' }, TypeError, /^sequence must be a number, not a string/],
   [{ savedAt: -1 }, RangeError, /^savedAt must not be negative/],

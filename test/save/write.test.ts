@@ -120,8 +120,8 @@ test('what a function brings is checked, and names the tensor', async (t) => {
     memoryState({ w: { dtype: 'float32', shape: [2], data: async () => data as TensorData } })
   for (const [data, kind, message] of [
     [undefined, TypeError, /^the data of the tensor "w" of model must be .* this is undefined/],
-    [[1, 2], TypeError, /this is an array/],
-    [new Int32Array(2), TypeError, /^the tensor "w" of model is said to be float32/],
+    [[1, 2], TypeError, /found an array/],
+    [new Int32Array(2), TypeError, /^the tensor "w" of model has the dtype float32/],
     [new Float32Array(3), RangeError, /^the tensor "w" of model needs 8 bytes .* its data has 12/],
     [new Float32Array(0), RangeError, /its data has 0/],
   ] as const) {

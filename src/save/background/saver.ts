@@ -1,7 +1,7 @@
 /**
- * Saves while training goes on. A save has two moments: *staged*, when everything has been copied and
- * the trainer may change its weights again, and *durable*, when the commit survives a power cut. What
- * lies between them, checksums, writing and syncing, happens in another thread.
+ * Saves while training continues. A background save has two moments. It is *staged* when everything has been copied and
+ * the trainer may change its weights again. It is *durable* when the commit survives a power cut. Another thread
+ * computes the checksums, writes and syncs in between.
  */
 
 import { CheckpointError, withPath } from '../../errors.js'
@@ -17,37 +17,37 @@ import { holdMoment, resumeMoment } from '../plan.js'
 import { StagingArea } from '../staging-area.js'
 import { beginSave, carryOut, SAVE_OPTIONS, type SaveOptions, type SaveReport } from '../write.js'
 
-/** A save that goes on in the background. */
+/** A save in the background. */
 export interface BackgroundSave {
-  /** The state has been copied: it may change again. Rejects where the save failed before. */
+  /** Resolves when the state has been copied and may change again. Rejects if the save fails before that. */
   readonly staged: Promise<void>
   /**
-   * The checkpoint is in place and survives a power cut. Rejects like `saveCheckpoint`. Where nobody
-   * handles that, it is an unhandled rejection, which ends the process: a save that failed is never
-   * silent. (A failure before `staged` is that of `staged`, for whoever has asked for it.)
+   * Resolves when the checkpoint is in place and survives a power cut. Rejects like `saveCheckpoint`. Without a
+   * handler, a failure is an unhandled rejection, which ends the process: no failed save is silent. (A failure before
+   * `staged` is reported by `staged` alone to a caller who has asked for it.)
    */
   readonly durable: Promise<SaveReport>
 }
 
-/** What becomes of a save while the one before is not durable yet. */
+/** What to do with a save while an earlier one is not durable yet. */
 export type WhenBusy = 'wait' | 'skip' | 'error'
 
-/** How a BackgroundSaver takes turns, and how much memory it may use. */
+/** Options of a BackgroundSaver: how it handles simultaneous saves, and how much memory it may use. */
 export interface BackgroundSaverOptions {
   /**
-   * What becomes of a save while the one before is not durable yet: it waits for its turn before it
-   * is staged (`wait`, the default), does not take place (`skip`), or throws CKPT_BUSY (`error`).
+   * What to do with a save while an earlier one is not durable yet. `wait` (the default): it is staged after the
+   * earlier one. `skip`: it does not take place. `error`: it throws CKPT_BUSY.
    */
   readonly whenBusy?: WhenBusy | undefined
   /**
-   * Memory for what is in flight, in bytes, rounded down to multiples of 4 MiB, of which there is at
-   * least one. Without a limit (the default) a save takes as much as the state, and keeps it for the
-   * next. With less, staging waits for the disk: it takes longer, and holds up the trainer.
+   * Limit of the staging memory, in bytes, rounded down to multiples of 4 MiB, but at least one of them. Without a
+   * limit (the default), a save takes as much memory as the state has, and keeps it for the next save. With a lower
+   * limit staging waits for the disk, which delays the trainer.
    */
   readonly stagingBytes?: number | undefined
   /**
-   * Called with each warning (that no thread can be started here, so that saves are written by the
-   * caller's). Without it, warnings go to `process.emitWarning`.
+   * Called with each warning, for example that no thread can start here, so that the caller's thread writes. Without
+   * it, warnings go to `process.emitWarning`.
    */
   readonly onWarning?: ((message: string) => void) | undefined
 }
@@ -58,31 +58,31 @@ const SAVER_OPTIONS: OptionNames<BackgroundSaverOptions> = {
   onWarning: true,
 }
 
-/** What a manager gives to a save, and decides about it, later than the state has to be taken. */
+/** What a manager decides after it has taken the state. */
 export interface ManagedSave {
-  /** It takes the place of `options.sequence`, which is a number as well. */
+  /** Replaces `options.sequence`, which must be a number too. */
   readonly sequence: Promise<number>
   /**
-   * Whether the save takes place, if that is not known yet. Never rejects. The state is held until then, as
-   * that of a save that waits for its turn. If it resolves to false, neither `staged` nor `durable` settles.
+   * Whether the save takes place, if that is not known yet. Never rejects. The state is held until then, like that of a
+   * save that waits for an earlier one. If it resolves to false, neither `staged` nor `durable` settles.
    */
   readonly isWanted: Promise<boolean> | undefined
 }
 
-// Bytes of a piece of staging memory: long enough that its message costs little beside its copy.
+// Bytes of a piece of staging memory: long enough that its message costs little compared with its copy.
 const STAGING_PIECE = 4 * 1024 * 1024
 
 /**
- * Saves in another thread. It keeps its thread and its staging memory for the next save: make one for a run, and
- * close it, which waits for what is under way.
+ * Saves in another thread. It keeps its thread and its staging memory for the next save. Make one for each run, and
+ * close it: `close` waits for saves under way.
  */
 export class BackgroundSaver implements AsyncDisposable {
   readonly #whenBusy: WhenBusy
   readonly #staging: StagingArea
   readonly #thread: SinkThread
-  /** Saves that are not durable yet. */
+  /** Number of saves that are not durable yet. */
   #underWay = 0
-  /** Resolves when none of those that were begun so far is under way. */
+  /** Resolves when no save that was begun so far is under way. */
   #over: Promise<unknown> = Promise.resolve()
   #closed = false
 
@@ -108,15 +108,15 @@ export class BackgroundSaver implements AsyncDisposable {
   }
 
   /**
-   * Begins a save of the state at the moment of the call. Await `staged` before the weights change; then
-   * they may, at any time. A failure that comes later is that of `durable`, which is not to be left without
-   * a handler. Null where the save does not take place, as one is under way and `whenBusy` is `skip`.
+   * Begins a save of the state at the moment of the call. Await `staged` before the weights change. A later failure is
+   * reported by `durable`, which must have a handler. Returns null if an earlier save is under way and `whenBusy` is
+   * `skip`.
    *
-   * A save that waits for its turn is of the moment of its call as well: weights that change before it is
-   * staged are an error of `staged`, CKPT_TENSOR_CHANGED.
+   * A save that waits for an earlier one is of the moment of its call, too. If weights change before it is staged,
+   * `staged` rejects with CKPT_TENSOR_CHANGED.
    *
-   * @throws CheckpointError CKPT_BUSY where one is under way and `whenBusy` is `error`
-   * @throws TypeError where the saver has been closed, or `to` is no path
+   * @throws CheckpointError CKPT_BUSY if an earlier save is under way and `whenBusy` is `error`
+   * @throws TypeError if the saver has been closed, or if `to` is not a path
    */
   save(
     to: string | URL,
@@ -125,8 +125,8 @@ export class BackgroundSaver implements AsyncDisposable {
     options?: SaveOptions,
   ): BackgroundSave | null
   /**
-   * For a manager, which decides for itself what becomes of a save while another one is under way: this one
-   * waits for its turn.
+   * For a manager, which decides itself what to do with a save while another one is under way. Here the save waits for
+   * the earlier one.
    *
    * @internal
    */
@@ -156,17 +156,17 @@ export class BackgroundSaver implements AsyncDisposable {
     const save = new RunningSave()
     this.#underWay++
     const run = this.#run(save, name, before, model, optimizer, options, managed)
-    // One that is aborted while it waits is over before the one that it waits for.
+    // A save that is aborted while it waits ends before the one that it waits for.
     this.#over = Promise.all([before, run])
     return save
   }
 
-  /** Resolves when no save is under way. Failures are those of the saves themselves. */
+  /** Resolves when no save is under way. The saves themselves report their failures. */
   async flush(): Promise<void> {
     while (this.busy) await this.#over
   }
 
-  /** Waits for what is under way, and ends the thread. */
+  /** Waits for saves under way, and ends the thread. */
   async close(): Promise<void> {
     this.#closed = true
     await this.flush()
@@ -192,7 +192,7 @@ export class BackgroundSaver implements AsyncDisposable {
     try {
       const sink = new ThreadSink(this.#thread, { path: absolutePath(name), name, durable })
       const planned = beginSave(model, optimizer, options)
-      // An `await` would be a turn for others, which a state that is at hand does not need.
+      // Without an `await` if the state is there already, because other code would run during it.
       const plan = isThenable(planned) ? await planned : planned
       if (before !== undefined || isWanted !== undefined) {
         holdMoment(plan)
@@ -215,21 +215,21 @@ export class BackgroundSaver implements AsyncDisposable {
       save.succeed(report)
     } catch (error) {
       this.#underWay--
-      // A state that cannot be saved is no failure if it is not saved.
+      // If the save was not wanted, a failure to collect the state does not matter.
       if (isWanted === undefined || (await isWanted)) save.fail(withPath(error, name))
     }
   }
 }
 
-/** Says that a save does not take place because of another. */
+/** The error for a save that another one prevents. */
 export function busyError(): CheckpointError {
-  return new CheckpointError('CKPT_BUSY', 'the save before this one is still under way')
+  return new CheckpointError('CKPT_BUSY', 'nothing was saved: the save before this one is still under way')
 }
 
-/** A save under way, as the one who carries it out has it. */
+/** A save under way, as the code that carries it out sees it. */
 export class RunningSave implements BackgroundSave {
   readonly durable: Promise<SaveReport>
-  /** Has a handler of ours, so it is silent; what is handed out follows from it, and is not. */
+  /** Has a handler, so it never counts as unhandled. The promise that callers get follows from it and has none. */
   readonly #staged: Promise<void>
   #handedOut: Promise<void> | undefined
   #isStaged = false
@@ -273,7 +273,7 @@ export class RunningSave implements BackgroundSave {
     this.#rejectDurable(error)
   }
 
-  /** One failure, told once: not a second time to those who await `staged` before `durable`. */
+  /** Reports a failure once: not again to callers who await `staged` before `durable`. */
   #tellOnce(): void {
     if (this.#hasFailed && !this.#isStaged && this.#handedOut !== undefined) {
       this.durable.catch(() => {})
