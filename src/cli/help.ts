@@ -1,6 +1,6 @@
-/** What `ckpt` says about itself. */
+/** The help texts of `ckpt`. */
 
-/** How each command is called, in one line. */
+/** The usage of each command, in one line. */
 export const USAGE = {
   inspect: 'ckpt inspect FILE [--json]',
   verify: 'ckpt verify FILE... [--json]',
@@ -9,7 +9,7 @@ export const USAGE = {
   help: 'ckpt help [COMMAND]',
 } as const
 
-/** What there is. */
+/** The overview of all commands. */
 export const OVERVIEW = `Looks into checkpoints of lightwatch-checkpoint (.ckpt files).
 
 usage: ckpt COMMAND [OPTIONS] FILE...

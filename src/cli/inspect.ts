@@ -1,4 +1,4 @@
-/** `ckpt inspect`: what is in a checkpoint, for a person or as JSON. Reads no tensor. */
+/** `ckpt inspect`: prints the contents of a checkpoint for a person or as JSON. Reads no tensor. */
 
 import { inspect as valueText } from 'node:util'
 import {
@@ -29,17 +29,17 @@ import {
   tableLines,
 } from './text.js'
 
-// Attributes and configs are broken into lines of about this many cells, in a terminal or not.
+// Attributes and configs are broken into lines of about this many cells, with a terminal or without.
 const LINE_WIDTH = 80
 
-// What is shown of one attribute or config: a sampler's state may be a list of a million numbers.
+// Limits for printing one attribute or config: a sampler's state may be a list of a million numbers.
 const SHOWN = { depth: Number.POSITIVE_INFINITY, maxArrayLength: 20, maxStringLength: 1000 }
 
-// Most cells for the name of another tensor, which is printed whole where that one is listed. However
-// many tensors are tied to one of a long name, the output stays in proportion to the file.
+// Most cells for the name of another tensor, which its own row shows in full. The output stays in proportion to the
+// file, however many tensors are tied to one with a long name.
 const TIE_WIDTH = 160
 
-// A share that is very small is not called zero.
+// Significant digits, so that a very small share is not printed as zero.
 const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumSignificantDigits: 3 })
 
 const COLUMNS: readonly Column[] = [
@@ -49,7 +49,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'bytes', align: 'right' },
 ]
 
-/** Prints what is in a file and returns the exit code. Throws a CheckpointError. */
+/** Prints the contents of a file and returns the exit code. Throws a CheckpointError. */
 export async function inspect(file: string, json: boolean, terminal: Terminal): Promise<number> {
   const metadata = await fileMetadata(file)
   const { stdout } = terminal
@@ -61,7 +61,7 @@ export async function inspect(file: string, json: boolean, terminal: Terminal): 
   return EXIT_OK
 }
 
-/** The lines for a person. Where there is a `width`, names are cut to it. */
+/** The lines for a person. If there is a `width`, names are cut to it. */
 export function inspectLines(file: string, metadata: Metadata, width?: number): string[] {
   const ties = findTies(metadata)
   return [
@@ -98,7 +98,7 @@ function overviewLines(metadata: Metadata): string[] {
   ]
 }
 
-/** As a date, if there is one of so many milliseconds since 1970. */
+/** The time as a date, or in milliseconds if no date can hold it. */
 function timeText(savedAt: number): string {
   const date = new Date(savedAt)
   return Number.isNaN(date.getTime()) ? `${savedAt} ms since 1970` : date.toISOString()
@@ -112,7 +112,7 @@ function metricLines(metrics: { readonly [name: string]: number }): string[] {
   return lines.map((line, i) => `${i === 0 ? 'metrics ' : '        '}  ${line}`)
 }
 
-// Numbers of which a double may not hold every digit, or which are beyond its range.
+// Numbers that may have more digits than a double holds, or that exceed its range.
 const LOSSY = /\d{16}|e\+?\d{3}/i
 
 function configLines(config: string | null): string[] {
@@ -122,7 +122,7 @@ function configLines(config: string | null): string[] {
   return lines.map((line, i) => `${i === 0 ? 'config  ' : '        '}  ${line}`.trimEnd())
 }
 
-/** A value behind its label, on one line or on several, indented. */
+/** A value after its label, on one line or on several indented ones. */
 function valueLines(label: string, value: unknown): string[] {
   const breakLength = LINE_WIDTH - label.length
   const lines = valueText(value, { ...SHOWN, breakLength })
@@ -152,7 +152,7 @@ function stateLines(
   const rows = Array.from(state.tensors, (tensor): Row => {
     const cells = [nameText(tensor.name), tensor.dtype, `[${tensor.shape.join(', ')}]`]
     const tie = ties.get(tensor)
-    // Where its bytes are counted already, the name of that place stands instead of them.
+    // A tied tensor shows the name of the other tensor instead of its bytes, which are counted there.
     return tie === undefined
       ? { cells: [...cells, formatBytes(tensor.byteLength)] }
       : { cells, note: tieText(tie, state) }

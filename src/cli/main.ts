@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The process of `ckpt`: its streams, its exit code, and what to do when nobody reads its output. */
+/** The process of `ckpt`: its streams, its exit code, and what it does when the reader of its output exits. */
 
 import { run } from './run.js'
 import { EXIT_FAILURE, printError, type Terminal } from './terminal.js'
@@ -19,15 +19,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   gone.abort(error)
   // `ckpt inspect file | head -1`: the reader has what it wants.
   if (error.code === 'EPIPE' || error.code === 'ECONNRESET' || !first) return
-  // A full disk, say: the result is not where it was to go.
+  // A full disk, for example: the result is lost.
   process.exitCode = EXIT_FAILURE
   const message = `the output could not be written: ${error.message}`
   printError(terminal, new Error(message, { cause: error }))
 })
 
-// There is nobody to tell.
+// An error of stderr has no place where it could be reported.
 process.stderr.on('error', () => {})
 
 const code = await run(process.argv.slice(2), terminal)
-// Unless the output was lost, which may be known before this or after.
+// Unless the output was lost, which may be known before this line or after it.
 process.exitCode ??= code

@@ -1,4 +1,4 @@
-/** What the command line knows of a file without reading a tensor: read, measured, and as JSON. */
+/** The metadata of a file for the command line: read, measured, and as JSON. Reads no tensor. */
 
 import { inspect } from 'node:util'
 import { isCheckpointError } from '../errors.js'
@@ -13,7 +13,7 @@ import {
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { readMetadata } from '../load/metadata.js'
 
-/** Reads and verifies the metadata of the file at `path`, and no tensor. Throws a CheckpointError. */
+/** Reads and verifies the metadata of the file at `path`. Throws a CheckpointError. */
 export async function fileMetadata(path: string): Promise<Metadata> {
   try {
     const source = new FileSource(await openFile(path))
@@ -28,13 +28,13 @@ export async function fileMetadata(path: string): Promise<Metadata> {
   }
 }
 
-/** A tensor by its names. */
+/** A tensor by its state and name. */
 export interface TensorName {
   readonly state: string
   readonly tensor: string
 }
 
-/** Tied tensors: for each tensor that shares its bytes with one before it, the first that has them. */
+/** Tied tensors: maps each tensor that shares its bytes with an earlier one to the first that has them. */
 export function findTies(metadata: Metadata): ReadonlyMap<TensorRecord, TensorName> {
   const first = new Map<number, TensorName>()
   const ties = new Map<TensorRecord, TensorName>()
@@ -49,8 +49,8 @@ export function findTies(metadata: Metadata): ReadonlyMap<TensorRecord, TensorNa
 }
 
 /**
- * The size of a state by itself, whatever it shares with others: elements and bytes, with those of tied
- * tensors counted once, and how many of its tensors are `tied` to another one of the state.
+ * The size of a state by itself, whatever it shares with other states. Tied tensors count once in elements and bytes.
+ * `tied` is the number of tensors that are tied to another one of the state.
  */
 export function stateSize({ tensors }: StateRecord): {
   elements: number
@@ -63,17 +63,17 @@ export function stateSize({ tensors }: StateRecord): {
   for (const tensor of tensors) {
     if (counted.has(tensor.offset)) continue
     counted.add(tensor.offset)
-    // What a file may hold has a length in bytes, so its elements can be counted.
+    // Validation has ensured a length in bytes, so the elements can be counted.
     elements += elementCount(tensor.shape)!
     byteLength += tensor.byteLength
   }
   return { elements, byteLength, tied: tensors.length - counted.size }
 }
 
-// Levels of a config that are shown. Indentation must not grow with the square of a file's length.
+// Levels of a config that are shown. Deeper indentation would grow with the square of a file's length.
 const MAX_DEPTH = 100
 
-/** The value of a config, or undefined where it is not JSON, or nested too deep to be laid out. */
+/** The value of a config, or undefined if it is not JSON, or nested too deep to be laid out. */
 export function configValue(config: string): unknown {
   try {
     const value: unknown = JSON.parse(config)
@@ -89,8 +89,8 @@ function isNestedWithin(levels: number, value: unknown): boolean {
 }
 
 /**
- * What `ckpt inspect --json` prints: the metadata as one JSON value, from which all of it can be had
- * back. `ckpt help inspect` describes it; a field that is there never changes its meaning.
+ * The output of `ckpt inspect --json`: the whole metadata as one JSON value, without loss. `ckpt help inspect`
+ * describes it. The meaning of a field never changes.
  */
 export function inspectJson(file: string, metadata: Metadata): object {
   const { version, metadataLength, fileLength, progress, model, optimizer, extras } = metadata
@@ -136,12 +136,14 @@ function stateJson(state: StateRecord, ties: ReadonlyMap<TensorRecord, TensorNam
   }
 }
 
-/** A number, as a string where JSON has none for it. */
+/** A number, as a string if JSON cannot hold it. */
 export function numberJson(value: number): number | string {
   return Number.isFinite(value) && !Object.is(value, -0) ? value : inspect(value)
 }
 
-/** An attribute. A string may be one of these, so what JSON has no form for is an object with a tag. */
+/**
+ * An attribute. If JSON cannot hold it, it becomes an object with a tag, because a string could be an attribute too.
+ */
 export function attributeJson(value: Attribute): unknown {
   if (typeof value === 'bigint') return { $bigint: String(value) }
   if (typeof value === 'number') {
@@ -155,7 +157,7 @@ export function attributeJson(value: Attribute): unknown {
   return key?.startsWith('$') && second === undefined ? { $map: map } : map
 }
 
-/** The same keys, `__proto__` among them, with other values. */
+/** The same keys, including `__proto__`, with other values. */
 function mapObject<T>(
   object: { readonly [key: string]: T },
   change: (value: T) => unknown,

@@ -1,6 +1,6 @@
 /**
- * How far a long check is, on one line of a terminal that is drawn over and over. Nothing is drawn
- * where there is no terminal, nor before a check has taken a while: what is over at once needs no bar.
+ * The progress of a long verification, on one line of a terminal that is redrawn. Nothing is drawn without a terminal,
+ * nor before the work has taken a while.
  */
 
 import { printable } from '../printable.js'
@@ -8,15 +8,15 @@ import type { ByteProgress } from '../progress.js'
 import { type Terminal, widthOf } from './terminal.js'
 import { cutText, formatBytes, formatSeconds, textWidth } from './text.js'
 
-// Milliseconds that a check may take before a bar is drawn, and between two drawings.
+// Milliseconds before the bar is drawn, and between two drawings.
 const PATIENCE = 500
 const INTERVAL = 100
 
-// Cells of the bar, and of the file's name beside it.
+// Cells of the bar, and the least of the file's name next to it.
 const BAR = 24
 const LEAST_NAME = 12
 
-// Back to the start of the line, and everything on it erased.
+// Returns to the start of the line and erases the line.
 const ERASE = '\r\x1b[K'
 
 export class ProgressBar {
@@ -27,7 +27,7 @@ export class ProgressBar {
   #next: number
   #drawn = false
 
-  /** Its time starts here. */
+  /** The time starts here. */
   constructor(terminal: Terminal, label: string) {
     this.#terminal = terminal
     this.#label = printable(label)
@@ -53,14 +53,14 @@ export class ProgressBar {
     this.#terminal.stderr.write(ERASE + fitted(this.#label, bar, figures, this.#width - 1))
   }
 
-  /** Takes the bar away. */
+  /** Erases the bar. */
   clear(): void {
     if (this.#drawn) this.#terminal.stderr.write(ERASE)
     this.#drawn = false
   }
 }
 
-/** As much as fits into `room` cells: the figures before all, the file's name, the bar. */
+/** As much as fits into `room` cells. The figures come first, then the file's name, then the bar. */
 function fitted(label: string, bar: string, figures: string, room: number): string {
   const name = cutText(label, Math.max(LEAST_NAME, room - bar.length - figures.length - 2))
   const whole = `${name} ${bar} ${figures}`

@@ -1,4 +1,4 @@
-/** The command line from its arguments to its exit code: everything but the process itself. */
+/** The command line from its arguments to its exit code: everything except the process itself. */
 
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
@@ -18,7 +18,7 @@ import {
 } from './terminal.js'
 import { verify } from './verify.js'
 
-/** The command was called wrongly. */
+/** The command was called with wrong arguments. */
 class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -40,7 +40,7 @@ const OPTIONS = {
   log: { ...COMMON, health: FLAG },
 } as const
 
-/** Runs what `argv` (without the program's own name) asks for, and returns the exit code. Never throws. */
+/** Runs the command in `argv` (without the program's own name) and returns the exit code. Never throws. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
   const [command, ...rest] = argv
   try {
@@ -117,7 +117,7 @@ function parsed(
     })
     return { flags: values as { [name: string]: boolean }, files }
   } catch (error) {
-    // What the parser says names the option: it is unknown, or takes no value.
+    // The parser's message names the option, which is unknown or takes no value.
     throw new UsageError(errorText(error), { cause: error })
   }
 }
@@ -135,7 +135,7 @@ function isCommand(name: string | undefined): name is Command {
   return name !== undefined && Object.hasOwn(USAGE, name)
 }
 
-/** The lines that follow the message of a wrong call. */
+/** The lines that follow the message of a UsageError. */
 function usageText(command: string | undefined): string {
   if (isCommand(command) && command !== 'help') {
     return `usage: ${USAGE[command]}\ntry:   ckpt help ${command}\n`
@@ -143,7 +143,7 @@ function usageText(command: string | undefined): string {
   return `usage: ${Object.values(USAGE).join('\n       ')}\n`
 }
 
-/** Of this package, wherever it is installed and whether it is compiled or not. */
+/** The version of this package, wherever it is installed, and whether it is compiled or not. */
 function packageVersion(): string {
   return createRequire(import.meta.url)('lightwatch-checkpoint/package.json').version
 }

@@ -1,13 +1,13 @@
 /**
- * What a command is given of the world: where it writes, a clock, and whether anybody still reads.
- * The real process is one of these; a test brings its own.
+ * The environment of a command: its streams, a clock, and whether its output still has a reader. Tests pass their own
+ * instead of the process's.
  */
 
 import { inspect } from 'node:util'
 import { isCheckpointError, messageOf } from '../errors.js'
 import { printable, quote } from '../printable.js'
 
-/** A stream to write text to, like `process.stdout`. */
+/** A stream for text, like `process.stdout`. */
 export interface Output {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
@@ -19,32 +19,32 @@ export interface Output {
 export interface Terminal {
   /** Results. */
   readonly stdout: Output
-  /** Errors, and how far a long check has come. */
+  /** Errors, and the progress of a long verification. */
   readonly stderr: Output
   readonly env: { readonly [name: string]: string | undefined }
   /** Milliseconds since some fixed moment. */
   readonly now: () => number
-  /** Aborted when the reader of `stdout` has gone away: there is nobody left to work for. */
+  /** Aborted when the reader of `stdout` has exited, so that work may stop. */
   readonly gone: AbortSignal
 }
 
-/** The exit code when everything is as it should be. */
+/** The exit code of success. */
 export const EXIT_OK = 0
-/** The exit code when a file is damaged, is not a checkpoint or cannot be read. */
+/** The exit code if a file is damaged, is not a checkpoint or cannot be read. */
 export const EXIT_FAILURE = 1
-/** The exit code when the command was called wrongly, and has done nothing. */
+/** The exit code of wrong arguments. The command has done nothing. */
 export const EXIT_USAGE = 2
 /** The exit code when files differ, where that was asked for. */
 export const EXIT_DIFFERENT = 3
 
-/** The width to fit lines into, or undefined if they are not to be cut, because nobody reads along. */
+/** The width that lines must fit into, or undefined if the output is not a terminal. */
 export function widthOf(output: Output): number | undefined {
   return output.isTTY === true && output.columns !== undefined && output.columns > 0
     ? output.columns
     : undefined
 }
 
-/** What an error says, on one line, without the path that may stand before it. */
+/** The message of an error on one line, without the path that may precede it. */
 export function errorText(error: unknown): string {
   const message = messageOf(error) || String(error)
   const prefix =
@@ -52,7 +52,7 @@ export function errorText(error: unknown): string {
   return printable(message.startsWith(prefix) ? message.slice(prefix.length) : message)
 }
 
-/** Prints that something failed, `ckpt: message`, and with CKPT_DEBUG the error as it is. */
+/** Prints an error as `ckpt: message`, and with CKPT_DEBUG also its stack. */
 export function printError(terminal: Terminal, error: unknown): void {
   const path = isCheckpointError(error) ? error.path : undefined
   const file = path === undefined ? '' : `${printable(path)}: `

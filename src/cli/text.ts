@@ -1,10 +1,10 @@
-/** Text as people and scripts read it: names, quantities, columns, JSON. The same in every locale. */
+/** Text for people and scripts: names, quantities, columns, JSON. The same in every locale. */
 
 import { printable } from '../printable.js'
 
 /**
- * A name among other words: printable, and in quotes where it could be taken for more than one word
- * or for a sign of ours. Never cut: see `cutText`.
+ * A name among other words: printable, and in quotes if it could be mistaken for several words or for a sign of the
+ * output. Never cut: see `cutText`.
  */
 export function nameText(name: string): string {
   const text = printable(name)
@@ -20,7 +20,7 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
 export function formatBytes(bytes: number): string {
   let value = bytes
   let unit = 0
-  // What would be printed as 1024.0 is 1.0 of the next unit.
+  // A value that would be printed as 1024.0 becomes 1.0 of the next unit.
   while (unit + 1 < UNITS.length && value >= (unit === 0 ? 1024 : 1023.95)) {
     value /= 1024
     unit++
@@ -33,7 +33,7 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en')
 }
 
-/** `count` things, by their noun: `1 tensor`, `148 tensors`. */
+/** A count with its noun: `1 tensor`, `148 tensors`. */
 export function formatThings(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }
@@ -48,11 +48,11 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-// What `printable` escapes, except the line feeds between JSON's tokens: in a token JSON.stringify
-// escapes them itself. The rest can stand in strings alone, where \u means the same to a parser.
+// The characters that `printable` escapes, except the line feeds between JSON's tokens. Within tokens JSON.stringify
+// escapes line feeds itself. The others occur only in strings, where \u means the same to a parser.
 const UNSAFE_IN_JSON = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu
 
-/** A value as lines of JSON, safe to print, with a line feed at the end. */
+/** A value as lines of JSON that are safe to print, with a line feed at the end. */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value, null, 2)
   return `${text.replace(UNSAFE_IN_JSON, (c) => c.split('').map(escapeUnit).join(''))}\n`
@@ -65,20 +65,19 @@ function escapeUnit(unit: string): string {
 // Printable ASCII, which is nearly every name.
 const NARROW = /^[\x20-\x7e]*$/
 
-// Marks that stand on the character before them, and the vowels and finals of a Hangul syllable.
+// Marks that combine with the preceding character, and the vowels and finals of a Hangul syllable.
 const ZERO = /^[\p{Mn}\p{Me}\p{Cf}\u1160-\u11ff]$/u
 
-// What Unicode calls wide or fullwidth. Regional indicators (pairs of which are flags) are emoji of
-// one cell each; halfwidth forms belong to wide scripts, but are narrow.
+// Characters that Unicode calls wide or fullwidth. Regional indicators (pairs of which are flags) are emoji of one cell
+// each. Halfwidth forms belong to wide scripts, but are narrow.
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{20000}-\u{3fffd}\p{Emoji_Presentation}]$/u
 const REGIONAL = /^[\u{1f1e6}-\u{1f1ff}]$/u
 
 /**
- * Cells that printable text takes in a terminal, one code point at a time: East Asian wide characters
- * and emoji take two, combining marks none, everything else one. Sequences that a terminal may draw as
- * one emoji (families, skin tones, flags) are not looked at as a whole, so a column can be a few cells
- * out there; terminals do not agree on them either.
+ * Cells of printable text in a terminal, one code point at a time. East Asian wide characters and emoji take two,
+ * combining marks none, everything else one. Sequences that a terminal may draw as one emoji (families, skin tones,
+ * flags) count as their parts, so a column can be a few cells off. Terminals do not agree on them either.
  */
 export function textWidth(text: string): number {
   if (NARROW.test(text)) return text.length
@@ -87,7 +86,7 @@ export function textWidth(text: string): number {
   return width
 }
 
-/** Whether text takes at most `width` cells; looks no further into a long one than it has to. */
+/** Whether text takes at most `width` cells. Reads no more of a long text than necessary. */
 function fits(text: string, width: number): boolean {
   if (NARROW.test(text)) return text.length <= width
   let left = width
@@ -105,8 +104,8 @@ function characterWidth(character: string): number {
 }
 
 /**
- * Text of at most `width` cells: what is too long loses its middle, since names of tensors and paths
- * of files differ at their ends.
+ * Cuts text to at most `width` cells. It removes the middle, because names of tensors and paths of files differ at
+ * their ends.
  */
 export function cutText(text: string, width: number): string {
   if (fits(text, width)) return text
@@ -120,7 +119,7 @@ export function cutText(text: string, width: number): string {
     head += character
     headWidth += cells
   }
-  // From the end, since a long name is not taken apart as a whole.
+  // From the end, so that a long name is not split into characters as a whole.
   let start = text.length
   for (let left = width - 1 - headWidth; start > 0; ) {
     const character = characterBefore(text, start)
@@ -128,7 +127,7 @@ export function cutText(text: string, width: number): string {
     if (left < 0) break
     start -= character.length
   }
-  // Marks whose character was cut away go with it.
+  // Drops combining marks whose character was cut off.
   let tail = text.slice(start)
   for (const character of tail) {
     if (characterWidth(character) > 0) break
@@ -148,30 +147,29 @@ export interface Column {
   readonly align?: 'left' | 'right'
 }
 
-/** All text is printable. */
+/** A row of a table. All text is printable. */
 export interface Row {
-  /** For the first columns; as many as there are columns, or fewer. */
+  /** The cells of the first columns; there may be fewer cells than columns. */
   readonly cells: readonly string[]
-  /** What stands behind them, and may run on as far as it likes. */
+  /** Text after the cells, of any length. */
   readonly note?: string
 }
 
 // Cells between two columns.
 const GAP = '  '
 
-// The first column is not cut to less than this; a terminal that is narrower still has to wrap.
+// The first column is never cut to less than this; a narrower terminal has to wrap.
 const LEAST = 16
 
-// Columns are aligned up to this width, and one line that is longer stands out: the padding must not
-// grow with the longest name times the number of lines. A name that is shorter is not cut where it
-// would then look like another one.
+// Columns are aligned up to this width, and a longer line sticks out. Otherwise padding would grow with the longest
+// name times the number of lines. A shorter name is not cut if it would then look like another one.
 const MOST = 160
 
 /**
  * The lines of a table, its titles first.
  *
- * With a `width` the first column, of names, is cut so that lines fit, though never so far that two
- * names of ordinary length look the same: then the terminal wraps. Without a width nothing is cut.
+ * With a `width` the first column, of names, is cut so that lines fit, but never so far that two names of ordinary
+ * length look the same; the terminal then wraps. Without a width nothing is cut.
  */
 export function tableLines(
   columns: readonly Column[],
@@ -201,7 +199,7 @@ export function tableLines(
   })
 }
 
-/** The least width from `room` on at which no two names look the same. */
+/** The least width, at least `room`, at which no two names look the same. */
 function nameWidth(names: readonly string[], longest: number, room: number): number {
   if (longest <= room) return longest
   const distinct = new Set(names).size

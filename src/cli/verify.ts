@@ -21,16 +21,16 @@ import {
 type Verdict = 'ok' | 'damaged' | 'not a checkpoint' | 'unsupported' | 'unreadable'
 
 interface Fault {
-  /** Other than a CheckpointError where the check itself failed, e.g. for want of memory. */
+  /** Not a CheckpointError if the verification itself failed, e.g. for lack of memory. */
   readonly error: unknown
-  /** Where a tensor is damaged: its length in bytes, and the others over the same bytes. */
+  /** For a damaged tensor: its length in bytes, and the other tensors over the same bytes. */
   readonly tensor: { readonly byteLength: number; readonly sameAs: readonly TensorName[] } | null
 }
 
 interface FileReport {
   readonly file: string
   readonly verdict: Verdict
-  /** In bytes; null, like `tensors`, where the metadata could not be read. */
+  /** In bytes; null, like `tensors`, if the metadata could not be read. */
   readonly byteLength: number | null
   /** Number of tensors. */
   readonly tensors: number | null
@@ -46,7 +46,7 @@ const VERDICTS: { readonly [code in CheckpointErrorCode]?: Verdict } = {
   CKPT_FILE_CHANGED: 'unreadable',
 }
 
-/** Verifies the files and prints what was found; returns the exit code. */
+/** Verifies the files and prints the results. Returns the exit code. */
 export async function verify(
   files: readonly string[],
   json: boolean,
@@ -55,7 +55,7 @@ export async function verify(
   const reports: FileReport[] = []
   for (const file of files) {
     const report = await checkFile(file, terminal)
-    // The reader is gone. Not every file is known to be valid, and the exit code must not say so.
+    // The reader has exited. Some files are not verified, and the exit code must not claim that they are valid.
     if (report === undefined) return EXIT_FAILURE
     reports.push(report)
     if (!json) terminal.stdout.write(`${reportLines(report).join('\n')}\n`)
@@ -66,14 +66,16 @@ export async function verify(
   if (json) {
     terminal.stdout.write(jsonText({ sound, files: reports.map(reportJson) }))
   } else if (!sound && reports.length > 1) {
-    terminal.stderr.write(`ckpt: ${formatCount(bad)} of ${reports.length} files failed the check\n`)
+    terminal.stderr.write(
+      `ckpt: ${formatCount(bad)} of ${reports.length} files failed verification\n`,
+    )
   }
   return sound ? EXIT_OK : EXIT_FAILURE
 }
 
 /**
- * Verifies a file, with a bar on a terminal, and reports all that is wrong with it; undefined if the
- * reader of the output went away. Never throws because of the file.
+ * Verifies a file, with a bar on a terminal, and reports all of its faults. Returns undefined if the reader of the
+ * output has exited. Never throws because of the file.
  */
 async function checkFile(file: string, terminal: Terminal): Promise<FileReport | undefined> {
   const { gone: signal, now } = terminal
@@ -84,15 +86,15 @@ async function checkFile(file: string, terminal: Terminal): Promise<FileReport |
   let checkpoint: Checkpoint | undefined
   let size: Pick<FileReport, 'byteLength' | 'tensors'> = { byteLength: null, tensors: null }
   try {
-    // Not mapped: where a disk has failed, a read of a file is an error that can be reported, and a
-    // read of a map the end of the process.
+    // Not mapped: if a disk has failed, a read is an error that can be reported, while an access to a map would end the
+    // process.
     checkpoint = await loadCheckpoint(file, { map: false })
     const tensors = checkpoint.states.reduce((sum, state) => sum + state.size, 0)
     size = { byteLength: checkpoint.byteLength, tensors }
     let names: ReadonlyMap<SegmentReader, TensorName[]> | undefined
     for await (const error of checkpoint.faults({ onProgress, signal })) {
       names ??= namesBySegment(checkpoint)
-      // A fault that is yielded names the first tensor over the bytes.
+      // A yielded fault names the first tensor over the bytes.
       const state = checkpoint.states.find(({ name }) => name === error.state)!
       const segment = state.get(error.tensor!).segment()
       const [, ...sameAs] = names.get(segment)!
@@ -108,14 +110,14 @@ async function checkFile(file: string, terminal: Terminal): Promise<FileReport |
   return { file, verdict: verdictOf(faults), ...size, seconds: (now() - start) / 1000, faults }
 }
 
-/** The first fault decides: what comes after damage was found does not undo it. */
+/** The first fault decides, because later faults do not undo damage. */
 function verdictOf([first]: readonly Fault[]): Verdict {
   if (first === undefined) return 'ok'
   if (!isCheckpointError(first.error)) return 'unreadable'
   return VERDICTS[first.error.code] ?? 'damaged'
 }
 
-/** Names by the bytes that they stand for. */
+/** The names of all tensors over each segment. */
 function namesBySegment(checkpoint: Checkpoint): ReadonlyMap<SegmentReader, TensorName[]> {
   const names = new Map<SegmentReader, TensorName[]>()
   for (const state of checkpoint.states) {
@@ -129,12 +131,12 @@ function namesBySegment(checkpoint: Checkpoint): ReadonlyMap<SegmentReader, Tens
   return names
 }
 
-/** What was found, for a person: one line for a valid file, and one for each fault of another. */
+/** The lines for a person: one for a valid file, otherwise one for each fault. */
 function reportLines(report: FileReport): string[] {
   const { verdict, faults, byteLength, tensors, seconds } = report
   const file = printable(report.file)
   if (byteLength === null || tensors === null) {
-    // There is no more to know than why it could not be opened.
+    // Only the reason is known: the file could not be opened as a checkpoint.
     const reason = faults.map(({ error }) => errorText(error)).join('; ')
     return [verdict === 'damaged' ? `${file}: damaged: ${reason}` : `${file}: ${reason}`]
   }
@@ -146,7 +148,7 @@ function reportLines(report: FileReport): string[] {
   return [`${file}: ${damageText(report)}`, ...faults.map((fault) => `  ${faultText(fault)}`)]
 }
 
-/** What is wrong with a file whose metadata is valid. */
+/** The damage of a file whose metadata is valid. */
 function damageText({ verdict, faults, byteLength, tensors }: FileReport): string {
   const damaged = faults.filter(({ tensor }) => tensor !== null)
   const finished = damaged.length === faults.length
@@ -156,13 +158,13 @@ function damageText({ verdict, faults, byteLength, tensors }: FileReport): strin
   if (count === 0) return `${verdict}, ${size}`
   return (
     `damaged: ${formatCount(count)} of ${size}` +
-    (finished && count < tensors! ? '; the other tensors are sound' : '')
+    (finished && count < tensors! ? '; the other tensors are valid' : '')
   )
 }
 
 function faultText({ error, tensor }: Fault): string {
   if (!isCheckpointError(error) || tensor === null) {
-    return `the check was not finished: ${errorText(error)}`
+    return `the verification was not finished: ${errorText(error)}`
   }
   const state = error.state!
   const others = tensor.sameAs.map(
@@ -172,8 +174,8 @@ function faultText({ error, tensor }: Fault): string {
   const { offset, actual, expected } = error
   const what =
     error.code === 'CKPT_TENSOR_CHECKSUM'
-      ? `at byte ${offset}: its checksum is ${hex(actual)}, and should be ${hex(expected)}`
-      : `byte ${offset}, before it, is ${actual}, and should be ${expected}`
+      ? `at byte ${offset}: checksum mismatch, expected ${hex(expected)}, found ${hex(actual)}`
+      : `byte ${offset}, before it: expected ${expected}, found ${actual}`
   const size = formatBytes(tensor.byteLength)
   return `${nameText(state)}: ${nameText(error.tensor!)}${others.join('')}, ${size}, ${what}`
 }
@@ -209,7 +211,7 @@ function faultJson({ error, tensor }: Fault): object {
   }
 }
 
-/** What JSON can hold as it is, and anything else as text. */
+/** A value that JSON can hold as it is; any other value as text. */
 function plain(value: unknown): unknown {
   return Number.isSafeInteger(value) ? value : String(value)
 }

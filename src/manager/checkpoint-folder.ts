@@ -1,7 +1,6 @@
 /**
- * A folder of checkpoints, one for each step. The folder is the truth: there is no index beside it
- * that could say something else. A file's name has its step, so that names sort by it; everything
- * else is in the file's own metadata.
+ * A folder of checkpoints, one for each step. The folder is the truth: there is no index that could contradict it. A
+ * file's name holds its step, so that names sort by step. Everything else is in the file's own metadata.
  */
 
 import * as fs from 'node:fs/promises'
@@ -11,35 +10,35 @@ import { absolutePath, fileIn } from '../path.js'
 import { type CheckpointInfo, type FolderEntry, readEntry, statusOf } from './folder-entry.js'
 import { inOrder } from './retention.js'
 
-/** A file that was set aside: what it was called, what it is called now, and why. */
+/** A file that was set aside: its old name, its new name, and the reason. */
 export interface SetAside {
   readonly path: string
-  /** Its new name, or null where it could not be renamed. */
+  /** Its new name, or null if it could not be renamed. */
   readonly movedTo: string | null
   readonly error: CheckpointError
 }
 
-// Twelve digits: more steps than anyone takes, and names that sort.
+// Twelve digits: enough for any run, and names sort by step.
 const DIGITS = 12
 const NAME = /^step-(\d{12})\.ckpt$/
 
-/** Appended to the name of a file that is damaged, so that nobody takes it for a checkpoint. */
+/** The suffix of a damaged file, which keeps it from being taken for a checkpoint. */
 const DAMAGED = '.damaged'
 const DAMAGED_NAME = /^step-\d{12}\.ckpt\.damaged(?:-\d+)?$/
 
-// Names that are tried for a damaged file: it must not replace one that was set aside before.
+// Names that are tried for a damaged file, because it must not replace one that was set aside before.
 const NAME_TRIES = 100
 
 // Files whose metadata is read at the same time.
 const READERS = 16
 
-/** The checkpoints of one run, by their paths. Other processes may save and remove at any time. */
+/** The checkpoints of one run by their paths. Other processes may save and remove at any time. */
 export class CheckpointFolder {
-  /** As it was given. */
+  /** The path as the caller gave it. */
   readonly given: string
-  /** The same from the root: a process that goes into another folder keeps its checkpoints where they are. */
+  /** The absolute path: a process that changes its current folder keeps its checkpoints where they are. */
   readonly path: string
-  /** What was read of a file, by its path; good for as long as the file is the same. */
+  /** What was read of each file, by its name; valid as long as the file is the same. */
   readonly #known = new Map<string, { readonly identity: string; readonly entry: FolderEntry }>()
 
   constructor(path: string) {
@@ -47,7 +46,7 @@ export class CheckpointFolder {
     this.path = absolutePath(path)
   }
 
-  /** Where the checkpoint of a step goes. Throws a RangeError for what is no step. */
+  /** The path of the checkpoint of a step. Throws a RangeError if `step` is not one. */
   pathOf(step: number): string {
     if (!Number.isSafeInteger(step) || step < 0 || step >= 10 ** DIGITS) {
       throw new RangeError(`a step must be an integer from 0 to 10^${DIGITS} - 1, not ${step}`)
@@ -56,11 +55,11 @@ export class CheckpointFolder {
   }
 
   /**
-   * What is called like a checkpoint, oldest first (`inOrder`), by the metadata alone. What is no
-   * checkpoint has no place in the order, and stands behind the last one of an earlier step. Empty where
-   * there is no folder. Folders, pipes and devices of such a name are left out.
+   * All files that are named like a checkpoint, oldest first (`inOrder`), by their metadata alone. A file that is not a
+   * checkpoint has no place in the order; it follows the last one of an earlier step. Empty if the folder does not
+   * exist. Folders, pipes and devices with such a name are left out.
    *
-   * @throws the system's error where the folder cannot be read
+   * @throws the system's error if the folder cannot be read
    */
   async read(): Promise<FolderEntry[]> {
     const names = (await this.#names()).filter((name) => NAME.test(name)).sort()
@@ -76,8 +75,8 @@ export class CheckpointFolder {
   }
 
   /**
-   * The largest `sequence` of the folder's checkpoints; -1 where none has one. Reads only files that have
-   * not been seen and are not among `except`, paths: whether known ones have changed is left to `read`.
+   * The largest `sequence` of the folder's checkpoints; -1 if none has one. Reads only files that it has not seen and
+   * that are not in `except`, a set of paths. Changes of known files are left to `read`.
    */
   async largestSequence(except: ReadonlySet<string>): Promise<number> {
     for (const name of await this.#names()) {
@@ -91,7 +90,7 @@ export class CheckpointFolder {
     return largest
   }
 
-  /** The checkpoints, oldest first (`inOrder`): what `read` finds that is one. */
+  /** The valid checkpoints among the files of `read`, oldest first (`inOrder`). */
   async list(): Promise<CheckpointInfo[]> {
     const infos: CheckpointInfo[] = []
     for (const entry of await this.read()) if (entry.kind === 'checkpoint') infos.push(entry.info)
@@ -105,22 +104,21 @@ export class CheckpointFolder {
   }
 
   /**
-   * What tells a file from one that was changed or put in its place; undefined where there is none.
-   * Of a link, what it points to counts as well.
+   * The identity of a file, which changes with its content; undefined if there is none. The identity of a link includes
+   * that of its target.
    */
   async identify(path: string): Promise<string | undefined> {
     return (await statusOf(path))?.identity
   }
 
-  /** The `fileId` of a file; undefined where there is none. */
+  /** The `fileId` of a file; undefined if there is none. */
   async fileId(path: string): Promise<string | undefined> {
     return (await statusOf(path))?.fileId
   }
 
   /**
-   * Removes a checkpoint if it is still the file that `fileId` says, and resolves to whether it is
-   * gone. (Nothing can look and remove in one step: a file that is put in place between the two, within
-   * microseconds, would be removed.)
+   * Removes a checkpoint if it is still the file of `fileId`. Resolves to whether it is gone. (No call compares and
+   * removes in one step. A file that takes its place in between, within microseconds, would be removed.)
    */
   async remove(path: string, fileId: string): Promise<boolean> {
     const present = await this.fileId(path)
@@ -130,16 +128,15 @@ export class CheckpointFolder {
   }
 
   /**
-   * Renames a damaged file, so that it is not taken for a checkpoint, and nothing of it is lost.
-   * `identity` is that of the file that was found damaged: one that another process has put in its
-   * place in the meantime is left there.
+   * Renames a damaged file, so that it is not taken for a checkpoint and nothing of it is lost. `identity` is that of
+   * the damaged file. If another process has replaced it in the meantime, the new file stays.
    */
   async setAside(path: string, identity: string, error: CheckpointError): Promise<SetAside> {
     const notMoved: SetAside = { path, movedTo: null, error }
     const target = await this.#reserve(`${path}${DAMAGED}`)
     if (target === undefined) return notMoved
     try {
-      // Over the empty file that holds the name: no link is needed, and no other file is replaced.
+      // Over the empty file that reserves the name. This needs no link, and replaces no other file.
       await fs.rename(path, target)
     } catch {
       await fs.rm(target, { force: true }).catch(() => {})
@@ -148,13 +145,13 @@ export class CheckpointFolder {
     if ((await this.identify(target).catch(() => undefined)) === identity) {
       return { path, movedTo: target, error }
     }
-    // A good one came between. Back with it, unless there is a newer one still; none is removed.
+    // Another process has put a valid file there. Move it back, unless an even newer one is there; remove neither.
     const isFree = (await this.identify(path).catch(() => path)) === undefined
     if (isFree) await fs.rename(target, path).catch(() => {})
     return notMoved
   }
 
-  /** Creates an empty file of a name that is free, and returns its path. */
+  /** Creates an empty file with a free name, and returns its path. */
   async #reserve(path: string): Promise<string | undefined> {
     for (let n = 1; n <= NAME_TRIES; n++) {
       const target = n === 1 ? path : `${path}-${n}`
@@ -177,7 +174,7 @@ export class CheckpointFolder {
     }
   }
 
-  /** What a name stands for; undefined for what is gone, or no file. */
+  /** The entry of a name; undefined if it is gone or not a file. */
   async #entry(name: string): Promise<FolderEntry | undefined> {
     const path = fileIn(this.path, name)
     const status = await statusOf(path)
@@ -185,7 +182,7 @@ export class CheckpointFolder {
     const known = this.#known.get(name)
     if (known?.identity === status.identity) return known.entry
     const entry = await readEntry(path, Number(NAME.exec(name)![1]), status)
-    // What could not be read, or was damaged, may be whole the next time.
+    // A file that could not be read, or was damaged, may be complete the next time.
     if (entry?.kind === 'checkpoint' || entry?.kind === 'other step') {
       this.#known.set(name, { identity: status.identity, entry })
     }
@@ -193,7 +190,7 @@ export class CheckpointFolder {
   }
 }
 
-/** Entries in the order of `read`; they come sorted by their names, and so by their steps. */
+/** Entries in the order of `read`. They come sorted by their names, and therefore by their steps. */
 function sorted(entries: readonly FolderEntry[]): FolderEntry[] {
   const byInfo = new Map<CheckpointInfo, FolderEntry>()
   for (const entry of entries) if (entry.kind === 'checkpoint') byInfo.set(entry.info, entry)

@@ -1,6 +1,6 @@
 /**
- * Keeps the checkpoints of a run in a folder: saves when one is due, in the background; removes those
- * that no rule keeps, once a newer one is durable; and finds the newest good one to go on from.
+ * Keeps the checkpoints of a run in a folder. It saves in the background when a checkpoint is due, removes those that
+ * no rule keeps after a newer one is durable, and finds the newest valid one to resume from.
  */
 
 import { messageOf, warn } from '../errors.js'
@@ -31,28 +31,28 @@ import { checkSaveRules, type SaveRules, SaveSchedule } from './schedule.js'
 
 export type { ResumeOptions, ResumeReport } from './resume.js'
 
-/** When to save, what to keep, and how. Each may be left out. */
+/** When to save, what to keep, and how. Every option may be absent. */
 export interface ManagerOptions {
-  /** When `save` saves. Without rules it does every time. */
+  /** Rules for when `save` saves. Without rules it saves every time. */
   readonly save?: SaveRules | undefined
-  /** What stays: `all` (the default), or rules. The one that was saved last always stays. */
+  /** Which checkpoints stay: `all` (the default), or rules. The last saved one always stays. */
   readonly keep?: KeepPolicy | undefined
   /**
-   * What becomes of a save that is due while the one before is under way: it waits for its turn
-   * (`wait`, the default), does not take place (`skip`), or throws CKPT_BUSY (`error`). With `skip`
-   * and no rules, the next save begins as soon as the one before is durable.
+   * What to do with a save that is due while an earlier one is under way. `wait` (the default): it is saved after the
+   * earlier one. `skip`: it does not take place. `error`: it throws CKPT_BUSY. With `skip` and no rules, the next save
+   * begins as soon as the earlier one is durable.
    */
   readonly whenBusy?: WhenBusy | undefined
-  /** Memory for saves that are under way, in bytes; see BackgroundSaver. */
+  /** Memory for saves under way, in bytes; see BackgroundSaver. */
   readonly stagingBytes?: number | undefined
   /**
-   * Signals after which the running step is finished, a checkpoint saved, and the process ended by the
-   * signal. True is SIGTERM and SIGINT; false (the default), none; a list names others (`SIGUSR2`).
-   * The signal is answered with a warning that says what is waited for; a second one, a second later
-   * or more, ends the process at once (or after one more, while the checkpoint is being saved). If you
-   * listen to the signal yourself, your listener decides how the process ends. A step that keeps the
-   * thread to itself and never ends is reached by no signal. Worker threads get no signals: there
-   * anything but false is a TypeError.
+   * Signals that end the process after the current step: the manager saves a checkpoint, and then the signal takes
+   * effect. True means SIGTERM and SIGINT; false (the default) none; a list names others (`SIGUSR2`).
+   *
+   * The manager answers a signal with a warning that says what it waits for. A second signal, at least a second later,
+   * ends the process at once; while the checkpoint is being saved, only a third does. If you listen to the signal
+   * yourself, your listener decides how the process ends. A step that blocks the thread for ever receives no signals.
+   * Worker threads never receive signals; there, any value but false is a TypeError.
    */
   readonly preemption?: boolean | readonly string[] | undefined
   /** Called with each warning. Without it, warnings go to `process.emitWarning`. */
@@ -68,19 +68,19 @@ const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
   onWarning: true,
 }
 
-/** What a manager takes with a step. It numbers its saves, and gives them the time, itself. */
+/** What a manager needs with each step. It sets the number and the time of a save itself. */
 export interface ManagedSaveOptions extends Omit<SaveOptions, 'sequence'> {
-  /** The step that has been taken; the file is named after it. */
+  /** The step that was taken. The file is named after it. */
   readonly step: number
-  /** Saves now, due or not, and waits for its turn whatever `whenBusy` says. */
+  /** Saves now, due or not, and waits for earlier saves whatever `whenBusy` says. */
   readonly force?: boolean | undefined
 }
 
 const { sequence: _, ...GIVEN_TO_A_SAVE } = SAVE_OPTIONS
 const MANAGED_SAVE_OPTIONS: OptionNames<ManagedSaveOptions> = { ...GIVEN_TO_A_SAVE, force: true }
 
-// Signals, and what the thread that writes has to say, come when the event loop turns. A trainer that
-// never waits for anything gives it no turn, so `save` does, this often, in milliseconds.
+// Signals and messages of the writing thread arrive when the event loop turns. A trainer that never waits does not let
+// it turn, so `save` yields this often, in milliseconds.
 const TURN_INTERVAL = 50
 
 /** A save that has begun, or may have. */
@@ -89,7 +89,7 @@ interface SaveBegun {
   readonly step: number
   readonly sequence: Promise<number>
   readonly isWanted: ManagedSave['isWanted']
-  /** When it began, by `performance.now()`. */
+  /** Its start, by `performance.now()`. */
   readonly now: number
 }
 
@@ -107,20 +107,20 @@ export class CheckpointManager implements AsyncDisposable {
   #lookedAtFolder: Promise<void> | undefined
   #hasLooked = false
   #isEmpty = false
-  /** The step of the newest checkpoint, or of the one that was saved last; -1 where there is none. */
+  /** The step of the newest checkpoint, or of the last saved one; -1 if there is none. */
   #newestStep = -1
   #failure: { readonly error: unknown } | undefined
   #finishing: Promise<void> = Promise.resolve()
-  /** Saves that are not durable yet; those that are not decided on do not count. */
+  /** Number of saves that are not durable yet, without those that are not decided on. */
   #underWay = 0
-  /** Calls of `save` so far. */
+  /** Number of calls of `save` so far. */
   #calls = 0
   #lastTurn = performance.now()
-  /** What has been warned of, and is not to be repeated with each save. */
+  /** Kinds of warnings that must not be repeated with each save. */
   readonly #warned = new Set<string>()
   #closing: Promise<void> | undefined
 
-  /** The folder is made by the first save. Throws a TypeError or RangeError for wrong options. */
+  /** The first save creates the folder. Throws a TypeError or RangeError for wrong options. */
   constructor(folder: string | URL, options: ManagerOptions = {}) {
     options = givenOptions('CheckpointManager', MANAGER_OPTIONS, options)
     const { save, keep = 'all', whenBusy = 'wait', preemption = false, stagingBytes } = options
@@ -145,31 +145,30 @@ export class CheckpointManager implements AsyncDisposable {
     this.#preemption = new Preemption(signals, this.#warn)
   }
 
-  /** The folder, as it was given. */
+  /** The folder, as the caller gave it. */
   get folder(): string {
     return this.#folder.given
   }
 
-  /** Whether a signal has come after which the run is to end; the next `save` saves, and lets it. */
+  /** Whether a signal has come that ends the run. The next `save` saves, and lets the process end. */
   get preempted(): boolean {
     return this.#preemption.received !== undefined
   }
 
   /**
-   * To be called after every step, and awaited: saves where a checkpoint is due (or `force` is set,
-   * or a signal has come), and resolves to whether it does. When it has resolved, the weights may
-   * change again; the file is written in the background. A save that failed there is reported as a
-   * warning at once, and thrown by the next call of `save`, `flush` or `close`.
+   * Must be called and awaited after every step. Saves if a checkpoint is due, if `force` is set, or if a signal has
+   * come. Resolves to whether it saves. After that the weights may change again, while the file is written in the
+   * background. If that save fails, a warning reports it at once, and the next call of `save`, `flush` or `close`
+   * throws its error.
    *
-   * A checkpoint is of the moment of its call: weights that change before the save is staged are an error,
-   * CKPT_TENSOR_CHANGED. There is one exception: a step that is not due, and is saved because a signal
-   * comes while the call yields to the event loop, is of the moment after that yield. It is one more reason
-   * to await the call.
+   * A checkpoint is of the moment of its call. If weights change before the save is staged, it fails with
+   * CKPT_TENSOR_CHANGED. There is one exception. If a signal comes while the call of a step that is not due yields to
+   * the event loop, the checkpoint is of the moment after that yield. This is one more reason to await the call.
    *
-   * After a signal (see `preemption`) it resolves only when the checkpoint is durable, and never if the
-   * signal then ends the process.
+   * After a signal (see `preemption`) it resolves only when the checkpoint is durable, and never if the signal then
+   * ends the process.
    *
-   * @throws CheckpointError CKPT_BUSY, or as `saveCheckpoint` does
+   * @throws CheckpointError CKPT_BUSY, or like `saveCheckpoint`
    */
   async save(
     model: Module,
@@ -188,14 +187,14 @@ export class CheckpointManager implements AsyncDisposable {
     const due = this.#schedule.isDue(step, now, this.#hasLooked ? this.#isEmpty : undefined)
     const called = this.#preemption.called()
     let preempted = called === false || called === true ? called : await called
-    // The caller has been warned of earlier failures; they must not prevent this last checkpoint.
+    // The caller already knows about earlier failures; they must not prevent this last checkpoint.
     if (!preempted) this.#throwFailure()
     let wanted = force || preempted || this.#isWanted(this.#always ? true : due)
     if (wanted === false) {
       if (wantsTurn) await this.#turn()
       wantsTurn = false
       await this.#lookedAtFolder
-      // A signal came meanwhile: this step is saved, unless a later one is there to be.
+      // A signal came meanwhile: this step is saved, unless a later one will be.
       preempted = call === this.#calls && (await this.#preemption.called())
       if (!preempted) {
         this.#throwFailure()
@@ -203,10 +202,10 @@ export class CheckpointManager implements AsyncDisposable {
       }
       wanted = true
     }
-    // From here to the call of the saver nothing is awaited: a save is of the moment of its call.
+    // Nothing is awaited between here and the call of the saver: a save is of the moment of its call.
     const savedAt = options.savedAt ?? Date.now()
     const sequence = this.#own.nextSequence(path)
-    // It is an error of the save, where there is one.
+    // If there is a save, it reports this error.
     sequence.catch(() => {})
     const numbered = { ...saveOptions, savedAt, sequence: 0 }
     const isWanted = wanted === true ? undefined : wanted.catch(() => false)
@@ -220,7 +219,7 @@ export class CheckpointManager implements AsyncDisposable {
     this.#warnOfGoingBack(step)
     if (wantsTurn) await this.#turn()
     preempted ||= await this.#preemption.called()
-    // The process lives on if the save fails; `staged` or `#throwFailure` throws then.
+    // The process lives on if the save fails; `staged` or `#throwFailure` then throws.
     if (preempted) await this.#preemption.saved(await isDurable)
     await save.staged
     if (preempted) this.#throwFailure()
@@ -228,14 +227,13 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /**
-   * Restores the newest checkpoint that verifies, what of it is asked for: pass `extras` as you pass
-   * them to `save`. Those that do not verify are set aside (renamed to `….damaged`), with a warning
-   * that says why, and the one before is tried. Null only if the folder has no checkpoint: if it has
-   * some and none can be restored, this throws, and they stay as they are. Waits for saves that are
-   * under way.
+   * Restores the newest checkpoint that verifies. Pass `extras` as you pass them to `save`. Checkpoints that do not
+   * verify are set aside (renamed to `….damaged`), each with a warning that says why, and the next older one is tried.
+   * Returns null only if the folder has no checkpoint. If it has some and none can be restored, this throws, and all of
+   * them stay as they are. Waits for saves under way.
    *
-   * @throws CheckpointError where one cannot be read, is of a newer version, or does not fit the model,
-   *   or none can be restored
+   * @throws CheckpointError if a checkpoint cannot be read, has a newer version or does not fit the model, or if none
+   *   can be restored
    */
   async restoreLatest(
     model: Module,
@@ -251,10 +249,10 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /**
-   * The checkpoints of the folder, oldest first, by their metadata alone: damage in a tensor does not
-   * show. A file that cannot be read is left out, with a warning.
+   * The checkpoints of the folder, oldest first, by their metadata alone: damage in a tensor does not show. A file that
+   * cannot be read is left out, with a warning.
    *
-   * @throws the system's error where the folder cannot be read
+   * @throws the system's error if the folder cannot be read
    */
   async list(): Promise<CheckpointInfo[]> {
     const infos: CheckpointInfo[] = []
@@ -267,12 +265,12 @@ export class CheckpointManager implements AsyncDisposable {
     return infos
   }
 
-  /** The newest of `list`, or null. */
+  /** The newest checkpoint of `list`, or null. */
   async latest(): Promise<CheckpointInfo | null> {
     return (await this.list()).at(-1) ?? null
   }
 
-  /** The best of `list` by a metric (by `keep.best`, where that is set); null where none has it. */
+  /** The best checkpoint of `list` by a metric (default: `keep.best`); null if none has the metric. */
   async best(by?: Omit<KeepBest, 'count'>): Promise<CheckpointInfo | null> {
     const rule = by ?? (this.#keep === 'all' ? undefined : this.#keep.best)
     if (rule === undefined) throw new TypeError('best() needs a metric and a mode, or keep.best')
@@ -281,15 +279,15 @@ export class CheckpointManager implements AsyncDisposable {
     return bestOf(await this.list(), best)[0] ?? null
   }
 
-  /** Resolves when everything that was begun is durable, or throws what failed. */
+  /** Resolves when every save that has begun is durable, or throws the error of one that failed. */
   async flush(): Promise<void> {
     await this.#finishing
     this.#throwFailure()
   }
 
   /**
-   * Waits for what is under way, and stops listening to signals; one that has come has its effect
-   * now. Throws what failed.
+   * Waits for saves under way, and stops listening to signals. A signal that has come takes effect now. Throws the
+   * error of a save that failed.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -308,15 +306,15 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /**
-   * Whether a save takes place, if a signal does not ask for it. A promise if more has to be known than can
-   * be at once: whether there were checkpoints (`due` is undefined), or whether the save before is over, as
-   * the thread that writes may have said, but not been heard yet.
+   * Whether a save takes place if no signal asks for it. A promise if the answer needs more than is known: whether
+   * there were checkpoints (`due` is undefined), or whether the earlier save has finished. The writing thread may have
+   * sent that message already.
    */
   #isWanted(due: boolean | undefined): boolean | Promise<boolean> {
     if (due === false) return false
     const isBusy = this.#underWay > 0 && this.#whenBusy !== 'wait'
     if (!isBusy) return due ?? this.#decide(due, isBusy)
-    // Without a rule the next step is as good, and does without a checksum of the state at each step.
+    // Without a rule the next step is as good, and this avoids a checksum of the state at each step.
     if (this.#whenBusy === 'skip' && this.#always) return false
     return this.#decide(due, isBusy)
   }
@@ -334,13 +332,13 @@ export class CheckpointManager implements AsyncDisposable {
     return true
   }
 
-  /** Signals, and what the thread that writes has to say, are dealt with. */
+  /** Lets signals and messages of the writing thread be handled. */
   async #turn(): Promise<void> {
     await nextTurn()
     this.#lastTurn = performance.now()
   }
 
-  /** What is there already: this run's own from before, or those of a run whose folder it shares. */
+  /** Reads what the folder already has: earlier checkpoints of this run, or those of another run in the same folder. */
   async #lookAtFolder(): Promise<void> {
     const entries = await this.#folder.read()
     this.#hasLooked = true
@@ -349,11 +347,11 @@ export class CheckpointManager implements AsyncDisposable {
     this.#own.adopt(entries)
   }
 
-  /** Warns where a step is saved after a later one: the run went back, or is not resumed. */
+  /** Warns if a step is saved after a later one: the run went back, or was not resumed. */
   #warnOfGoingBack(step: number): void {
     if (step < this.#newestStep) {
       this.#warn(
-        `step ${step} is saved after a later one, ${this.#newestStep}: a run that is resumed goes on ` +
+        `step ${step} is saved after a later one, ${this.#newestStep}: a run that resumes continues ` +
           `from step ${step}, and \`keep\` counts the later steps as older`,
       )
     }
@@ -361,8 +359,8 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   /**
-   * Sees to a save that began at `now`: what is to be known of its staging and its end, and the removal
-   * of what may go then. Resolves to whether it is durable.
+   * Follows a save that began at `now`: tells the schedule about its staging, reports its failure, and removes
+   * checkpoints afterwards. Resolves to whether the save is durable.
    */
   #finish(save: BackgroundSave, saved: SaveBegun): Promise<boolean> {
     const { path, sequence, step, now, isWanted } = saved
@@ -374,7 +372,7 @@ export class CheckpointManager implements AsyncDisposable {
         await save.staged
         this.#schedule.saved(step, now)
       } catch {
-        // Thrown by the call of `save` that is still waiting.
+        // The waiting call of `save` throws this error.
         this.#underWay--
         return false
       }

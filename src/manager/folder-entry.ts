@@ -1,6 +1,4 @@
-/**
- * A file of a folder of checkpoints: what it is by its status, its metadata, and what is wrong with it.
- */
+/** A file in a folder of checkpoints: its status, its metadata, and its fault. */
 
 import type { BigIntStats } from 'node:fs'
 import * as fs from 'node:fs/promises'
@@ -9,7 +7,7 @@ import { FileSource, openFile } from '../io/file/file-source.js'
 import { errorCode } from '../io/file/file-system.js'
 import { readProgress } from '../load/metadata.js'
 
-/** A checkpoint of a folder, as far as its metadata tells. */
+/** A checkpoint of a folder, as its metadata describes it. */
 export interface CheckpointInfo {
   readonly path: string
   readonly epoch: number
@@ -18,39 +16,39 @@ export interface CheckpointInfo {
   readonly metrics: { readonly [name: string]: number }
   /** Length of the file in bytes. */
   readonly byteLength: number
-  /** Its place in the order of the run's saves; null where it was saved without one. */
+  /** Position in the order of the run's saves; null if the file has none. */
   readonly sequence: number | null
   /**
-   * When it was saved, in milliseconds since 1970: by its metadata, or, if that does not say, when the
-   * file was last written to.
+   * Time of the save, in milliseconds since 1970, from the metadata. If the metadata has none: the time of the last
+   * write to the file.
    */
   readonly savedAt: number
-  /** Whether `savedAt` is from the metadata. A copy of the file has a time of its own otherwise. */
+  /** Whether `savedAt` is from the metadata. Otherwise a copy of the file has another time. */
   readonly isTimeRecorded: boolean
-  /** When the file was last written to, in milliseconds since 1970. */
+  /** Time of the last write to the file, in milliseconds since 1970. */
   readonly modifiedAt: number
 }
 
-/** A file that is called like a checkpoint, and what it was found to be. */
+/** A file that is named like a checkpoint, and what it turned out to be. */
 export type FolderEntry = {
   readonly path: string
-  /** The step that its name says. */
+  /** The step in its name. */
   readonly step: number
-  /** Whether the name is a symbolic link, to a file that other names may share. */
+  /** Whether the name is a symbolic link. Other names may lead to the same file. */
   readonly isLink: boolean
-  /** Tells the file from another one that was put in its place, whatever becomes of its times. */
+  /** Distinguishes the file from another one that replaces it, whatever happens to its times. */
   readonly fileId: string
 } & (
   | { readonly kind: 'checkpoint'; readonly info: CheckpointInfo }
-  /** `other step`: its metadata says another step than its name, so this library did not name it. */
+  /** `other step`: the step in its metadata differs from the one in its name, so this library did not name it. */
   | {
       readonly kind: 'damaged' | 'newer version' | 'other step' | 'unreadable'
       readonly error: CheckpointError
     }
 )
 
-// Damage, which an older checkpoint does not share. Anything else (a model that does not fit, a file
-// of a newer version, one that may not be read) an older one would share, or hide.
+// The codes of damage, which an older checkpoint does not share. With any other error (a model that does not fit, a
+// newer version, missing rights) an older checkpoint would fail as well, or would hide it.
 const DAMAGE: ReadonlySet<CheckpointErrorCode> = new Set([
   'CKPT_NOT_A_CHECKPOINT',
   'CKPT_FILE_LENGTH',
@@ -60,12 +58,12 @@ const DAMAGE: ReadonlySet<CheckpointErrorCode> = new Set([
   'CKPT_TENSOR_CHECKSUM',
 ] as const)
 
-/** Whether an error says that a file's bytes are not those of a checkpoint that was saved. */
+/** Whether an error means that a file's bytes are not those of a saved checkpoint. */
 export function isDamage(error: unknown): error is CheckpointError {
   return isCheckpointError(error) && DAMAGE.has(error.code)
 }
 
-/** Whether an error says that a file could not be opened because there is none (any more). */
+/** Whether an error means that the file does not exist (any more). */
 export function isGone(error: unknown): boolean {
   return (
     isCheckpointError(error) && error.code === 'CKPT_READ' && errorCode(error.cause) === 'ENOENT'
@@ -73,7 +71,7 @@ export function isGone(error: unknown): boolean {
 }
 
 /**
- * What the file at `path` is, whose name says `step`, by its metadata alone. Undefined where it has gone
+ * The entry of the file at `path`, whose name says `step`, by its metadata alone. Undefined if the file has disappeared
  * since its status was taken.
  */
 export async function readEntry(
@@ -121,20 +119,20 @@ async function readInfo(path: string): Promise<CheckpointInfo> {
 }
 
 function ofOtherStep(path: string, expected: number, actual: number): CheckpointError {
-  const message = `its name says step ${expected}, and its metadata step ${actual}`
+  const message = `expected step ${expected} by its name, found step ${actual} in its metadata`
   return new CheckpointError('CKPT_READ', message, { expected, actual }).withPath(path)
 }
 
-/** What a name stands for, before it is opened. */
+/** The status of a name, before the file is opened. */
 export interface FileStatus {
   readonly isLink: boolean
-  /** Whether it is a regular file, or a link that points to one, or to nothing. */
+  /** Whether it is a regular file, or a link to a regular file or to nothing. */
   readonly isFile: boolean
   readonly identity: string
   readonly fileId: string
 }
 
-/** What the name at `path` stands for; undefined where there is none. */
+/** The status of the name at `path`; undefined if there is none. */
 export async function statusOf(path: string): Promise<FileStatus | undefined> {
   let own: BigIntStats
   try {
@@ -147,7 +145,7 @@ export async function statusOf(path: string): Promise<FileStatus | undefined> {
   if (!own.isSymbolicLink()) {
     return { isLink: false, isFile: own.isFile(), identity: identityOf(own), fileId }
   }
-  // What cannot be reached is found to be so when it is read.
+  // If the target cannot be reached, reading the file reports that.
   const target = await fs.stat(path, { bigint: true }).catch(() => undefined)
   const identity = `${identityOf(own)} to ${target === undefined ? 'nothing' : identityOf(target)}`
   return { isLink: true, isFile: target?.isFile() ?? true, identity, fileId }

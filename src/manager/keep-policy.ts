@@ -1,23 +1,23 @@
-/** What stays, as a user says it: the rules, what they are about, and a check of both. */
+/** The rules for which checkpoints stay, the data that they see, and their validation. */
 
 import { describe, isPlainObject } from '../format/attributes.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import { isSteps } from './schedule.js'
 
-/** What the rules look at. */
+/** The data of a checkpoint that the rules see. */
 export interface KeepCandidate {
   readonly path: string
   readonly epoch: number
   readonly step: number
   readonly loss: number | null
   readonly metrics: { readonly [name: string]: number }
-  /** Its place in the order of the run's saves; null where it was saved without one. */
+  /** Position in the order of the run's saves; null if the file has none. */
   readonly sequence: number | null
-  /** When it was saved, in milliseconds since 1970; when the file was written, where nothing says so. */
+  /** Time of the save, in milliseconds since 1970; without a record, the time of the file's last write. */
   readonly savedAt: number
   /** Whether `savedAt` is from the metadata. */
   readonly isTimeRecorded: boolean
-  /** When the file was last written to, in milliseconds since 1970. */
+  /** Time of the last write to the file, in milliseconds since 1970. */
   readonly modifiedAt: number
 }
 
@@ -28,31 +28,31 @@ export interface KeepBest {
   readonly metric: string
   /** Whether the largest value is the best (`max`), or the smallest (`min`). */
   readonly mode: 'min' | 'max'
-  /** Whether those without the metric (or with NaN) stay as well; default false. */
+  /** Whether checkpoints without the metric (or with NaN) stay as well; default false. */
   readonly keepUnmeasured?: boolean | undefined
 }
 
-/** Rules about what stays; a checkpoint stays if one of them keeps it. */
+/** Rules for which checkpoints stay. A checkpoint stays if at least one rule keeps it. */
 export interface KeepRules {
-  /** The so many that were saved last, whatever their steps. */
+  /** Number of checkpoints that stay because they were saved last, whatever their steps. */
   readonly newest?: number | undefined
   /**
-   * The best so many by a metric, of those that have it. NaN is as good as none. While no checkpoint has
-   * it, all stay, with a warning.
+   * The best checkpoints by a metric, among those that have it. NaN counts as not having it. While no checkpoint has
+   * the metric, all stay, with a warning.
    */
   readonly best?: KeepBest | undefined
-  /** Those whose step is a multiple of this, for good. */
+  /** Checkpoints whose step is a multiple of this stay for good. */
   readonly everySteps?: number | undefined
   /**
-   * The first one saved, and then one for every so many seconds, for good. Those that do not say when
-   * they were saved stay, and so do the two between which the clock was set back.
+   * The first saved checkpoint, and then one for every this many seconds, stay for good. A checkpoint without a
+   * recorded time stays. So do the two before and after the clock was set back.
    */
   readonly everySeconds?: number | undefined
-  /** Those saved within the last so many seconds, or that do not say when. */
+  /** Checkpoints that were saved within the last this many seconds, or that have no recorded time. */
   readonly newerThanSeconds?: number | undefined
-  /** Those of these steps, for good. */
+  /** Checkpoints of these steps stay for good. */
   readonly steps?: readonly number[] | undefined
-  /** Those that this says yes to. */
+  /** Checkpoints that this function accepts. */
   readonly custom?: ((candidate: KeepCandidate) => boolean) | undefined
 }
 
@@ -75,7 +75,7 @@ const KEEP_RULES: OptionNames<KeepRules> = {
 /** `all`, or rules. */
 export type KeepPolicy = 'all' | KeepRules
 
-/** Throws a TypeError or RangeError, with the name of the rule, for what is no policy. */
+/** Throws a TypeError or RangeError, with the name of the rule, if `policy` is not valid. */
 export function checkKeepPolicy(policy: unknown): asserts policy is KeepPolicy {
   if (policy === 'all') return
   if (!isPlainObject(policy)) {

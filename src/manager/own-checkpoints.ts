@@ -1,7 +1,6 @@
 /**
- * The checkpoints of a folder that are a manager's own: their numbers, and the removal of those that no
- * rule keeps. A file goes only if it is certain that it is the manager's, that it is a checkpoint, and
- * that it is old.
+ * The checkpoints of a folder that belong to a manager: their numbers, and the removal of those that no rule keeps. A
+ * file is removed only if it certainly belongs to the manager, is a checkpoint, and is old.
  */
 
 import { messageOf } from '../errors.js'
@@ -12,20 +11,20 @@ import type { CheckpointInfo, FolderEntry } from './folder-entry.js'
 import type { KeepPolicy } from './keep-policy.js'
 import { retain } from './retention.js'
 
-/** Warns of one kind of thing, and only once. */
+/** Warns of one kind of problem, and only once. */
 export type WarnOnce = (kind: string, message: string) => void
 
-/** What a manager may remove: what was there when its run began, and what it has saved since. */
+/** The files that a manager may remove: those in the folder when its run began, and those it has saved since. */
 export class OwnCheckpoints {
   readonly #folder: CheckpointFolder
   readonly #keep: KeepPolicy
   readonly #warnOnce: WarnOnce
   /**
-   * Paths, each with the `fileId` of the file that is the manager's: one that another process has put
-   * in its place since is not.
+   * Paths of the manager's files, each with its `fileId`. A file that another process has put there since is not the
+   * manager's.
    */
   readonly #files = new Map<string, string>()
-  /** The largest number that was given or found, and the paths of what it was given to. */
+  /** The largest number that was given or found, and the paths that numbers were given to. */
   #largest = -1
   readonly #numbered = new Set<string>()
   #numbering: Promise<unknown> = Promise.resolve()
@@ -36,16 +35,16 @@ export class OwnCheckpoints {
     this.#warnOnce = warnOnce
   }
 
-  /** Takes over what was there when the run began. */
+  /** Takes ownership of the files in the folder when the run began. */
   adopt(entries: readonly FolderEntry[]): void {
     for (const { path, fileId } of entries) this.#files.set(path, fileId)
   }
 
   /**
-   * The number of the next save, which goes to `path`: one more than the largest of the folder, other
-   * managers' saves among them. Numbers are given in the order of the calls.
+   * The number of the next save, which goes to `path`: one more than the largest in the folder, including those of
+   * other managers. Calls get their numbers in order.
    *
-   * @throws the system's error where the folder cannot be read
+   * @throws the system's error if the folder cannot be read
    */
   nextSequence(path: string): Promise<number> {
     const next = this.#numbering.then(async () => {
@@ -59,17 +58,17 @@ export class OwnCheckpoints {
   }
 
   /**
-   * To be called when a checkpoint is in place: it is the manager's own, and what no rule keeps is
-   * removed. If a power cut may undo the save (the folder cannot be synced), it does not count, so that
-   * the one before it stays for once more.
+   * Must be called when a checkpoint is in place. The checkpoint becomes the manager's, and those that no rule keeps
+   * are removed. If a power cut may undo the save (the folder cannot be synced), the new checkpoint does not count, so
+   * that the one before it stays this time.
    *
-   * @throws the system's error where the folder cannot be read
+   * @throws the system's error if the folder cannot be read
    */
   async hasSaved(path: string, sequence: number, durability: Durability): Promise<void> {
     if (this.#keep === 'all') return
     const entries = await this.#folder.read()
     const saved = entries.find((entry) => entry.path === path)
-    // Another process may have put its own there in the meantime.
+    // Another process may have put its own file there in the meantime.
     const isOwn = saved?.kind === 'checkpoint' && saved.info.sequence === sequence
     if (isOwn) this.#files.set(path, saved.fileId)
     else this.#files.delete(path)
@@ -81,7 +80,7 @@ export class OwnCheckpoints {
     for (const info of discard) if (info.path !== path) await this.#remove(info.path)
   }
 
-  /** Those that the rules are asked about. What is unsure stays, and does not count. */
+  /** The checkpoints that the rules decide on. A file that is uncertain stays, and does not count. */
   #candidatesOf(entries: readonly FolderEntry[]): CheckpointInfo[] {
     const candidates: CheckpointInfo[] = []
     for (const entry of entries) {
@@ -100,14 +99,14 @@ export class OwnCheckpoints {
       await this.#folder.remove(path, this.#files.get(path)!)
       this.#files.delete(path)
     } catch (error) {
-      // Others are removed all the same; this one is tried again after the next save.
+      // Others are still removed; this one is tried again after the next save.
       const reason = messageOf(error)
       this.#warnOnce(path, `the old checkpoint ${quote(path)} could not be removed: ${reason}`)
     }
   }
 }
 
-/** Warns, once for each, of a file that is called like a checkpoint and cannot be read. */
+/** Warns, once for each file, of one that is named like a checkpoint and cannot be read. */
 export function warnOfUnreadable(path: string, error: Error, warnOnce: WarnOnce): void {
-  warnOnce(path, `a file that is called like a checkpoint is left alone: ${error.message}`)
+  warnOnce(path, `a file that is named like a checkpoint is left alone: ${error.message}`)
 }

@@ -1,46 +1,46 @@
 /**
- * Signals that end a process, as clusters and people send them: the run finishes its step and saves,
- * and then the process ends by the signal. A listener of the user's own is called as ever; where there
- * is one, it decides how the process ends.
+ * Signals that end a process, as clusters and people send them. The run finishes its step and saves, and then the
+ * signal ends the process. The user's own listeners are called as usual. If there is one, it decides how the process
+ * ends.
  *
- * One desk in each process receives the signals for all managers, and for all copies of this library:
- * it knows who still has to save, and it ends the process when nobody has.
+ * One desk in each process receives the signals for all managers, and for all copies of this library. It knows which
+ * managers still have to save, and ends the process when none has.
  */
 
 import { constants } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import { describe } from '../format/attributes.js'
 
-// The process itself: a sandbox (Jest's, a `node:vm` context) may have a global one of its own. Not by an
-// import, which reads every property of it: that opens the standard input, and reads of it no longer wait.
+// The process itself: the global of a sandbox (Jest's, a `node:vm` context) may be another object. Not imported: an
+// import reads every property, which opens the standard input, and reads of it then no longer block.
 const process = globalThis.process?.getBuiltinModule?.('node:process') ?? globalThis.process
 
-/** How long a signal that follows another counts as the same one, in milliseconds: shells send two. */
+/** Milliseconds within which a repeated signal counts as the same one: shells send two. */
 const SAME_SIGNAL = 1000
 
-/** How long listeners that wait to be the last ones have for tidying up, in milliseconds. */
+/** Milliseconds that listeners which wait to be the last have for cleaning up. */
 const TIDY_UP = 1000
 
-/** What one manager has to do with a signal that has come. */
+/** What one manager still has to do after a signal. */
 type Duty = 'none' | 'to save' | 'saving' | 'saved'
 
 /** A manager, as the desk knows it. Two copies of the library share these fields: only add to them. */
 interface Member {
   readonly signals: readonly NodeJS.Signals[]
   readonly tell: (message: string) => void
-  /** Whether its `save` was ever called. One that never saves is not waited for. */
+  /** Whether its `save` was ever called. A manager that never saves is not waited for. */
   isActive: boolean
   duty: Duty
-  /** The first signal that has come to it. */
+  /** The first signal that it received. */
   received: NodeJS.Signals | undefined
 }
 
-/** A signal that has come, and that has not had its effect. */
+/** A signal that has come and has not taken effect yet. */
 interface Received {
   readonly signal: NodeJS.Signals
-  /** Whether the user listened to it as well when it came. A `once` listener is gone afterwards. */
+  /** Whether the user listened to it as well when it came. A `once` listener is removed when it is called. */
   readonly isHandled: boolean
-  /** When it, or one that repeats it, was answered. */
+  /** When this signal, or its repetition, was answered. */
   answered: number
   hasToldOfSave: boolean
 }
@@ -55,7 +55,7 @@ class SignalDesk {
     this.#listen()
   }
 
-  /** Resolves when the member is out; never where the process ends by a signal that it waited for. */
+  /** Resolves when the member has left; never if a signal that it waited for ends the process. */
   async leave(member: Member): Promise<void> {
     await this.saved(member)
     this.#members.delete(member)
@@ -63,9 +63,9 @@ class SignalDesk {
   }
 
   /**
-   * To be called with each call of `save`: whether the member has to save because of a signal. The
-   * promise never resolves: the member has saved and has come round again, so that whoever has not
-   * saved meanwhile does not take part in this run, and the process ends.
+   * Must be called with each call of `save`. Returns whether the member must save because of a signal. The promise
+   * never resolves. It is returned if the member has already saved: managers that have not saved by now take no part in
+   * this run, and the process ends.
    */
   called(member: Member): boolean | Promise<never> {
     member.isActive = true
@@ -75,15 +75,12 @@ class SignalDesk {
     return true
   }
 
-  /** The save has failed: the next one has to be made in its place. */
+  /** The save has failed; the next one must take its place. */
   failed(member: Member): void {
     if (member.duty === 'saving') member.duty = 'to save'
   }
 
-  /**
-   * To be called when the member's checkpoint is durable, or will not come. Never resolves where the
-   * process ends.
-   */
+  /** Must be called when the member's checkpoint is durable, or will never be. Never resolves if the process ends. */
   async saved(member: Member): Promise<void> {
     const current = this.#current
     if (current === undefined || member.duty === 'none') return
@@ -95,7 +92,7 @@ class SignalDesk {
       duty === 'saving' || (duty === 'to save' && (isActive || !someoneIsActive))
     if (members.some(isAwaited)) return
     if (!isHandled) await this.#end(current.signal)
-    // A signal that comes from now on is received like the first.
+    // A signal that comes from now on is handled like the first.
     this.#current = undefined
     for (const other of members) other.duty = 'none'
   }
@@ -139,13 +136,13 @@ class SignalDesk {
       .some((listener) => listener !== this.#receive && !waitsToBeLast(listener))
   }
 
-  /** Listens to what the members want, and to nothing else. */
+  /** Listens to the signals that the members want, and to no others. */
   #listen(): void {
     const wanted = new Set([...this.#members].flatMap(({ signals }) => signals))
     for (const signal of wanted) {
       if (this.#listening.has(signal)) continue
       this.#listening.add(signal)
-      // As the first: it has to see the `once` listeners, which go as they are called.
+      // As the first listener: it must see the `once` listeners, which are removed as they are called.
       process.prependListener(signal, this.#receive)
     }
     for (const signal of this.#listening) {
@@ -155,12 +152,12 @@ class SignalDesk {
     }
   }
 
-  /** Ends the process by the signal, after the listeners that have waited to be the last ones. */
+  /** Ends the process by the signal, after the listeners that wait to be the last. */
   async #end(signal: NodeJS.Signals): Promise<never> {
     this.#members.clear()
     this.#listen()
     const areOthers = process.listenerCount(signal) > 0
-    // Node answers SIGUSR1 with a debugger where nobody listens.
+    // Without a listener, Node answers SIGUSR1 with a debugger.
     if (areOthers || signal !== 'SIGUSR1') {
       try {
         process.kill(process.pid, signal)
@@ -168,8 +165,8 @@ class SignalDesk {
         // Not every signal can be sent on Windows.
       }
     }
-    // What lives on is process 1 of a container, which no signal ends unless it listens; or the signal
-    // is one that ends nothing.
+    // The process may live on: as process 1 of a container, which no signal ends unless it listens, or because the
+    // signal ends no process.
     const exit = () => process.exit(128 + constants.signals[signal])
     if (areOthers) setTimeout(exit, TIDY_UP)
     else exit()
@@ -178,14 +175,14 @@ class SignalDesk {
 }
 
 /**
- * Whether a listener leaves the end of the process to other listeners, if there are any: signal-exit's
- * do, which many packages bring. It looks who else listens; one that handles the signal does not.
+ * Whether a listener leaves the end of the process to other listeners, if there are any. signal-exit, which many
+ * packages include, adds such listeners: they look at the other listeners. One that handles the signal does not.
  */
 function waitsToBeLast(listener: (...args: never[]) => unknown): boolean {
   return /\b(?:listeners|listenerCount)\s*\(/.test(Function.prototype.toString.call(listener))
 }
 
-/** The desk of this process: that of the first copy of the library that needs one. */
+/** The desk of this process, which the first copy of the library that needs one creates. */
 function signalDesk(): SignalDesk {
   const key = Symbol.for('lightwatch-checkpoint: signals, version 1')
   const shared = process as unknown as { [key]?: SignalDesk }
@@ -193,14 +190,14 @@ function signalDesk(): SignalDesk {
   return shared[key]
 }
 
-/** What a manager knows of the signals after which its run is to end. */
+/** The signals that end a manager's run. */
 export class Preemption {
   readonly #member: Member
   readonly #desk: SignalDesk | undefined
 
   /**
-   * Listens from now on, until `close`. `tell` gets a line about each signal that nobody else handles.
-   * Throws a TypeError for what is no signal, cannot be listened to, or in a worker thread.
+   * Listens from now on, until `close`. `tell` gets a line about each signal that has no other listener. Throws a
+   * TypeError if a name is not a signal or cannot be listened to, and in a worker thread.
    */
   constructor(signals: readonly string[], tell: (message: string) => void) {
     for (const signal of signals) {
@@ -214,7 +211,7 @@ export class Preemption {
     }
     if (signals.length > 0 && !isMainThread) {
       throw new TypeError(
-        'preemption must be false in a worker thread: signals reach the main thread alone. Listen ' +
+        'preemption must be false in a worker thread: only the main thread receives signals. Listen ' +
           'there, post a message to this worker, and have it call `save` with `force: true`',
       )
     }
@@ -225,30 +222,30 @@ export class Preemption {
     this.#desk.join(this.#member)
   }
 
-  /** The first signal that has come, if one has. */
+  /** The first signal that has come; undefined if none has. */
   get received(): NodeJS.Signals | undefined {
     return this.#member.received
   }
 
   /**
-   * To be awaited in each call of `save`: whether it has to save because of a signal. Never resolves
-   * where the process ends.
+   * Must be awaited in each call of `save`. Resolves to whether it must save because of a signal; never resolves if the
+   * process ends.
    */
   called(): boolean | Promise<never> {
     return this.#desk?.called(this.#member) ?? false
   }
 
   /**
-   * To be awaited when the save that `called` asked for has ended. The process ends by the signal, and
-   * this never resolves, unless the save failed, the user listens as well, or another manager of the
-   * process has yet to save.
+   * Must be awaited when the save that `called` asked for has ended. The signal then ends the process, and this never
+   * resolves. It resolves if the save failed, if the user listens as well, or if another manager of the process has yet
+   * to save.
    */
   async saved(isDurable: boolean): Promise<void> {
     if (isDurable) await this.#desk?.saved(this.#member)
     else this.#desk?.failed(this.#member)
   }
 
-  /** Stops listening. A signal that has come and had no effect yet has it now. */
+  /** Stops listening. A signal that has not taken effect yet does so now. */
   async close(): Promise<void> {
     await this.#desk?.leave(this.#member)
   }

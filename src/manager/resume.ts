@@ -1,6 +1,6 @@
 /**
- * Finds the newest checkpoint of a folder that verifies, and restores it. One that does not is set
- * aside, and the one before is tried. Other processes may save, and remove, in the meantime.
+ * Finds the newest checkpoint of a folder that verifies, and restores it. A checkpoint that does not verify is set
+ * aside, and the next older one is tried. Other processes may save and remove in the meantime.
  */
 
 import { CheckpointError, withPath } from '../errors.js'
@@ -17,7 +17,7 @@ import type { Module, Optimizer } from '../state.js'
 import type { CheckpointFolder, SetAside } from './checkpoint-folder.js'
 import { type FolderEntry, isDamage, isGone } from './folder-entry.js'
 
-/** How a checkpoint is read and restored. */
+/** Options for reading and restoring a checkpoint. */
 export interface ResumeOptions extends RestoreOptions {
   /** Whether the file may be mapped (default true); see `loadCheckpoint`. */
   readonly map?: boolean | undefined
@@ -26,29 +26,28 @@ export interface ResumeOptions extends RestoreOptions {
 /** The names of the options of a resume. */
 export const RESUME_OPTIONS: OptionNames<ResumeOptions> = { ...RESTORE_OPTIONS, map: true }
 
-/** What was restored, and what was passed over for it. */
+/** What was restored, and which files were skipped. */
 export interface ResumeReport extends RestoreReport {
   /** The checkpoint that was restored. */
   readonly path: string
-  /** Newer ones that were damaged, newest first: set aside, not deleted. */
+  /** Newer checkpoints that were damaged, newest first. They are set aside, not deleted. */
   readonly skipped: readonly SetAside[]
 }
 
-// How often the folder is read again because a file went or was replaced after it was seen. Each time
-// another process has saved in between: a folder in which this happens so often is no folder.
+// How often the folder is read again because a file disappeared or was replaced in the meantime. Each time another
+// process has saved; a folder where this happens so often cannot be used.
 const MAX_LOOKS = 100
 
-/** What an attempt to restore one file has come to. */
+/** The result of an attempt to restore one file. */
 type Outcome = ResumeReport | 'older' | 'look again'
 
 /**
- * Restores the newest checkpoint of `folder` whose metadata, and all that is restored of it, verifies.
- * Null only where the folder has none. Those that are damaged are set aside, with a warning that says
- * why, when an older one has been restored.
+ * Restores the newest checkpoint of `folder` whose metadata, and all that is restored of it, verifies. Null only if the
+ * folder has none. Damaged checkpoints are set aside, with a warning that says why, after an older one has been
+ * restored.
  *
- * @throws CheckpointError where the newest cannot be read, is of a newer version, or does not fit the
- *   model; and where none of them can be restored: they all stay as they are then, so that the next
- *   attempt fails as well, and is not taken for a new run
+ * @throws CheckpointError if the newest cannot be read, has a newer version, or does not fit the model; or if none can
+ *   be restored. All files then stay as they are, so that the next attempt fails as well and does not begin a new run
  */
 export async function resumeFrom(
   folder: CheckpointFolder,
@@ -58,7 +57,7 @@ export async function resumeFrom(
 ): Promise<ResumeReport | null> {
   const { map = true, ...restoreOptions } = options
   const warn = options.onWarning
-  /** Files that cannot be restored, newest first; those that are damaged, with what they were. */
+  /** Files that cannot be restored, newest first. Damaged ones have their identity. */
   const failed = new Map<string, { readonly error: CheckpointError; readonly damaged?: string }>()
 
   const attempt = async (entry: FolderEntry): Promise<Outcome> => {
@@ -72,13 +71,13 @@ export async function resumeFrom(
       }
       if (fault !== undefined && entry.kind !== 'damaged') {
         failed.set(path, { error: fault })
-        const what = isGone(fault) ? 'it is a link to a file that is not there' : fault.message
+        const what = isGone(fault) ? 'it is a link to a missing file' : fault.message
         warn(`${quote(path)} was left alone: ${what}`)
         return 'older'
       }
       const checkpoint = await loadCheckpoint(path, { map })
       try {
-        // It may have been replaced since the folder was read.
+        // The file may have been replaced since the folder was read.
         if (checkpoint.step !== entry.step) return 'look again'
         const report = await restoreCheckpoint(checkpoint, model, optimizer, restoreOptions)
         return { ...report, path, skipped: await setAside() }
@@ -88,7 +87,7 @@ export async function resumeFrom(
     } catch (error) {
       if (isGone(error)) return 'look again'
       if (!isDamage(error)) throw withPath(error, path)
-      // A whole one may have been put in its place since it was opened.
+      // A valid file may have replaced it since it was opened.
       if ((await folder.identify(path)) !== identity) return 'look again'
       failed.set(path, { error: error.withPath(path), damaged: identity })
       return 'older'
@@ -121,12 +120,16 @@ export async function resumeFrom(
     }
     if (outcome === 'older') return nothing(folder, failed, warn)
   }
-  throw new CheckpointError('CKPT_READ', `the files change faster than they can be read`, {
-    path: folder.path,
-  })
+  throw new CheckpointError(
+    'CKPT_READ',
+    `the checkpoints of the folder change faster than they can be read`,
+    {
+      path: folder.path,
+    },
+  )
 }
 
-/** Warns of a later step that was passed over because it has no place in the order of saves. */
+/** Warns of a later step that was skipped because it has no place in the order of saves. */
 function warnOfUnnumbered(
   entries: readonly FolderEntry[],
   { path, step }: ResumeReport,
@@ -137,13 +140,13 @@ function warnOfUnnumbered(
     if (entry.kind !== 'checkpoint' || entry.step <= step || entry.info.sequence !== null) continue
     warn(
       `resumed from step ${step}; ${quote(entry.path)} is of a later step, but does not say whether ` +
-        'it was saved later: `loadCheckpoint` reads it, if it is the one to go on from',
+        'it was saved later: to resume from it, restore it with `loadCheckpoint`',
     )
     return
   }
 }
 
-/** Null for a folder without checkpoints; throws where there are some, of which none is good. */
+/** Returns null for a folder without checkpoints; throws if there are some and none is valid. */
 async function nothing(
   folder: CheckpointFolder,
   failed: ReadonlyMap<string, { readonly error: CheckpointError }>,

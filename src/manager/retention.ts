@@ -1,7 +1,7 @@
 /**
- * Which checkpoints of a folder stay. Pure: from what is known of each file to those that may go. A
- * checkpoint stays if any of the rules keeps it; the newest always does, because a run resumes from
- * it; and so does the last one with a finite loss, because a run that has diverged goes back to it.
+ * Which checkpoints of a folder stay, as a pure function of what is known about each file. A checkpoint stays if any
+ * rule keeps it. The newest always stays, because a run resumes from it. The last one with a finite loss stays too,
+ * because a diverged run goes back to it.
  */
 
 import { messageOf } from '../errors.js'
@@ -9,9 +9,9 @@ import { quote } from '../printable.js'
 import type { KeepBest, KeepCandidate, KeepPolicy } from './keep-policy.js'
 
 /**
- * The order in which checkpoints were saved, oldest first. Those with a `sequence` by it, because a run
- * that went back saves lower steps later; before them those without, which are of an older version, by
- * their steps. Where two are equal in this (two processes have saved at once), the higher step is newer.
+ * Checkpoints in the order of their saves, oldest first. Those with a `sequence` are sorted by it, because a run that
+ * went back saves lower steps later. Those without one are from an older version; they come first, sorted by step. Of
+ * two equal ones (two processes saved at once), the higher step counts as newer.
  */
 export function inOrder<T extends { readonly step: number; readonly sequence: number | null }>(
   checkpoints: readonly T[],
@@ -19,19 +19,18 @@ export function inOrder<T extends { readonly step: number; readonly sequence: nu
   return [...checkpoints].sort((a, b) => (a.sequence ?? -1) - (b.sequence ?? -1) || a.step - b.step)
 }
 
-/** What may go, and what the rules could not tell, for the user to know. */
+/** What may be removed, and what the rules could not decide. */
 export interface Retention<T> {
-  /** Those that no rule keeps, oldest first. */
+  /** Checkpoints that no rule keeps, oldest first. */
   readonly discard: readonly T[]
-  /** Why something stays that the rules alone would not keep: each kind of reason once. */
+  /** Why a checkpoint stays that the rules alone would not keep: each kind of reason once. */
   readonly doubts: readonly { readonly kind: string; readonly message: string }[]
 }
 
 /**
- * What of `candidates` no rule keeps. `now` is in milliseconds since 1970. Candidates come in any
- * order; `inOrder` says which is the newest. What cannot be told stays: a rule about a metric that no
- * candidate has keeps them all, one about time keeps those without a time, a `custom` that throws keeps
- * the one that it was asked about.
+ * The `candidates`, in any order, that no rule keeps. `now` is in milliseconds since 1970. A checkpoint that a rule
+ * cannot judge stays. A rule about a metric that no candidate has keeps them all; one about time keeps those without a
+ * time; a `custom` that throws keeps the candidate it was asked about.
  */
 export function retain<T extends KeepCandidate>(
   candidates: readonly T[],
@@ -42,7 +41,7 @@ export function retain<T extends KeepCandidate>(
   const ordered = inOrder(candidates)
   const doubts: { kind: string; message: string }[] = []
   const kept = new Set<T>(ordered.slice(-1))
-  /** Keeps what the rules themselves do not, and says why if that makes a difference. */
+  /** Keeps what the rules do not, and records the reason if that makes a difference. */
   const keepInDoubt = (
     kind: string,
     doubtful: readonly T[],
@@ -86,12 +85,12 @@ export function retain<T extends KeepCandidate>(
   if (everySeconds !== undefined || newerThanSeconds !== undefined) {
     const timeless = ordered.filter(({ isTimeRecorded }) => !isTimeRecorded)
     keepInDoubt('time', timeless, ({ step }) => {
-      return `the checkpoint of step ${step} does not say when it was saved, and stays`
+      return `the checkpoint of step ${step} has no recorded time, and stays`
     })
   }
   keepInDoubt('order', withoutOrder(ordered), ({ step }) => {
     return (
-      `the checkpoint of step ${step} does not say whether it was saved before those of lower ` +
+      `the checkpoint of step ${step} has no place in the order of saves: it may be older than those of lower ` +
       'steps, and stays until they have passed it'
     )
   })
@@ -102,8 +101,8 @@ export function retain<T extends KeepCandidate>(
 }
 
 /**
- * Those without a `sequence` that are not of a lower step than all that have one: either they are of a
- * branch that the run has left, or they were saved by an older version since.
+ * Checkpoints without a `sequence` whose step is not below all that have one. Either the run has left their branch, or
+ * an older version has saved them since.
  */
 function withoutOrder<T extends KeepCandidate>(ordered: readonly T[]): T[] {
   const numbered = ordered.filter(({ sequence }) => sequence !== null)
@@ -111,14 +110,14 @@ function withoutOrder<T extends KeepCandidate>(ordered: readonly T[]): T[] {
   return ordered.filter(({ sequence, step }) => sequence === null && step >= lowest)
 }
 
-/** The last one with a finite loss, if the loss that was recorded last is NaN or infinite. */
+/** The last checkpoint with a finite loss, if the last recorded loss is NaN or infinite. */
 function lastGood<T extends KeepCandidate>(ordered: readonly T[]): T[] {
   const recorded = ordered.filter(({ loss }) => loss !== null)
   if (recorded.length === 0 || Number.isFinite(recorded.at(-1)!.loss)) return []
   return recorded.filter(({ loss }) => Number.isFinite(loss)).slice(-1)
 }
 
-/** Says that no candidate has the metric, and which ones there are. */
+/** The message that no candidate has the metric, with the metrics that they have. */
 function unmeasured(candidates: readonly KeepCandidate[], { metric }: KeepBest): string {
   const names = new Set(candidates.flatMap(({ metrics }) => Object.keys(metrics)))
   if (candidates.some(({ loss }) => loss !== null)) names.add('loss')
@@ -128,7 +127,7 @@ function unmeasured(candidates: readonly KeepCandidate[], { metric }: KeepBest):
   return `keep.best: no checkpoint has the metric ${quote(metric)} (${others})`
 }
 
-/** The best first; those alone that have the metric. Where two are as good, the newer is the better. */
+/** The best checkpoints that have the metric, best first. Of two equally good ones, the newer comes first. */
 export function bestOf<T extends KeepCandidate>(candidates: readonly T[], best: KeepBest): T[] {
   const { metric, mode, count } = best
   const values = new Map<T, number>()
@@ -139,14 +138,14 @@ export function bestOf<T extends KeepCandidate>(candidates: readonly T[], best: 
   return [...values.keys()]
     .sort((a, b) => {
       const [left, right] = [values.get(a)!, values.get(b)!]
-      // Not their difference, which is NaN for two infinities.
+      // Not by their difference, which is NaN for two infinities.
       if (left === right) return 0
       return left < right === (mode === 'min') ? -1 : 1
     })
     .slice(0, count)
 }
 
-/** The value of a metric; undefined where there is none, or NaN. */
+/** The value of a metric; undefined if it is absent or NaN. */
 function measured(candidate: KeepCandidate, metric: string): number | undefined {
   const { loss, metrics } = candidate
   if (metric === 'loss') return loss === null || Number.isNaN(loss) ? undefined : loss
@@ -155,9 +154,9 @@ function measured(candidate: KeepCandidate, metric: string): number | undefined 
 }
 
 /**
- * Checkpoints at least so many seconds apart, from the first one on. Time that runs backwards from one
- * to the next says that a clock was set, and not how much time has passed: both stay, and counting
- * begins anew. The same holds where the file's own time says that they lie further apart.
+ * Checkpoints at least this many seconds apart, from the first one on. If time runs backwards from one to the next, a
+ * clock was set, and the real interval is unknown: both stay, and counting begins anew. The same holds if the files'
+ * own times lie further apart.
  */
 function spaced<T extends KeepCandidate>(ordered: readonly T[], seconds: number): T[] {
   const interval = seconds * 1000
@@ -182,8 +181,8 @@ function spaced<T extends KeepCandidate>(ordered: readonly T[], seconds: number)
 }
 
 /**
- * Those that may have been saved since `start`: none is older than one that was saved before it, so a
- * time that runs backwards counts as that one. Times after `now` say nothing about others.
+ * Checkpoints that may have been saved since `start`. None is older than one that was saved before it, so a time that
+ * runs backwards counts as the earlier one's. Times after `now` say nothing about other checkpoints.
  */
 function savedSince<T extends KeepCandidate>(
   ordered: readonly T[],

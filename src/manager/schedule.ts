@@ -1,25 +1,25 @@
 /**
- * When a checkpoint is due: every so many steps, every so many seconds, at certain steps, at the
- * first one. Pure but for the clock, which is passed in.
+ * When a checkpoint is due: every so many steps, every so many seconds, at certain steps, at the first step. Pure,
+ * because the caller passes the time.
  */
 
 import { describe, isPlainObject } from '../format/attributes.js'
 import { givenOptions, type OptionNames } from '../options.js'
 
-/** Rules about when to save; a save is due if one of them says so. */
+/** Rules for when to save. A save is due if at least one rule says so. */
 export interface SaveRules {
   /**
-   * When the step is a multiple of this, or the first one that the manager is asked about after a multiple
-   * (as at the end of an epoch alone).
+   * Saves at each step that is a multiple of this. If the manager is not asked about that step (as when `save` is
+   * called only at the end of an epoch), it saves at the next step that it is asked about.
    */
   readonly everySteps?: number | undefined
-  /** When so many seconds have passed since the last save (or since the manager was made). */
+  /** Saves when this many seconds have passed since the last save (or since the manager was made). */
   readonly everySeconds?: number | undefined
-  /** At these steps. */
+  /** Saves at these steps. */
   readonly steps?: readonly number[] | undefined
-  /** At the first step that the manager is asked about, where the folder has no checkpoint yet. */
+  /** Saves at the first step that the manager is asked about, if the folder has no checkpoint yet. */
   readonly firstStep?: boolean | undefined
-  /** When this says so. */
+  /** Saves if this function returns true. */
   readonly custom?: ((step: number) => boolean) | undefined
 }
 
@@ -34,23 +34,23 @@ const SAVE_RULES: OptionNames<SaveRules> = {
 /** Decides for each step of one run whether it is saved. */
 export class SaveSchedule {
   readonly #rules: SaveRules
-  /** When the last save began, in milliseconds. */
+  /** Start of the last save, in milliseconds. */
   #last: number
   #asked = false
-  /** The step that the manager was asked about last, or that the run goes on from. */
+  /** The last step that the manager was asked about, or the step that the run resumed from. */
   #before: number | undefined
   #savedStep: number | undefined
 
-  /** `now` in milliseconds. */
+  /** `now` is in milliseconds. */
   constructor(rules: SaveRules, now: number) {
     this.#rules = rules
     this.#last = now
   }
 
   /**
-   * Whether a checkpoint is due after `step`. A step that has just been saved is not due again; one
-   * that comes again after others (a run that went back) is. `empty` is whether there was no checkpoint
-   * at the start, or undefined while that is not known. Undefined is returned if it depends on that.
+   * Whether a checkpoint is due after `step`. A step that has just been saved is not due again, but one that comes
+   * again after others is (the run went back). `empty` is whether the folder had no checkpoint at the start; undefined
+   * if that is not known yet. Returns undefined if the answer depends on that.
    */
   isDue(step: number, now: number, empty: boolean | undefined): boolean | undefined {
     const { everySteps, everySeconds, steps, firstStep, custom } = this.#rules
@@ -71,7 +71,7 @@ export class SaveSchedule {
     )
   }
 
-  /** The run goes on from `step`, 0 if it is new. */
+  /** The run continues from `step`, which is 0 if it is new. */
   resumed(step: number): void {
     this.#before = step
   }
@@ -82,18 +82,18 @@ export class SaveSchedule {
     this.#last = now
   }
 
-  /** The save of `step` has failed: the step is due again if it comes again. */
+  /** The save of `step` has failed, so the step is due again if it comes again. */
   failed(step: number): void {
     if (this.#savedStep === step) this.#savedStep = undefined
   }
 }
 
-/** Whether `step` is a multiple of `every`, or the first to come after one since `before`. */
+/** Whether `step` is a multiple of `every`, or the first after one since `before`. */
 function reachesMultiple(every: number, before: number, step: number): boolean {
   return step % every === 0 || Math.floor(step / every) > Math.floor(before / every)
 }
 
-/** Throws a TypeError or RangeError, with the name of the rule, for what are no rules. */
+/** Throws a TypeError or RangeError, with the name of the rule, if `rules` is not valid. */
 export function checkSaveRules(rules: unknown): asserts rules is SaveRules {
   if (!isPlainObject(rules)) {
     throw new TypeError(`save must be an object of rules, not ${describe(rules)}`)

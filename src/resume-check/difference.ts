@@ -1,4 +1,4 @@
-/** In what two saved states of a run differ, to the bit, and in words. */
+/** The differences between two saved states of a run, to the bit, and in words. */
 
 import { inspect } from 'node:util'
 import { type Attribute, isPlainObject, sameAttributes } from '../format/attributes.js'
@@ -6,28 +6,28 @@ import type { Checkpoint } from '../load/checkpoint.js'
 import type { CheckpointState } from '../load/state.js'
 import type { LoadedTensor, TypedArray } from '../state.js'
 
-/** An element of a tensor. Of a dtype that has no typed array of its own, `value` is its raw bits. */
+/** An element of a tensor. If the dtype has no typed array of its own, `value` is its raw bits. */
 export interface Element {
   readonly value: number | bigint
   /** `0x3f800000`. */
   readonly bits: string
 }
 
-/** A tensor whose elements are not the same. */
+/** A tensor whose elements differ. */
 export interface TensorDifference {
   /** `model`, `optimizer` or the name of an extra. */
   readonly state: string
   readonly tensor: string
-  /** Of the first element that differs, in the tensor's typed array. */
+  /** Index of the first element that differs, in the tensor's typed array. */
   readonly index: number
   readonly expected: Element
   readonly actual: Element
-  /** How many elements differ, and how many there are. */
+  /** Number of elements that differ, and number of all elements. */
   readonly differing: number
   readonly elements: number
 }
 
-/** An attribute that is not the same; undefined on the side where it is missing. */
+/** An attribute that differs; undefined on the side that lacks it. */
 export interface AttributeDifference {
   readonly state: string
   /** `groups[0].lr`. */
@@ -36,16 +36,16 @@ export interface AttributeDifference {
   readonly actual: Attribute | undefined
 }
 
-/** In what two checkpoints differ. All empty where they are the same, bit for bit. */
+/** The differences between two checkpoints. All lists are empty if they are the same, bit for bit. */
 export interface Differences {
   /** In the order of the states and of their tensors. */
   readonly tensors: readonly TensorDifference[]
   readonly attributes: readonly AttributeDifference[]
-  /** States, tensors and kinds that are not on both sides, and other dtypes and shapes; in words. */
+  /** States, tensors and kinds that only one side has, and different dtypes and shapes; in words. */
   readonly other: readonly string[]
 }
 
-/** Compares everything that two checkpoints hold, `expected` being what `actual` ought to be. */
+/** Compares everything that two checkpoints hold. */
 export function differences(expected: Checkpoint, actual: Checkpoint): Differences {
   const tensors: TensorDifference[] = []
   const attributes: AttributeDifference[] = []
@@ -57,7 +57,9 @@ export function differences(expected: Checkpoint, actual: Checkpoint): Differenc
       other.push(`${name} is there ${one === undefined ? ONLY_ACTUAL : ONLY_EXPECTED}`)
       continue
     }
-    if (one.kind !== two.kind) other.push(`${name} is of the kind ${one.kind}, and ${two.kind}`)
+    if (one.kind !== two.kind) {
+      other.push(`${name} is ${one.kind} without a break, ${two.kind} after the restore`)
+    }
     compareTensors(one, two, tensors, other)
     compareAttributes(name, '', one.attributes, two.attributes, attributes)
   }
@@ -67,7 +69,7 @@ export function differences(expected: Checkpoint, actual: Checkpoint): Differenc
 const ONLY_EXPECTED = 'without a break only'
 const ONLY_ACTUAL = 'after the restore only'
 
-/** By their names, in the order of the file. */
+/** The states by their names, in the order of the file. */
 export function statesOf(checkpoint: Checkpoint): Map<string, CheckpointState> {
   const { model, optimizer, extras } = checkpoint
   return new Map([
@@ -90,7 +92,9 @@ function compareTensors(
     }
     const [a, b] = [one.get(name), two.get(name)]
     if (typeOf(a) !== typeOf(b)) {
-      other.push(`${one.name}: ${name} is ${typeOf(a)}, and ${typeOf(b)} after the restore`)
+      other.push(
+        `${one.name}: ${name} is ${typeOf(a)} without a break, ${typeOf(b)} after the restore`,
+      )
       continue
     }
     const difference = firstDifference(a.data, b.data)
@@ -156,10 +160,10 @@ function ownOf(map: { readonly [key: string]: unknown }, key: string): Attribute
   return Object.hasOwn(map, key) ? (map[key] as Attribute) : undefined
 }
 
-// As many of each sort; a forgotten optimizer differs in all of its tensors.
+// Most lines of each kind: a forgotten optimizer differs in all of its tensors.
 const MOST_LINES = 8
 
-/** What the check says if nothing differs. */
+/** The message if nothing differs. */
 export function identicalText(
   { states, tensors }: { readonly states: readonly string[]; readonly tensors: number },
   { before, after }: { readonly before: number; readonly after: number },
@@ -170,7 +174,7 @@ export function identicalText(
   )
 }
 
-/** What the check says of the first step at which something differs. */
+/** The message for the first step with a difference. */
 export function differentText(
   verdict: 'not-reproducible' | 'not-restored' | 'diverged',
   before: number,
@@ -199,14 +203,14 @@ function headline(verdict: string, before: number, step: number): string {
     case 'not-reproducible':
       return (
         `two runs from the start differ after ${step} steps, before anything was restored, ` +
-        'so that no checkpoint could make them the same:'
+        'so no checkpoint could make them the same:'
       )
     case 'not-restored':
-      return `directly after the restore at step ${step}, not everything is as it was:`
+      return `directly after the restore at step ${step}, something differs from the saved state:`
     default:
       return (
-        `the restore at step ${before} brought back all that is compared, but after step ${step} ` +
-        'it differs, so that something else has a state:'
+        `the restore at step ${before} restored all that is compared, but after step ${step} ` +
+        'it differs, so something else has a state:'
       )
   }
 }

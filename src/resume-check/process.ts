@@ -1,4 +1,4 @@
-/** A process of the resume check: takes the part that it is told to, and reports. */
+/** A process of the resume check: performs the part that it is sent, and reports. */
 
 import { messageOf } from '../errors.js'
 import { type Message, perform, type Task } from './run.js'

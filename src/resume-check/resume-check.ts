@@ -1,7 +1,7 @@
 /**
- * Whether a training can be resumed exactly: trains it without a break, and again with a kill and a
- * restore in between, each part in a process of its own, and compares everything that has a state
- * after every step, to the bit. For a test of any runner.
+ * Whether a training resumes exactly. It trains without a break, and again with a kill and a restore in between, each
+ * part in its own process. After every step it compares everything that has a state, to the bit. For use in any test
+ * runner.
  */
 
 import { fork } from 'node:child_process'
@@ -28,17 +28,17 @@ import { type Message, observationOf, type Part, type Task } from './run.js'
 export type { AttributeDifference, Element, TensorDifference } from './difference.js'
 export type { CreateRun, ResumableRun } from './run.js'
 
-/** How long `checkResume` trains, and what it hands to the run. */
+/** How long `checkResume` trains, and what it passes to the run. */
 export interface ResumeCheckOptions {
-  /** Steps until the save, at least 0. */
+  /** Number of steps before the save, at least 0. */
   readonly before: number
-  /** Steps after it, at least 1. More than one, so that what acts late is seen too. */
+  /** Number of steps after the save, at least 1. More than one also reveals effects that come late. */
   readonly after: number
-  /** Handed to `createRun`: anything that can be sent to a process as JSON. */
+  /** Passed to `createRun`: anything that JSON can send to a process. */
   readonly argument?: unknown
   /** Called after every step of a part. */
   readonly onStep?: ((part: 'whole' | 'first' | 'second', step: number) => void) | undefined
-  /** Ends the check, and its process, with the signal's reason. */
+  /** Ends the check and its process with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -52,26 +52,26 @@ const OPTIONS: OptionNames<ResumeCheckOptions> = {
 
 /**
  * - `identical`: no difference at any step.
- * - `not-reproducible`: two runs from the start differ before anything was restored, so that no
- *   checkpoint can help: something depends on the clock, on Math.random, or on what ran before.
+ * - `not-reproducible`: two runs from the start differ before anything was restored, so no checkpoint can help.
+ *   Something depends on the clock, on Math.random, or on what ran before.
  * - `not-restored`: the state differs directly after the restore.
- * - `diverged`: what is compared was restored, and differs some steps later: something has a state that
- *   is neither saved nor among the extras.
+ * - `diverged`: what is compared was restored, but differs some steps later. Something has a state that is neither
+ *   saved nor among the extras.
  */
 export type Verdict = 'identical' | 'not-reproducible' | 'not-restored' | 'diverged'
 
-/** What `checkResume` has found out. */
+/** The result of `checkResume`. */
 export interface ResumeCheckReport {
   readonly identical: boolean
   readonly verdict: Verdict
-  /** The first step after which there is a difference; null where there is none. */
+  /** The first step after which there is a difference; null if there is none. */
   readonly step: number | null
-  /** The tensors that differ after that step, in the order of the states; the first is `tensors[0]`. */
+  /** The tensors that differ after that step, in the order of the states. */
   readonly tensors: readonly TensorDifference[]
   readonly attributes: readonly AttributeDifference[]
-  /** What is on one side alone, or of another dtype, shape or kind; in words. */
+  /** What only one side has, and differences in dtype, shape or kind; in words. */
   readonly other: readonly string[]
-  /** All of it in words, for an assertion. */
+  /** The whole result in words, for an assertion. */
   readonly message: string
 }
 
@@ -87,7 +87,7 @@ const NOTHING: Differences = { tensors: [], attributes: [], other: [] }
  * TypeScript works in them as well. The one that saves is killed as soon as it has. Needs the space of
  * `2 * after + 4` checkpoints in the folder for temporary files, until it is done.
  *
- * Throws an Error where a part of the run fails, with its reason, and a RangeError for wrong numbers.
+ * Throws an Error with the reason if a part of the run fails, and a RangeError for wrong numbers.
  */
 export async function checkResume(
   module: string | URL,
@@ -125,13 +125,13 @@ export async function checkResume(
   }
 }
 
-/** Performs a part in a process of its own, which is killed when it has done it. */
+/** Performs a part in its own process, which is killed when the part is done. */
 async function perform(
   task: Task,
   onStep: (step: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  // As JavaScript in the package, and as TypeScript in this repository.
+  // JavaScript in the package, TypeScript in this repository.
   const file = new URL(`./process${extname(import.meta.url)}`, import.meta.url)
   const child = fork(fileURLToPath(file), [], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] })
   let errors = ''
@@ -150,7 +150,7 @@ async function perform(
   signal?.addEventListener('abort', kill)
   try {
     const closed = once(child, 'close')
-    // A process that has already ended says so by its exit.
+    // If the process has already ended, its exit reports that.
     child.send(task, () => {})
     const [code, killedBy] = (await closed) as [number | null, string | null]
     signal?.throwIfAborted()
@@ -158,7 +158,7 @@ async function perform(
     const reason =
       outcome?.event === 'failed' ? outcome.reason : `${killedBy ?? `exit code ${code}`}`
     throw new Error(
-      `the resume check could not be made, because its ${WORDS[task.part]} failed: ` +
+      `the resume check failed, because its ${WORDS[task.part]} failed: ` +
         `${reason}${errors === '' ? '' : `\n${errors.trimEnd()}`}`,
     )
   } finally {
@@ -172,7 +172,7 @@ const WORDS: { readonly [part in Part]: string } = {
   second: 'run from the restore on',
 }
 
-/** Undefined where the two files hold the same. */
+/** The differences of two files; undefined if there are none. */
 async function compare(expected: string, actual: string): Promise<Differences | undefined> {
   const opened: Checkpoint[] = []
   try {

@@ -1,4 +1,4 @@
-/** A run as the resume check needs it, the module that makes one, and the parts that a process takes. */
+/** A run as the resume check needs it, the module that makes one, and the parts that a process performs. */
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -8,43 +8,43 @@ import { restoreCheckpoint } from '../restore/restore.js'
 import { saveCheckpoint } from '../save/save.js'
 import type { Module, Optimizer, Stateful } from '../state.js'
 
-/** A training run that stands at its start: from the same argument, the same run in every process. */
+/** A training run at its start. From the same argument, every process must get the same run. */
 export interface ResumableRun {
   readonly model: Module
   readonly optimizer?: Optimizer | null
-  /** Whatever else the future of the run depends on: a sampler, a scheduler, a random generator. */
+  /** Everything else that the run's future depends on: a sampler, a scheduler, a random generator. */
   readonly extras?: { readonly [name: string]: Stateful }
   /** Takes one step of the training. */
   step(): unknown
   /**
-   * Saves to a file or folder of that path, and restores from it: the run's own way, where that is to
-   * be checked. Without these, model, optimizer and extras go through saveCheckpoint and
-   * restoreCheckpoint. What is compared is model, optimizer and extras in any case.
+   * The run's own way to save to a file or folder of this path, and to restore from it, if that should be tested.
+   * Without them, model, optimizer and extras go through saveCheckpoint and restoreCheckpoint. In both cases the check
+   * compares model, optimizer and extras.
    */
   save?(path: string): unknown
   restore?(path: string): unknown
 }
 
-/** What a module for the resume check exports, by this name or as its default. */
+/** The export of a module for the resume check, by this name or as its default. */
 export type CreateRun = (argument: never) => ResumableRun | Promise<ResumableRun>
 
-/** `whole` trains without a break; `first` trains and saves; `second` restores and goes on. */
+/** `whole` trains without a break; `first` trains and saves; `second` restores and continues. */
 export type Part = 'whole' | 'first' | 'second'
 
-/** What a process is told to do. */
+/** The task of a process. */
 export interface Task {
   readonly part: Part
   /** Path of the module that makes the run. */
   readonly module: string
   readonly argument: unknown
-  /** Steps until the save, and after it. */
+  /** Number of steps before the save, and after it. */
   readonly before: number
   readonly after: number
-  /** Where the part leaves its observations, and the save lies. */
+  /** The folder of the part's observations and of the save. */
   readonly folder: string
 }
 
-/** What a process reports. */
+/** A report of a process. */
 export type Message =
   | { readonly event: 'done' }
   | { readonly event: 'failed'; readonly reason: string }
@@ -56,8 +56,8 @@ export function observationOf(part: Part, step: number): string {
 }
 
 /**
- * Makes the run and takes one part of it, with a call of `onStep` after each step. What it did is in
- * files: a process can hand nothing else over to the next one.
+ * Makes the run and performs one part of it, with a call of `onStep` after each step. The results are files, because
+ * nothing else survives the process.
  */
 export async function perform(
   { part, module, argument, before, after, folder }: Task,
@@ -87,12 +87,12 @@ export async function perform(
   }
 }
 
-/** Loads the module and makes a run. Throws a TypeError where the one or the other is not as described. */
+/** Loads the module and makes a run. Throws a TypeError if either is not as described. */
 async function loadRun(module: string, argument: unknown): Promise<ResumableRun> {
   const exported = await import(pathToFileURL(module).href)
   const create = exported.createRun ?? exported.default
   if (typeof create !== 'function') {
-    throw new TypeError(`${module} must export a function createRun; it is ${describe(create)}`)
+    throw new TypeError(`${module} must export a function createRun, found ${describe(create)}`)
   }
   const run: ResumableRun = await create(argument)
   for (const [name, has] of [
@@ -103,7 +103,7 @@ async function loadRun(module: string, argument: unknown): Promise<ResumableRun>
       (run?.save === undefined) === (run?.restore === undefined),
     ],
   ] as const) {
-    if (!has) throw new TypeError(`what createRun() of ${module} returns must have ${name}`)
+    if (!has) throw new TypeError(`createRun() of ${module} must return a run with ${name}`)
   }
   return run
 }

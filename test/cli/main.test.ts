@@ -57,7 +57,7 @@ test('the process exits with 0, 1 or 2', async (t) => {
 
   const damaged = await ckpt('verify', good, bad)
   t.is(damaged.code, 1)
-  t.is(damaged.err, 'ckpt: 1 of 2 files failed the check\n')
+  t.is(damaged.err, 'ckpt: 1 of 2 files failed verification\n')
 
   const missing = await ckpt('inspect', join(folder, 'missing'))
   t.is(missing.code, 1)
@@ -133,7 +133,7 @@ posix('a pipe or a device is refused at once, and not waited for', async (t) => 
     folder,
   )
   t.is(code, 1)
-  t.is(err, 'ckpt: 2 of 2 files failed the check\n')
+  t.is(err, 'ckpt: 2 of 2 files failed verification\n')
 })
 
 test('a file that is no checkpoint is one line, without a stack', async (t) => {

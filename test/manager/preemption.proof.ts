@@ -228,7 +228,7 @@ test('in a worker thread, which no signal reaches, preemption is refused with th
   )
   const error = await new Promise((resolve) => worker.on('error', resolve))
   t.like(error, { name: 'TypeError' })
-  t.regex(String(error), /worker thread: signals reach the main thread alone/)
+  t.regex(String(error), /worker thread: only the main thread receives signals/)
 })
 
 test.serial(

@@ -42,7 +42,7 @@ test('a state that nobody knows of shows in the first step after the restore', a
     t.is(report.step, BEFORE + 1)
     t.is(report.tensors[0]!.state, 'model')
     t.is(report.tensors[0]!.tensor, 'layers.0.weight')
-    t.regex(report.message, /after step 13 it differs, so that something else has a state/)
+    t.regex(report.message, /after step 13 it differs, so something else has a state/)
   }
 })
 

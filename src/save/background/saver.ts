@@ -223,7 +223,10 @@ export class BackgroundSaver implements AsyncDisposable {
 
 /** The error for a save that another one prevents. */
 export function busyError(): CheckpointError {
-  return new CheckpointError('CKPT_BUSY', 'nothing was saved: the save before this one is still under way')
+  return new CheckpointError(
+    'CKPT_BUSY',
+    'nothing was saved: the save before this one is still under way',
+  )
 }
 
 /** A save under way, as the code that carries it out sees it. */

@@ -404,7 +404,7 @@ test('a write of nothing, without a reason, is an error and no endless loop', as
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   await commit(path, OLD)
-  await refuses(t, path, /wrote nothing/, observedFileSystem({ writes: () => 0 }))
+  await refuses(t, path, /wrote 0 bytes/, observedFileSystem({ writes: () => 0 }))
   t.deepEqual(await fs.readFile(path), OLD)
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
 })
