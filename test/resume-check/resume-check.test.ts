@@ -42,7 +42,10 @@ test('a forgotten optimizer is named by its first buffer and its step', async (t
   t.not(first.expected.value, 0)
   t.deepEqual(first.actual, { value: 0, bits: '0x00000000' })
   t.is(first.elements, 96)
-  t.regex(report.message, /^directly after the restore at step 12, something differs from the saved state:\n/)
+  t.regex(
+    report.message,
+    /^directly after the restore at step 12, something differs from the saved state:\n/,
+  )
   t.regex(report.message, / optimizer: attribute step is 12 without a break, 0 after the restore\n/)
   t.regex(
     report.message,
