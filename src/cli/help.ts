@@ -154,10 +154,10 @@ With --json:
                     after where there is one; as in "ckpt inspect --json"
   states            those that differ: name, change ("added", "removed" or
                     "changed"), kind, attributes, equalTensors, and tensors:
-                    name, change ("added", "removed", "shape", "dtype" or "bytes"),
-                    before and after (dtype, shape, byteLength; or null), and
-                    difference, or null: elements, differing, share, nonFinite,
-                    largest, mean, norm, baseNorm, relativeNorm
+                    name, change ("added", "removed", "shape", "dtype" or
+                    "bytes"), before and after (dtype, shape, byteLength; or
+                    null), and difference, or null: elements, differing, share,
+                    nonFinite, largest, mean, norm, baseNorm, relativeNorm
 Fields may be added in later versions; none changes its meaning.
 `,
   log: `Prints a line for each .ckpt file in a folder, in the order in which they were
@@ -181,8 +181,8 @@ With --json:
   folder        the path as it was given
   checkpoints   oldest first: file, epoch, step, loss, metrics, sequence,
                 byteLength, tensors (their number), changed (in words; null for
-                the first), nonFinite (null without --health; else state, tensor,
-                nan and infinite, which are counts, of each tensor with some)
+                the first), nonFinite (null without --health; else state,
+                tensor, nan and infinite, which are counts, of each with some)
   failures      files that could not be read: file, code, message
 Fields may be added in later versions; none changes its meaning.
 `,
