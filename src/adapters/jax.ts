@@ -1,10 +1,11 @@
 /**
- * jax-js: makes trees of its arrays (parameters, optimizer states, random keys) fit for saveCheckpoint
- * and restoreCheckpoint. It is known by its shape alone and not imported; written for @jax-js/jax 0.1.
+ * jax-js: makes trees of its arrays (parameters, optimizer states, random keys) fit for saveCheckpoint and
+ * restoreCheckpoint. The adapter knows jax-js by its shape alone and does not import it. It was written for @jax-js/jax
+ * 0.1.
  *
- * Its arrays count references, and most calls on one, `data()` among them, use a reference up. Here
- * none is lost and none is left over: a save takes a reference for each read and uses that up, and a
- * restore gives back the references of the arrays that it replaces.
+ * jax-js arrays count references, and most calls on one, including `data()`, use up a reference. The adapter neither
+ * loses nor leaks references. A save takes a reference for each read and uses it up; a restore releases the references
+ * of the arrays that it replaces.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -21,7 +22,7 @@ import {
   type TreeOptions,
 } from './tree/tree.js'
 
-/** What is used of a jax-js `Array`. */
+/** The members of a jax-js `Array` that this adapter uses. */
 export interface JaxArray {
   readonly shape: readonly number[]
   readonly dtype: string
@@ -31,17 +32,17 @@ export interface JaxArray {
   /** The array itself, with one more reference. */
   readonly ref: JaxArray
   readonly refCount: number
-  /** Brings the elements, and uses up a reference. */
+  /** Fetches the elements, and uses up a reference. */
   data(): Promise<ArrayBufferView>
   dispose(): void
 }
 
-/** What is used of jax-js's `numpy`. */
+/** The members of jax-js's `numpy` that this adapter uses. */
 export interface JaxNumpy {
   array(values: never, options?: { shape?: number[]; dtype?: never; device?: never }): JaxArray
 }
 
-// What jax-js calls its dtypes, and this library as well.
+// The dtypes of jax-js; this library has the same names for them.
 const DTYPES: ReadonlySet<string> = new Set<DType>([
   'float32',
   'float64',
@@ -54,18 +55,17 @@ const DTYPES: ReadonlySet<string> = new Set<DType>([
 const OPTIONS: OptionNames<Omit<TreeOptions, 'leaves'>> = { kind: true }
 
 /**
- * A tree of jax-js arrays as something that can be saved and restored. `numpy` is that of jax-js:
+ * A tree of jax-js arrays as a Stateful. `numpy` is that of jax-js:
  *
  *     const optimizer = jaxTree(numpy, () => optState, (restored) => { optState = restored })
  *
- * The tree may hold what any tree may (see `treeState`): numbers and `[]`, as optax's states do, typed
- * arrays, strings. `get` brings it as it is at a save or restore, and its references stay yours: leave
- * the arrays alive until the save is staged. One that was disposed of by then is CKPT_TENSOR_CHANGED.
+ * The tree may hold everything that `treeState` takes: numbers and `[]`, as in optax's states, typed arrays, strings.
+ * `get` returns the current tree. Its references stay yours: keep the arrays alive until the save is staged. If one has
+ * been disposed of by then, the save fails with CKPT_TENSOR_CHANGED.
  *
- * A restore makes new arrays of the saved bits, on the devices of those that are there, hands `set` the
- * tree with them, and disposes of those that were there before. What stood in two places (tied weights,
- * the same array with a reference for each) does so again. Where the restore fails, or `set` throws,
- * the new ones are disposed of, and those that were there are untouched.
+ * A restore makes new arrays of the saved bits, on the devices of the current ones, passes `set` a tree with them, and
+ * disposes of the current ones. An array that stands in two places (tied weights, with a reference for each place) does
+ * so again. If the restore fails, or `set` throws, the new arrays are disposed of and the current ones are untouched.
  */
 export function jaxTree<Tree>(
   numpy: JaxNumpy,
@@ -108,7 +108,7 @@ export function jaxTree<Tree>(
         for (const array of made) if (array.refCount > 0) array.dispose()
         throw error
       }
-      // One reference for each place. Where `set` has given up the old tree itself, none is left.
+      // One reference for each place. If `set` has released the old tree itself, none is left.
       for (const array of replaced) if (array.refCount > 0) array.dispose()
     },
   }
@@ -117,7 +117,7 @@ export function jaxTree<Tree>(
 type Restore = (saved: LoadedTensor, leaf: JaxArray) => Promise<JaxArray>
 
 function leavesFor(restore: Restore): TensorLeaves<JaxArray> {
-  // One array in two places is one tensor under two names.
+  // An array in two places is one tensor under two names.
   const tensors = new Map<JaxArray, TensorLike>()
   const tensorOf = (leaf: JaxArray): TensorLike => ({
     dtype: dtypeOf(leaf),
@@ -137,7 +137,7 @@ function leavesFor(restore: Restore): TensorLeaves<JaxArray> {
 
 const restoreNothing: Restore = () => Promise.reject(new TypeError('this tree is being saved'))
 
-/** `ref` is looked for and not read: reading it would take a reference. */
+/** Looks for `ref` without reading it, because reading takes a reference. */
 function isJaxArray(value: object): value is JaxArray {
   if (!('ref' in value && 'refCount' in value && 'shape' in value)) return false
   const { data, dispose } = value as Partial<JaxArray>
@@ -158,7 +158,7 @@ async function elementsOf(leaf: JaxArray): Promise<TensorData> {
     )
   }
   const elements = await leaf.ref.data()
-  // jax-js holds a bool in four bytes; a file, like everybody else, in one.
+  // jax-js holds a bool in four bytes; a file, like every other format, holds it in one.
   return leaf.dtype === 'bool' ? Uint8Array.from(elements as Int32Array) : elements
 }
 
@@ -169,7 +169,7 @@ async function arrayOf(
   { device, weakType, shape }: JaxArray,
 ): Promise<JaxArray> {
   const array = (values: unknown, options: object) => numpy.array(values as never, options)
-  // One that is put on a device by name is bound to it; so only those are that need it.
+  // An array that is put on a device by name is bound to it, so only arrays that need it are.
   const probe = array(0, {})
   const place = probe.device === device ? {} : { device }
   probe.dispose()
@@ -177,15 +177,15 @@ async function arrayOf(
   const ArrayType = arrayType(saved.dtype)
   const elements = new ArrayType(saved.byteLength / ArrayType.BYTES_PER_ELEMENT)
   await saved.readInto(elements)
-  // A number of JavaScript's, as in np.array(3): its dtype gives way to others in sums.
+  // A JavaScript number, as in np.array(3): its dtype yields to others in sums.
   if (weakType && shape.length === 0 && saved.dtype === 'float32') return array(elements[0], place)
   const { dtype } = saved
   return array(valuesOf(elements, dtype), { shape: [...saved.shape], dtype, ...place })
 }
 
-/** The elements as jax-js takes them. */
+/** The elements in the form that jax-js takes. */
 function valuesOf(elements: TypedArray, dtype: DType): ArrayBufferView | [] {
-  // It fails on a typed array without elements.
+  // jax-js fails on a typed array without elements.
   if (elements.length === 0) return []
   if (dtype === 'bool') return Int32Array.from(elements as Uint8Array)
   if (dtype !== 'float16') return elements
@@ -196,7 +196,7 @@ function valuesOf(elements: TypedArray, dtype: DType): ArrayBufferView | [] {
   return new Float16(elements.buffer)
 }
 
-/** Throws a TypeError for float16 if the engine has no arrays of it, which jax-js needs. */
+/** Throws a TypeError for float16 if the engine lacks Float16Array, which jax-js needs. */
 function checkFloat16(dtype: DType): void {
   if (dtype === 'float16' && !('Float16Array' in globalThis)) {
     throw new TypeError('float16 in jax-js needs an engine with Float16Array')

@@ -1,7 +1,7 @@
 /**
- * A callback for `model.fit` and `model.fitDataset` of TensorFlow.js that saves checkpoints by the rules
- * of a CheckpointManager, and goes on from the newest one: what ModelCheckpoint and BackupAndRestore
- * are in Python. TensorFlow.js is not imported, and neither is the manager.
+ * A callback for `model.fit` and `model.fitDataset` of TensorFlow.js. It saves checkpoints by the rules of a
+ * CheckpointManager, and resumes from the newest one, like ModelCheckpoint and BackupAndRestore in Python. It imports
+ * neither TensorFlow.js nor the manager.
  */
 
 import { describe } from '../../format/attributes.js'
@@ -11,7 +11,7 @@ import { checkStateful } from '../../save/collect.js'
 import type { SaveOptions } from '../../save/write.js'
 import type { Module, Optimizer, Stateful } from '../../state.js'
 
-/** What is used of a CheckpointManager. */
+/** The members of a CheckpointManager that the callback uses. */
 export interface FitManager {
   readonly preempted?: boolean
   save(
@@ -27,18 +27,18 @@ export interface FitManager {
   flush(): Promise<void>
 }
 
-/** What `tensorflowCallback` can be told. */
+/** Options of `tensorflowCallback`. */
 export interface FitCallbackOptions {
   /**
-   * When the manager is asked whether a checkpoint is due: after every `epoch` (the default), or after
-   * every `batch`. Its rule `everySteps` counts batches: asked by `epoch`, it saves at the end of the epoch
-   * in which so many have passed.
+   * When the callback asks the manager whether a checkpoint is due: after every `epoch` (the default), or after every
+   * `batch`. The rule `everySteps` counts batches. If asked by `epoch`, the manager saves at the end of the epoch in
+   * which that many batches have passed.
    */
   readonly ask?: 'epoch' | 'batch' | undefined
-  /** What else to save and restore, by name: a sampler, for one. */
+  /** What else to save and restore, by name, for example a sampler. */
   readonly extras?: { readonly [name: string]: Stateful } | undefined
   readonly config?: SaveOptions['config'] | undefined
-  /** Batches that were trained before, where a run is gone on with that `resume` did not restore. */
+  /** Number of batches trained before, if `resume` does not restore the run that continues. */
   readonly step?: number | undefined
 }
 
@@ -50,29 +50,29 @@ const OPTIONS: OptionNames<FitCallbackOptions> = {
 }
 
 /**
- * What `fit` tells of a batch or an epoch: `loss`, the metrics by their names, and `val_…` of both. Next to
- * callbacks of TensorFlow.js's own classes they come as scalar tensors, which are read and stay `fit`'s.
+ * What `fit` reports for a batch or an epoch: `loss`, the metrics by name, and `val_…` of both. Next to callbacks of
+ * TensorFlow.js's own classes they come as scalar tensors. The callback reads these, and they stay `fit`'s.
  */
 export interface FitLogs {
   readonly [name: string]: number
 }
 
 /**
- * Fits `callbacks` of `model.fit`: alone, or in an array of plain objects. TensorFlow.js takes either those or
- * instances of its own classes, and goes by the first one: next to `tf.callbacks.earlyStopping()`, say, give it
+ * Fits `callbacks` of `model.fit`, alone or in an array of plain objects. TensorFlow.js takes either plain objects or
+ * instances of its own classes, and the first item decides. Next to `tf.callbacks.earlyStopping()`, for example, pass
  * `[new tf.CustomCallback(callback, 'auto'), stopping]`.
  */
 export interface FitCallback {
   /**
-   * Restores the newest checkpoint, if there is one. To be called before `fit`, which takes what it
-   * returns: `model.fit(x, y, { epochs, ...(await callback.resume()), callbacks: callback })`.
+   * Restores the newest checkpoint, if there is one. Call it before `fit` and pass on the result: `model.fit(x, y, {
+   * epochs, ...(await callback.resume()), callbacks: callback })`.
    */
   resume(options?: Omit<RestoreOptions, 'extras'>): Promise<{ initialEpoch: number }>
-  /** Batches that have been trained, over all epochs and resumes. */
+  /** Number of batches trained, over all epochs and resumes. */
   readonly step: number
-  /** Does nothing; called where TensorFlow.js takes this for an instance of one of its classes. */
+  /** Does nothing. TensorFlow.js calls it if it takes the callback for an instance of one of its classes. */
   setParams(params: unknown): void
-  /** As `setParams`. */
+  /** Does nothing, like `setParams`. */
   setModel(model: unknown): void
   onTrainBegin(): Promise<void>
   onEpochBegin(epoch: number): Promise<void>
@@ -82,21 +82,20 @@ export interface FitCallback {
   onTrainEnd(): Promise<void>
 }
 
-// Of a batch's logs, what is no metric.
+// Entries of a batch's logs that are not metrics.
 const NO_METRICS: ReadonlySet<string> = new Set(['loss', 'batch', 'size'])
 
 /**
- * Makes the callback. `module` and `optimizer` are those of `tensorflowModule` and
- * `tensorflowOptimizer`.
+ * Makes the callback. `module` and `optimizer` are those of `tensorflowModule` and `tensorflowOptimizer`.
  *
- * A checkpoint's `step` is the number of batches and `epoch` the number of whole epochs, both since the
- * very beginning; `loss` and `metrics` are what `fit` reports, `val_loss` among the metrics. What the
- * training ends with is saved in any case, and `fit` returns when everything is durable.
+ * A checkpoint's `step` is the number of batches and `epoch` the number of complete epochs, both since the very
+ * beginning. `loss` and `metrics` are what `fit` reports, with `val_loss` among the metrics. The final state is always
+ * saved, and `fit` returns when everything is durable.
  *
- * A run that is resumed from the end of an epoch goes on exactly if its data come in the same order:
- * `fit` itself shuffles by Math.random, so give it `shuffle: false`, or a dataset whose order has a
- * state, among the `extras`. From the middle of an epoch (`ask: 'batch'`, or after a signal) `fit` can
- * only begin that epoch anew, with the weights as they were saved.
+ * A run that resumes from the end of an epoch continues exactly if its data come in the same order. `fit` itself
+ * shuffles by Math.random. So pass it `shuffle: false`, or a dataset whose order has a state among the `extras`. From
+ * the middle of an epoch (`ask: 'batch'`, or after a signal) `fit` can only begin that epoch again, with the weights as
+ * saved.
  */
 export function tensorflowCallback(
   manager: FitManager,
@@ -119,10 +118,10 @@ export function tensorflowCallback(
     ...(config === undefined ? {} : { config }),
   }
   let step = given.step ?? 0
-  /** Whole epochs. */
+  /** Number of complete epochs. */
   let epochs = 0
   let logs: FitLogs = {}
-  /** The manager has not been asked about this step yet, or has not saved it. */
+  /** Whether the manager has been asked about this step, and whether it has saved it. */
   let asked = true
   let saved = true
 
@@ -131,7 +130,7 @@ export function tensorflowCallback(
     asked = true
     saved = await manager.save(module, optimizer, { ...progress, ...common, force })
   }
-  // `fit` calls these as functions, without an object of theirs.
+  // `fit` calls these as functions, without a `this`.
   return {
     get step() {
       return step
@@ -152,8 +151,8 @@ export function tensorflowCallback(
       epochs = epoch
     },
     async onBatchBegin() {
-      // About the batch before: only now it is known not to be the last of its epoch, whose
-      // checkpoint waits for the end of the epoch and its metrics.
+      // Asks about the previous batch. Only now it is known not to be the last of its epoch, whose checkpoint waits for
+      // the end of the epoch and its metrics.
       if (!asked && (ask === 'batch' || manager.preempted === true)) await save(false)
     },
     async onBatchEnd(_batch, batchLogs = {}) {
@@ -175,7 +174,7 @@ export function tensorflowCallback(
   }
 }
 
-/** Logs as numbers, the scalar tensors among them read. */
+/** Logs as numbers; scalar tensors among them are read. */
 async function numbersOf(logs: { readonly [name: string]: unknown }): Promise<FitLogs> {
   const numbers: { [name: string]: number } = {}
   for (const [name, value] of Object.entries(logs)) {

@@ -1,7 +1,6 @@
 /**
- * The fields of a TensorFlow.js optimizer, where its state is: a table of what each class has, and a
- * reading of them that refuses an optimizer which does not look like the table. Nothing is changed
- * here.
+ * The fields of a TensorFlow.js optimizer, which hold its state. A table lists what each class has, and the reader
+ * refuses an optimizer that does not match it. Nothing is changed here.
  */
 
 import { type Attribute, type Attributes, describe } from '../../format/attributes.js'
@@ -15,7 +14,7 @@ import {
   type TensorFlowVariables,
 } from './parameters.js'
 
-/** What is used of a `tf.Optimizer`, beside the fields in the table of this module. */
+/** The members of a `tf.Optimizer` that the adapter uses, besides the fields in the table below. */
 export interface TensorFlowOptimizer {
   readonly iterations: number
   getClassName(): string
@@ -32,7 +31,7 @@ export interface Entry {
 
 /** A list of buffers. TensorFlow.js pairs its entries with the gradients by position. */
 export interface BufferList {
-  /** What its entries' names end with: `m`. */
+  /** The last part of its entries' names: `m`. */
   readonly word: string
   /** The field that holds it: `accumulatedFirstMoment`. */
   readonly field: string
@@ -45,9 +44,9 @@ export interface OptimizerFields {
   /** The class: `Adam`. */
   readonly kind: string
   readonly iterations: number
-  /** The hyper-parameters, which are fields of the same names. */
+  /** The hyper-parameters. Fields of the same names hold them. */
   readonly config: Attributes
-  /** Fields that hold one float32 scalar: a variable, or a tensor that is replaced to change it. */
+  /** Fields that hold one float32 scalar: a variable, or a tensor that is replaced when it changes. */
   readonly scalars: readonly string[]
   readonly lists: readonly BufferList[]
   /** Keys of the parameters that have buffers, in the optimizer's order. */
@@ -56,11 +55,11 @@ export interface OptimizerFields {
 
 interface Layout {
   readonly scalars: readonly string[]
-  /** Fields by the word that their entries' names end with. */
+  /** Fields by the last part of their entries' names. */
   readonly lists: { readonly [word: string]: string }
 }
 
-// Optimizers by their class names, as TensorFlow.js 4 has them.
+// Optimizers of TensorFlow.js 4 by their class names.
 const LAYOUTS: { readonly [kind: string]: Layout } = {
   SGD: { scalars: ['c'], lists: {} },
   Momentum: { scalars: ['c', 'm'], lists: { momentum: 'accumulations' } },
@@ -83,14 +82,14 @@ const LAYOUTS: { readonly [kind: string]: Layout } = {
   },
 }
 
-// RMSProp has this list as well, and fills it where it is centered.
+// RMSProp has this list as well, and uses it if it is centered.
 const MEAN_GRADIENTS = { mg: 'accumulatedMeanGrads' }
 
 /**
- * Reads the fields of `optimizer`, which trains `parameters`. Throws a TypeError for a class that is
- * not in the table, for fields that are not as the table has them or that hold further tensors (with
- * what was expected, what was found, and the `version` of TensorFlow.js), and for buffers of a
- * variable that is not among the parameters.
+ * Reads the fields of `optimizer`, which trains `parameters`. Throws a TypeError for a class that is not in the table,
+ * for fields that do not match the table, and for fields with further tensors. The error says what was expected, what
+ * was found, and the `version` of TensorFlow.js. Also throws for buffers of a variable that is not among the
+ * parameters.
  */
 export function readFields(
   optimizer: TensorFlowOptimizer,
@@ -101,13 +100,13 @@ export function readFields(
   const kind = optimizer.getClassName?.()
   if (typeof kind !== 'string' || !Object.hasOwn(LAYOUTS, kind)) {
     throw new TypeError(
-      `the state of a ${String(kind)} optimizer is not known; ` +
+      `expected an optimizer of a known class, found ${String(kind)}; ` +
         `known are ${Object.keys(LAYOUTS).join(', ')} of TensorFlow.js 4 (this is ${version()})`,
     )
   }
   const unlike: Unlike = (expected, found) =>
     new TypeError(
-      `this ${kind} optimizer does not look like that of TensorFlow.js 4: ` +
+      `this ${kind} optimizer differs from that of TensorFlow.js 4: ` +
         `expected ${expected}, found ${found} (this is ${version()})`,
     )
   const { scalars } = LAYOUTS[kind]!
@@ -133,12 +132,12 @@ export function readFields(
   return { kind, iterations, config: readConfig(optimizer, unlike), scalars, lists, order }
 }
 
-/** The optimizer as a plain object: most of what is read and set is private to its class. */
+/** The optimizer as a plain object, because most of these fields are private to its class. */
 export function fieldsOf(optimizer: TensorFlowOptimizer): { [name: string]: unknown } {
   return optimizer as unknown as { [name: string]: unknown }
 }
 
-/** The version of TensorFlow.js, for messages. A model says it where it describes itself. */
+/** The version of TensorFlow.js, for messages. A model that can describe itself tells it. */
 export function versionOf(source: TensorFlowModel | TensorFlowVariables): string {
   const unknown = 'a version unknown here'
   if (!isModel(source)) return unknown
@@ -147,7 +146,7 @@ export function versionOf(source: TensorFlowModel | TensorFlowVariables): string
     const described = toJSON?.call(source, null, false) as { keras_version?: unknown } | undefined
     return String(described?.keras_version ?? unknown)
   } catch {
-    // A layer of the user's own may be unable to describe itself; saving does not need that.
+    // A layer of the user's own may be unable to describe itself, which saving does not need.
     return unknown
   }
 }
@@ -207,7 +206,7 @@ function readList(
   return entries
 }
 
-/** The order of the lists, which has to be one for all of them. */
+/** The order of the lists, which must be the same for all of them. */
 function commonOrder(lists: readonly BufferList[], unlike: Unlike): readonly string[] {
   const [first, ...others] = lists.map(({ field, entries }) => ({
     field,
@@ -221,7 +220,7 @@ function commonOrder(lists: readonly BufferList[], unlike: Unlike): readonly str
   return first.keys
 }
 
-/** Tensors in other fields would be lost: those of a later version, or of a derived class. */
+/** Refuses tensors in other fields, which a save would lose: those of a later version, or of a derived class. */
 function refuseOtherTensors(
   fields: { readonly [name: string]: unknown },
   known: readonly string[],
@@ -242,7 +241,7 @@ function isTensor(value: unknown): value is TensorFlowTensor {
   return Array.isArray(shape) && typeof dtype === 'string' && typeof data === 'function'
 }
 
-/** A value in a few words. */
+/** A value, described briefly. */
 function shown(value: unknown): string {
   if (isTensor(value)) return `${value.dtype} [${value.shape}]`
   return typeof value === 'object' || value === undefined ? describe(value) : String(value)

@@ -1,6 +1,6 @@
 /**
- * How a saved state fits a TensorFlow.js optimizer: its class, its hyper-parameters, which parameters have
- * buffers, and which are frozen. Nothing is changed.
+ * How a saved state fits a TensorFlow.js optimizer: its class, its hyper-parameters, which parameters have buffers, and
+ * which are frozen. It changes nothing.
  */
 
 import type { Attributes } from '../../format/attributes.js'
@@ -10,8 +10,8 @@ import { NUMBERING, namesInFile } from './names.js'
 import { frozenOf, type Parameter, trained, UNCERTAIN_NAMES } from './parameters.js'
 
 /**
- * How a saved state fits the optimizer, beyond what the dtypes and shapes of its tensors tell. Of another
- * class, nothing of it is taken, also not what has the same name.
+ * How a saved state fits the optimizer, beyond the dtypes and shapes of its tensors. If its class differs, nothing of
+ * it is taken, even under the same names.
  */
 export function fitOf(
   current: OptimizerFields,
@@ -59,7 +59,7 @@ export function fitOf(
   }
 }
 
-/** The attributes with the names of parameters that they have here. */
+/** The attributes with the current names of the parameters. */
 function renamedAttributes(
   attributes: Attributes,
   renamed: ReadonlyMap<string, string>,
@@ -69,9 +69,9 @@ function renamedAttributes(
   return { ...attributes, order: order.map((key) => renamed.get(key) ?? key) }
 }
 
-/** Says which parameters are frozen here and not in the checkpoint, or the other way round. */
+/** Lists the parameters that are frozen only here, and those frozen only in the checkpoint. */
 function frozenElse({ frozen }: Attributes, parameters: readonly Parameter[]): string[] {
-  // Version 0.1.0 did not say.
+  // Version 0.1.0 did not record them.
   if (!isNames(frozen)) return []
   const here = new Set(frozenOf(parameters))
   const there = new Set<string>(frozen)
@@ -105,7 +105,7 @@ function compareAttributes(
     const here = current.config[name]
     if (here === undefined) continue
     if (typeof value !== typeof here) mismatch(name, value, `a ${typeof here}`)
-    // Not a hyper-parameter alone: a list of buffers comes with it.
+    // Not only a hyper-parameter: it comes with a list of buffers.
     else if (name === 'centered' && value !== here) mismatch(name, value, `${here}, as here`)
   }
   return {
@@ -119,14 +119,14 @@ function isNames(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((name) => typeof name === 'string')
 }
 
-/** Says that a state is of another class than the optimizer. */
+/** The error for a state of another class than the optimizer's. */
 export function otherKind({ kind }: LoadedState, current: OptimizerFields): TypeError {
   return new TypeError(
-    `the checkpoint has the state of a ${String(kind)} optimizer, and this is ${current.kind}`,
+    `expected the state of a ${current.kind} optimizer, found that of ${String(kind)} in the checkpoint`,
   )
 }
 
-/** What of a saved state's attributes the optimizer takes. Throws a TypeError if it cannot take them. */
+/** The saved attributes that the optimizer takes. Throws a TypeError if it cannot take them. */
 export function checkedAttributes(
   { attributes }: LoadedState,
   current: OptimizerFields,
@@ -139,13 +139,13 @@ export function checkedAttributes(
   const { missing, unexpected, mismatched } = compareAttributes(attributes, current)
   const unfit = (name: string, expected: string) =>
     new TypeError(
-      `the attribute ${name} of the ${current.kind} in the checkpoint is ` +
-        `${String(attributes[name])}, and not ${expected}`,
+      `the attribute ${name} of the ${current.kind} in the checkpoint: ` +
+        `expected ${expected}, found ${String(attributes[name])}`,
     )
   for (const { name, expected } of mismatched) throw unfit(name, expected)
   if (strict) {
-    for (const name of [...missing, ...unexpected])
-      throw unfit(name, `a ${typeof current.config[name]}`)
+    for (const name of missing) throw unfit(name, `a ${typeof current.config[name]}`)
+    for (const name of unexpected) throw unfit(name, 'no such attribute')
   }
   const { iterations, order } = attributes as { iterations: number; order: readonly string[] }
   const taken = Object.keys(current.config).filter((name) => !missing.includes(name))

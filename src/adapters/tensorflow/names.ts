@@ -1,59 +1,59 @@
 /**
- * Names of a model's weights that hold from one process to the next.
+ * Names of a model's weights that are the same in every process.
  *
- * TensorFlow.js calls a layer that was given no name by its class and a number that it counts up over the
- * whole process (`dense_Dense7`); a layer of a model that was loaded keeps the number of another process.
- * Here such a layer is known by its place among those of its class, in the order of the model's layers:
- * `dense_1`. Names that a user gave stay as they are.
+ * TensorFlow.js names an unnamed layer by its class and a number that it counts up over the whole process
+ * (`dense_Dense7`). A layer of a loaded model keeps the number of another process. Here such a layer is named by its
+ * position among the unnamed layers of its class, in the order of the model's layers: `dense_1`. Names that a user gave
+ * stay as they are.
  *
- * Version 0.1.0 went by the order of the numbers instead, so that layers could be swapped. A state says in its
- * attributes that its names go by place; one that does not is of 0.1.0.
+ * Version 0.1.0 used the order of the numbers instead, so that layers could be swapped. The attributes of a state say
+ * whether its names use positions. A state that does not say so is from 0.1.0.
  */
 
 import type { Attributes } from '../../format/attributes.js'
 
-/** What is used of a weight of a layers model (`LayerVariable`). */
+/** The members of a weight of a layers model (`LayerVariable`) that are used. */
 interface Weight {
   readonly originalName: string
 }
 
-/** What is used of a layer, which may be a model itself. */
+/** The members of a layer that are used. A layer may itself be a model. */
 interface Layer {
   readonly name?: string
   readonly trainable?: boolean
   readonly weights?: readonly Weight[]
-  /** Of a model. */
+  /** Present if it is a model. */
   readonly layers?: readonly Layer[]
-  /** Of a wrapper: the layer that it applies. */
+  /** Present if it is a wrapper: the layer that it applies. */
   readonly layer?: Layer
 }
 
-/** Something that TensorFlow.js has numbered: a layer, or a part of one. */
+/** A layer, or a part of one, that TensorFlow.js has numbered. */
 export interface Numbered {
   readonly className: string
-  /** Its place among those of its class in the model, from 1. */
+  /** Its position among those of its class in the model, from 1. */
   readonly place: number
-  /** Its place among them in the order of their numbers, from 1. */
+  /** Its position among them in the order of their numbers, from 1. */
   readonly rank: number
 }
 
-/** What a weight is called in a file. */
+/** The names of a weight in files. */
 export interface Names {
-  /** In a file: numbered layers by their places. */
+  /** The current name, with positions of numbered layers. */
   readonly key: string
-  /** In a file of version 0.1.0: numbered layers by the order of their numbers. */
+  /** The name in a file of version 0.1.0, with the order of the numbers. */
   readonly keyByNumber: string
-  /** What is numbered in them, outermost first. */
+  /** The numbered parts of the names, outermost first. */
   readonly numbered: readonly Numbered[]
 }
 
 /** The names of a weight of a layers model. */
 export interface WeightNames extends Names {
-  /** Whether the weight is not trained because a layer was frozen (`trainable = false`). */
+  /** Whether the weight is not trained because a layer is frozen (`trainable = false`). */
   readonly inFrozenLayer: boolean
 }
 
-/** Names the weights of a model; the order of `weights` is of no account. */
+/** Names the weights of a model. The order of `weights` does not matter. */
 export function nameWeights<W extends Weight>(model: object, weights: readonly W[]): WeightNames[] {
   const owners = ownersOf(model as Layer)
   const ranks = ranksOf(weights.flatMap(partsOf))
@@ -95,7 +95,7 @@ export function nameWeights<W extends Weight>(model: object, weights: readonly W
   return weights.map((weight) => names.get(weight)!)
 }
 
-/** The attribute that says that the numbers in a state's names are places, to be spread. */
+/** The attribute, to be spread, which says that the numbers in a state's names are positions. */
 export function numberingOf(names: readonly Names[]): Attributes {
   return names.some(({ numbered }) => numbered.length > 0) ? { [NUMBERING]: BY_PLACE } : {}
 }
@@ -104,22 +104,21 @@ export function numberingOf(names: readonly Names[]): Attributes {
 export const NUMBERING = 'numbering'
 const BY_PLACE = 'place'
 
-/** How the names of a saved state are those of the weights here. */
+/** How the names in a file map to the current weights. */
 export interface NamesInFile {
-  /** The names here of weights, by those in the file, where they may be others. */
+  /** Current names by those in the file, for names that may differ. */
   readonly renamed: ReadonlyMap<string, string>
-  /** Whether layers may be taken for one another: the file does not say which of them is which. */
+  /** Whether layers might be swapped, because the file does not tell which is which. */
   readonly isUncertain: boolean
 }
 
 /**
- * Finds the names of a saved state, which has `saved` in this order, among `names`, which are in the order
- * in which this state would be saved.
+ * Maps the names of a saved state to `names`. `saved` has the names in the order of the file; `names` is in the order
+ * in which this model would save them.
  *
- * A state that is not marked is of version 0.1.0: its names go by the order of numbers in a process that is
- * gone. But its tensors are in the order of the model's weights, so that the order of the numbers can be
- * compared, there and here. Where it is another one, a layer's number has changed, or layers have been
- * frozen: which of them is which is not known then.
+ * A state without the mark is from version 0.1.0. Its names use the order of numbers in a process that is gone. But its
+ * tensors are in the order of the model's weights, so the order of the numbers can be compared, then and now. If it
+ * differs, a layer's number has changed, or layers have been frozen. Then it is unknown which layer is which.
  */
 export function namesInFile(
   names: readonly Names[],
@@ -133,7 +132,7 @@ export function namesInFile(
   const here = names.filter((name) => common.has(name))
   const renamed = new Map(there.map(({ key, keyByNumber }) => [keyByNumber, key]))
   const taken = new Set(renamed.values())
-  // What is not here must not come under the name of something that is.
+  // A name that this model lacks must not take the name of one that it has.
   const collides = saved.some((key) => taken.has(key) && !renamed.has(key))
   return {
     renamed: collides ? new Map() : renamed,
@@ -141,7 +140,7 @@ export function namesInFile(
   }
 }
 
-/** Whether what is numbered comes in one order in both, class by class. */
+/** Whether the numbered parts come in the same order in both, class by class. */
 function sameOrder(a: readonly Names[], b: readonly Names[]): boolean {
   const [left, right] = [ranksInOrder(a), ranksInOrder(b)]
   return [...left].every(
@@ -149,7 +148,7 @@ function sameOrder(a: readonly Names[], b: readonly Names[]): boolean {
   )
 }
 
-/** By class: the ranks of what is numbered, each when it first comes. */
+/** By class: the ranks of the numbered parts, in the order of their first appearance. */
 function ranksInOrder(names: readonly Names[]): ReadonlyMap<string, ReadonlySet<number>> {
   const orders = new Map<string, Set<number>>()
   for (const { className, rank } of names.flatMap(({ numbered }) => numbered)) {
@@ -159,7 +158,7 @@ function ranksInOrder(names: readonly Names[]): ReadonlyMap<string, ReadonlySet<
   return orders
 }
 
-/** The layers that each weight is in, innermost first; weights in the order of the model's layers. */
+/** The layers around each weight, innermost first. Weights are in the order of the model's layers. */
 function ownersOf(model: Layer): Map<Weight, readonly Layer[]> {
   const owners = new Map<Weight, readonly Layer[]>()
   const seen = new Set<Layer>()
@@ -167,16 +166,16 @@ function ownersOf(model: Layer): Map<Weight, readonly Layer[]> {
     if (seen.has(layer)) return
     seen.add(layer)
     const layers = [layer, ...outer]
-    // The weights of a model or wrapper come in another order when some are frozen: so theirs first.
+    // A model or wrapper lists its weights in another order when some are frozen, so inner layers come first.
     for (const inner of layer.layers ?? (layer.layer ? [layer.layer] : [])) visit(inner, layers)
     for (const weight of layer.weights ?? []) if (!owners.has(weight)) owners.set(weight, layers)
   }
-  // What is no layers model as far as it looks has its weights named in their order.
+  // If it does not look like a layers model, its weights are named in their own order.
   if (Array.isArray(model.layers)) visit(model, [])
   return owners
 }
 
-/** By class: the numbers that its layers have here, each with its place in their order. */
+/** By class: the numbers of its layers in this process, each with its position in their order. */
 function ranksOf(parts: readonly Part[]): ReadonlyMap<string, ReadonlyMap<number, number>> {
   const numbers = new Map<string, Set<number>>()
   for (const part of parts) {
@@ -203,7 +202,7 @@ interface AutoName {
 /** A part of a weight's name, between slashes. */
 type Part = AutoName | { readonly text: string; readonly className?: undefined }
 
-// A weight keeps its name, and every save asks for it.
+// Cached, because a weight keeps its name and every save asks for it.
 const PARTS = new WeakMap<Weight, readonly Part[]>()
 
 function partsOf(weight: Weight): readonly Part[] {
@@ -215,15 +214,15 @@ function partsOf(weight: Weight): readonly Part[] {
 }
 
 /**
- * Takes `forward_lstm_LSTM12` apart. Undefined if the class is not also at the end of the stem, in its
- * snake case: a user gave that name.
+ * Splits `forward_lstm_LSTM12`. Undefined if the stem does not end with the class in snake case: then a user gave that
+ * name.
  */
 function autoName(text: string): AutoName | undefined {
   const underscore = text.lastIndexOf('_')
   if (underscore < 1) return undefined
   const stem = text.slice(0, underscore)
   const tail = text.slice(underscore + 1)
-  // A class may end with a digit itself: the stem tells where its name ends and the number begins.
+  // A class may itself end with a digit: the stem tells where its name ends and the number begins.
   for (let end = tail.length - 1; end > 0 && isDigit(tail[end]!); end--) {
     const className = tail.slice(0, end)
     if (stem.replaceAll('_', '').endsWith(className.toLowerCase())) {

@@ -1,9 +1,9 @@
 /**
  * A TensorFlow.js optimizer as an Optimizer: everything that its next step depends on.
  *
- * Its own getWeights and setWeights do not do for that: they forget the running products of Adam's
- * decay rates (setWeights computes them anew, and rounds otherwise), they do not exist for Adamax, and
- * they know buffers by position. So its fields are read and written as they are.
+ * Its own getWeights and setWeights do not suffice. They lose the running products of Adam's decay rates (setWeights
+ * computes them anew, with other rounding), they do not exist for Adamax, and they identify buffers by position. So
+ * this module reads and writes the optimizer's fields directly.
  */
 
 import { type Attributes, describe } from '../../format/attributes.js'
@@ -36,28 +36,25 @@ import {
 } from './parameters.js'
 
 /**
- * A TensorFlow.js optimizer as an Optimizer, for exact resume: SGD, Momentum, Adagrad, Adadelta,
- * RMSProp, Adam and Adamax. `source` is what it trains, as it was given to `tensorflowModule`: the
- * model, or variables by name.
+ * A TensorFlow.js optimizer as an Optimizer, for exact resume: SGD, Momentum, Adagrad, Adadelta, RMSProp, Adam and
+ * Adamax. `source` is what it trains, as for `tensorflowModule`: the model, or variables by name.
  *
- * Tensors are the buffers, by TensorFlow.js's word for the buffer and the parameter's name
- * (`m/dense_1/kernel`), and the optimizer's own scalars (`accBeta1`). Attributes are `iterations`, the
- * hyper-parameters of `getConfig()`, and `order`: the parameters that have had a gradient so far, in
- * the order in which the optimizer holds their buffers. Those of all others are saved with the values
- * that they will start from; so the names are the same from before the first step on, and an
- * optimizer that has not made a step yet can be restored. The attribute `frozen` lists parameters that
- * are not trained (of SGD, which has no buffers to tell, also if there are none).
+ * Tensors are the buffers, named by TensorFlow.js's word for the buffer and the parameter (`m/dense_1/kernel`), and the
+ * optimizer's own scalars (`accBeta1`). Attributes are `iterations`, the hyper-parameters of `getConfig()`, and
+ * `order`: the parameters that have had a gradient so far, in the order of their buffers. The buffers of all other
+ * parameters are saved with their initial values. So the names are the same before the first step and after it, and a
+ * new optimizer can be restored. The attribute `frozen` lists parameters that are not trained. (SGD, which has no
+ * buffers that tell, always has it.)
  *
- * A restore makes the optimizer what it was, with its hyper-parameters: set another learning rate
- * after it. TensorFlow.js pairs buffers with gradients by position; a restore leaves them in the order
- * in which they were saved, and the first step after it sets them right by name, should its gradients
- * come in another order. Which parameters are trained is not restored: where others are frozen here than
- * in the checkpoint, that is an error, and with `strict: false` a warning. With `strict: false` an
- * optimizer of another class stays as it is, and so does a hyper-parameter that one side alone has.
+ * A restore also sets the hyper-parameters: set another learning rate after it. TensorFlow.js pairs buffers with
+ * gradients by position. A restore leaves the buffers in the saved order, and the first step after it sorts them by
+ * name if the gradients come in another order. A restore does not set which parameters are trained. If others are
+ * frozen than in the checkpoint, that is an error, or with `strict: false` a warning. With `strict: false` an optimizer
+ * of another class stays as it is, and so does a hyper-parameter that only one side has.
  *
- * Throws a TypeError for what is not an optimizer; `stateDict` throws one if it is of another class (also
- * one derived from these), has not the fields that TensorFlow.js 4 gives it, or has buffers of a variable
- * that is not in `source`; and `loadStateDict` for a state that does not fit, before it changes anything.
+ * Throws a TypeError if `optimizer` is not an optimizer. `stateDict` throws one if the class is another one (or
+ * derived), if it lacks fields of TensorFlow.js 4, or if it has buffers of a variable that is not in `source`.
+ * `loadStateDict` throws one for a state that does not fit, before it changes anything.
  */
 export function tensorflowOptimizer(
   optimizer: TensorFlowOptimizer,
@@ -85,18 +82,16 @@ export function tensorflowOptimizer(
   }
 }
 
-/** Throws a TypeError, when it is passed, for what cannot be an optimizer; of which class it is comes later. */
+/** Throws a TypeError at once for what cannot be an optimizer. Its class is validated later. */
 function checkOptimizer(optimizer: unknown): void {
   const expected = `expected a TensorFlow.js optimizer, found ${describe(optimizer)}`
   if (optimizer == null) {
-    throw new TypeError(
-      `${expected}: model.optimizer is there once model.compile() has been called`,
-    )
+    throw new TypeError(`${expected}: model.optimizer exists after model.compile()`)
   }
   const { then, weights } = optimizer as { then?: unknown; weights?: unknown }
   if (Array.isArray(weights)) {
     throw new TypeError(
-      `${expected}, which is a model: the optimizer comes first, tensorflowOptimizer(optimizer, model)`,
+      `${expected}, which is a model: pass the optimizer first, tensorflowOptimizer(optimizer, model)`,
     )
   }
   if (typeof optimizer !== 'object' || typeof then === 'function') throw new TypeError(expected)
@@ -110,7 +105,7 @@ function stateOf(
   const fields = fieldsOf(optimizer)
   const tensors: (readonly [string, TensorLike])[] = []
   for (const name of scalars) {
-    // setLearningRate() replaces the tensor in the field.
+    // The current tensor, because setLearningRate() replaces it in the field.
     const data = fetchOf(name, () => fields[name] as TensorFlowTensor)
     tensors.push([name, { dtype: 'float32', shape: [], data }])
   }
@@ -133,7 +128,7 @@ function stateOf(
   return { kind, attributes, tensors }
 }
 
-/** What TensorFlow.js fills a new buffer with: zeros, except that Adagrad has a number for it. */
+/** The initial value of a buffer in TensorFlow.js: zeros, except for Adagrad. */
 function startingBuffer(shape: readonly number[], config: Attributes): TensorData {
   const elements = new Float32Array(elementCount(shape)!)
   const { initialAccumulatorValue } = config
@@ -162,7 +157,7 @@ async function load(
     saved.set(key, variable)
   }
   const started = order.filter((key) => saved.has(key))
-  // A parameter that the checkpoint does not know (restored with strict: false) keeps its buffers.
+  // A parameter that the checkpoint lacks (restored with strict: false) keeps its buffers.
   const kept = current.order.filter((key) => !saved.has(key))
 
   const fields = fieldsOf(optimizer)
@@ -212,7 +207,7 @@ function setScalar(
     ;(before as TensorFlowVariable).assign(tensor)
     tensor.dispose()
   } else {
-    // As tf.keep() does it: a scope that the caller has open must not take the tensor away.
+    // As tf.keep() does it: an open scope of the caller must not dispose of the tensor.
     fields[name] = Object.assign(tensor, { kept: true })
     before.dispose()
   }
@@ -221,10 +216,10 @@ function setScalar(
 type Gradients = readonly { readonly name: string }[] | { readonly [name: string]: unknown }
 
 /**
- * Puts the buffers of a restored optimizer in the order of its gradients. TensorFlow.js pairs the two by
- * position, and the order is the trainer's: of a model's layers, of a list of variables, or that in which
- * variables were made. It is known when the first gradients come. So this stands in for `optimizer.applyGradients` for one call, the next one: sorts the lists by the names of
- * its gradients, steps aside, and lets the call go on.
+ * Sorts the buffers of a restored optimizer by its gradients. TensorFlow.js pairs the two by position. The order is the
+ * trainer's: that of a model's layers, of a list of variables, or of their creation. It becomes known with the first
+ * gradients. So this function replaces `optimizer.applyGradients` for one call: it sorts the lists by the names of the
+ * gradients, removes itself, and passes the call on.
  */
 function sortAtFirstStep(
   optimizer: TensorFlowOptimizer,
@@ -235,7 +230,7 @@ function sortAtFirstStep(
   const wasOwn = Object.hasOwn(fields, 'applyGradients')
   let sorted = false
   const sortAndApply = (gradients: Gradients) => {
-    // Somebody else may have wrapped this one by now; then it stays, and just passes on.
+    // Other code may have wrapped this function by now; then it stays, and only passes calls on.
     if (fields.applyGradients === sortAndApply) {
       if (wasOwn) fields.applyGradients = applyGradients
       else delete fields.applyGradients
@@ -253,8 +248,8 @@ function sortAtFirstStep(
 }
 
 /**
- * Each entry at the position of its variable in `names`, a gap where a variable has none (TensorFlow.js
- * fills it in the same step), and the entries of variables that are not in `names` after those.
+ * Each entry at the position of its variable in `names`, with a gap if a variable has none (TensorFlow.js fills it in
+ * the same step). Entries of variables that are not in `names` follow.
  */
 function inOrder(
   entries: readonly Entry[],

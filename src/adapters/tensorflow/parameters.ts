@@ -1,7 +1,7 @@
 /**
- * The parameters of a TensorFlow.js model; the way of their elements into a save, and of a saved tensor
- * back into one of its variables. TensorFlow.js is not imported: what is needed of it is described here,
- * and new tensors come from a class that any of its tensors leads to.
+ * The parameters of a TensorFlow.js model, how a save fetches their elements, and how a saved tensor gets back into a
+ * variable. TensorFlow.js is not imported: the interfaces here describe what is needed, and new tensors come from a
+ * class that any tensor leads to.
  */
 
 import { CheckpointError } from '../../errors.js'
@@ -11,11 +11,11 @@ import { quote } from '../../printable.js'
 import type { LoadedState, LoadedTensor, TensorData, TypedArray } from '../../state.js'
 import { type Names, nameWeights } from './names.js'
 
-/** What is used of a `tf.Tensor`. */
+/** The members of a `tf.Tensor` that are used. */
 export interface TensorFlowTensor {
   readonly shape: readonly number[]
   readonly dtype: string
-  /** Its memory: another one after each assignment. */
+  /** Identifies its memory; another id after each assignment. */
   readonly dataId?: object
   readonly isDisposed?: boolean
   data(): Promise<unknown>
@@ -24,54 +24,54 @@ export interface TensorFlowTensor {
   dispose(): void
 }
 
-/** What is used of a `tf.Variable`. */
+/** The members of a `tf.Variable` that are used. */
 export interface TensorFlowVariable extends TensorFlowTensor {
   readonly name: string
   readonly trainable: boolean
   assign(value: TensorFlowTensor): void
 }
 
-/** What is used of a weight of a layers model (`LayerVariable`). */
+/** The members of a weight of a layers model (`LayerVariable`) that are used. */
 export interface TensorFlowWeight {
   readonly originalName: string
   /** Its `tf.Variable`, which is typed as a tensor only. */
   read(): TensorFlowTensor
 }
 
-/** What is used of a `tf.LayersModel`, and so of a `tf.Sequential`. */
+/** The members of a `tf.LayersModel`, and so of a `tf.Sequential`, that are used. */
 export interface TensorFlowModel {
   readonly weights: readonly TensorFlowWeight[]
-  /** In the order that names unnamed ones; without it, that is the order of the weights. */
+  /** Their order names unnamed layers; without `layers`, the order of the weights does. */
   readonly layers?: readonly object[]
   readonly trainableWeights: readonly TensorFlowWeight[]
   getClassName(): string
 }
 
-/** Variables of a model that is written without layers, under the names that a file shall have. */
+/** The variables of a model without layers, under the names for the file. */
 export interface TensorFlowVariables {
   readonly [name: string]: TensorFlowVariable
 }
 
-/** What TensorFlow.js calls its dtypes, and this library as well. */
+/** The dtypes of TensorFlow.js; this library has the same names for them. */
 export type TensorFlowDType = 'float32' | 'int32' | 'bool'
 
-/** A weight of a model, or a variable, by the name that it has in a file. */
+/** A weight of a model, or a variable, with its name in a file. */
 export interface Parameter extends Names {
   readonly variable: TensorFlowVariable
   readonly dtype: TensorFlowDType
   readonly trainable: boolean
-  /** Not trained because the caller froze it, or its layer. (A moving average never is trained.) */
+  /** Not trained because the caller froze it, or its layer. (A moving average is never trained.) */
   readonly frozen: boolean
 }
 
-/** Whether parameters are those of a layers model, and not an object of variables. */
+/** Whether `source` is a layers model, and not an object of variables. */
 export function isModel(source: TensorFlowModel | TensorFlowVariables): source is TensorFlowModel {
   return Array.isArray(source.weights)
 }
 
 /**
- * Throws a TypeError for what is neither a model nor an object of variables, when it is passed: a model
- * that is still loading, an optimizer, nothing. Whether it has weights is asked when they are needed.
+ * Throws a TypeError at once if `source` is neither a model nor an object of variables: a model that is still loading,
+ * an optimizer, nothing. Whether it has weights is validated when they are needed.
  */
 export function checkSource(
   source: unknown,
@@ -91,8 +91,8 @@ export function checkSource(
 }
 
 /**
- * The parameters of `source`, the trainable ones first. Throws a TypeError where two have one name,
- * where there are none (a model that is not built yet), and for weights of strings or complex numbers.
+ * The parameters of `source`, the trainable ones first. Throws a TypeError if two have the same name, if there are none
+ * (a model that is not built yet), and for weights of strings or complex numbers.
  */
 export function parametersOf(source: TensorFlowModel | TensorFlowVariables): readonly Parameter[] {
   const parameters = isModel(source) ? parametersOfModel(source) : parametersOfVariables(source)
@@ -105,7 +105,7 @@ export function parametersOf(source: TensorFlowModel | TensorFlowVariables): rea
 }
 
 function parametersOfModel(model: TensorFlowModel): readonly Parameter[] {
-  // A layer that is used twice (also in a nested model) brings its weights twice.
+  // A layer that is used twice (even in a nested model) lists its weights twice.
   const weights = [...new Set(model.weights)]
   const trainable = new Set(model.trainableWeights)
   const names = nameWeights(model, weights)
@@ -115,7 +115,7 @@ function parametersOfModel(model: TensorFlowModel): readonly Parameter[] {
     const twin = seen.get(key)
     if (twin !== undefined) {
       throw new TypeError(
-        `two weights of this model are called ${JSON.stringify(key)} (${twin} and ` +
+        `two weights of this model have the name ${JSON.stringify(key)} (${twin} and ` +
           `${weight.originalName}): give their layers different names`,
       )
     }
@@ -147,7 +147,7 @@ function parameter(
   const { dtype } = tensor
   if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') {
     throw new TypeError(
-      `${JSON.stringify(key)} is of the dtype ${dtype}; float32, int32 and bool can be saved`,
+      `${JSON.stringify(key)} has the dtype ${dtype}: expected float32, int32 or bool`,
     )
   }
   return { key, keyByNumber, numbered, variable: tensor, dtype, trainable, frozen }
@@ -168,23 +168,23 @@ export function trained(
   )
 }
 
-/** Parameters that could have gradients, and are frozen. */
+/** Parameters that could have gradients, but are frozen. */
 export function frozenOf(parameters: readonly Parameter[]): readonly string[] {
   return parameters
     .filter(({ frozen, dtype }) => frozen && dtype === 'float32')
     .map(({ key }) => key)
 }
 
-/** What a state says if it cannot know which of the unnamed layers of a file is which. */
+/** The message of a state that cannot tell which unnamed layers of a file are which. */
 export const UNCERTAIN_NAMES =
   'this file of version 0.1.0 names unnamed layers by numbers of its process, and they stand in another order ' +
   'here, so that layers might be swapped: build and freeze the model as it was when it was saved, or take them ' +
   'by their numbers, as 0.1.0 did, with strict: false'
 
 /**
- * How a save fetches the tensor that `current` gives, as it is now. TensorFlow.js never writes into a
- * tensor's memory: an assignment gives a variable other memory, with another id. Where that has come in
- * between, the fetch rejects with CKPT_TENSOR_CHANGED: a save is of one moment.
+ * How a save fetches the tensor that `current` returns now. TensorFlow.js never writes into a tensor's memory: an
+ * assignment gives a variable other memory, with another id. If an assignment comes before the fetch, it rejects with
+ * CKPT_TENSOR_CHANGED, because a save is of one moment.
  */
 export function fetchOf(name: string, current: () => TensorFlowTensor): () => Promise<TensorData> {
   const tensor = current()
@@ -195,7 +195,7 @@ export function fetchOf(name: string, current: () => TensorFlowTensor): () => Pr
     throw new CheckpointError(
       'CKPT_TENSOR_CHANGED',
       `nothing was saved: ${quote(name)} was assigned or disposed of while the save was running; ` +
-        'await the save (in the background, `staged`) before the next training step',
+        'await the save (of a background save, `staged`) before the next training step',
       { tensor: name },
     )
   }
@@ -204,14 +204,14 @@ export function fetchOf(name: string, current: () => TensorFlowTensor): () => Pr
 async function elementsOf(tensor: TensorFlowTensor): Promise<TensorData> {
   const elements = await tensor.data()
   if (!ArrayBuffer.isView(elements)) {
-    throw new TypeError(`tensor.data() must bring a typed array; it brought ${describe(elements)}`)
+    throw new TypeError(`expected a typed array from tensor.data(), found ${describe(elements)}`)
   }
   return elements
 }
 
 /**
- * Throws a TypeError unless the tensor `key` of `state` has that shape and dtype, in case `state` was
- * not compared before, as restoreCheckpoint does it.
+ * Throws a TypeError unless the tensor `key` of `state` has this shape and dtype. For states that were not compared
+ * before, as restoreCheckpoint does.
  */
 export function checkFits(
   state: LoadedState,
@@ -230,7 +230,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((length, i) => length === b[i])
 }
 
-/** Makes a new tensor of a saved one; the caller disposes of it. */
+/** Makes a new tensor from a saved one; the caller must dispose of it. */
 export type Upload = (tensor: LoadedTensor) => Promise<TensorFlowTensor>
 
 type TensorBuffer = new (
@@ -240,19 +240,19 @@ type TensorBuffer = new (
 ) => { toTensor(): TensorFlowTensor }
 
 /**
- * Opens the way to TensorFlow.js's memory. `tf.TensorBuffer` makes tensors, and any tensor leads to
- * that class, if at the price of reading it back: so the smallest of `tensors` is asked.
+ * Opens the way to TensorFlow.js's memory. `tf.TensorBuffer` makes tensors. Any tensor leads to that class, but its
+ * elements are read back for that, so the smallest of `tensors` is used.
  */
 export async function openUpload(tensors: readonly TensorFlowTensor[]): Promise<Upload> {
   const size = (tensor: TensorFlowTensor) => elementCount(tensor.shape) ?? Infinity
   const smallest = tensors.reduce((a, b) => (size(b) < size(a) ? b : a))
   const buffer = (await smallest.buffer()) as object
   if (typeof (buffer as { toTensor?: unknown } | undefined)?.toTensor !== 'function') {
-    throw new TypeError('expected tensor.buffer() to bring a tf.TensorBuffer, with toTensor()')
+    throw new TypeError('expected a tf.TensorBuffer with toTensor() from tensor.buffer()')
   }
   const Buffer = buffer.constructor as TensorBuffer
   return async (tensor) => {
-    // A copy that nobody else has: the cpu backend keeps the array itself.
+    // A copy that no other code has: the cpu backend keeps the array itself.
     const elements = new (arrayType(tensor.dtype))(elementCount(tensor.shape)!)
     await tensor.readInto(elements)
     return new Buffer([...tensor.shape], tensor.dtype, elements).toTensor()

@@ -1,7 +1,7 @@
 /**
- * TensorFlow.js: makes its models and optimizers fit for saveCheckpoint and restoreCheckpoint. It is
- * known by its shape alone and not imported, so any of its builds and backends will do; written for
- * version 4.22.
+ * TensorFlow.js: makes its models and optimizers fit for saveCheckpoint and restoreCheckpoint. The adapter knows
+ * TensorFlow.js by its shape alone and does not import it, so every build and backend works. It was written for version
+ * 4.22.
  */
 
 import type { LoadedState, Module, StateFit, TensorLike } from '../../state.js'
@@ -41,25 +41,23 @@ export type {
 /**
  * A TensorFlow.js model as a Module: all its weights, trainable or not.
  *
- * `source` is a layers model (`tf.sequential`, `tf.model`, `tf.loadLayersModel`), or, for a model that
- * is written without layers, its variables: `{ w1, b1 }`. It is asked anew at each save and restore.
+ * `source` is a layers model (`tf.sequential`, `tf.model`, `tf.loadLayersModel`). For a model without layers it is an
+ * object of its variables: `{ w1, b1 }`. Each save and restore reads it anew.
  *
- * A weight is known by its layer's name and its own (`head/kernel`). A layer without a name of its
- * own, which TensorFlow.js numbers over the whole process (`dense_Dense7`), is known by its place
- * among such layers of its class, in the order of `model.layers` (`dense_1/kernel`). So a model has the
- * same names in every process, whatever was made before it, also if a part of it was loaded. Name the
- * layers if you mean to add some later.
+ * A weight is named by its layer and its own name (`head/kernel`). TensorFlow.js numbers unnamed layers over the whole
+ * process (`dense_Dense7`). Here such a layer is named by its position among the unnamed layers of its class, in the
+ * order of `model.layers` (`dense_1/kernel`). So a model has the same names in every process, whatever was made before
+ * it, and even if a part of it was loaded. Name the layers if you mean to add some later.
  *
- * A save reads one tensor at a time from the backend and leaves no tensor behind. It is of one moment: a
- * variable that is assigned before its turn has come is CKPT_TENSOR_CHANGED. A restore writes
- * the saved bits into the variables that are there, past any constraint of a layer, with one tensor
- * at a time of extra memory.
+ * A save fetches one tensor at a time from the backend and leaves no tensor behind. It is of one moment: if a variable
+ * is assigned before its turn, the save fails with CKPT_TENSOR_CHANGED. A restore writes the saved bits into the
+ * current variables, past any constraint of a layer, with extra memory for one tensor at a time.
  *
- * What is no weight is not saved: the running state of a stateful RNN, and dropout's random numbers.
+ * A save does not include what is not a weight: the running state of a stateful RNN, and dropout's random numbers.
  *
- * Throws a TypeError for what is neither. `stateDict` throws one where two weights have one name, for
- * weights of strings or complex numbers, and for a model that is not built yet; `loadStateDict` where a
- * shape or dtype differs, before it changes anything.
+ * Throws a TypeError if `source` is neither. `stateDict` throws one if two weights have the same name, for weights of
+ * strings or complex numbers, and for a model that is not built yet. `loadStateDict` throws one if a shape or dtype
+ * differs, before it changes anything.
  */
 export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables): Module {
   checkSource(source)
@@ -102,7 +100,7 @@ export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables):
   }
 }
 
-/** Names of one variable under which two tensors were saved. */
+/** The names of variables that are one here, but were saved as different tensors. */
 async function untied(
   parameters: readonly Parameter[],
   saved: LoadedState,

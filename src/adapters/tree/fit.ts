@@ -1,6 +1,6 @@
 /**
- * Compares a saved state with a tree that it is to be restored into: which leaves are missing, which are
- * unexpected, and which do not match. Nothing is changed.
+ * Compares a saved state with the tree that it will be restored into: which leaves are missing, which are unexpected,
+ * and which do not match. It changes nothing.
  */
 
 import type { Attribute } from '../../format/attributes.js'
@@ -13,7 +13,7 @@ import {
 } from '../../state.js'
 import type { TensorLeaf, TreeLeaf } from './leaves.js'
 
-/** Values by their paths; undefined for a tensor. */
+/** The values by their paths; undefined for a tensor. */
 export function savedLeaves(state: LoadedState): ReadonlyMap<string, Attribute | undefined> {
   const saved = new Map<string, Attribute | undefined>()
   for (const path of state.keys()) saved.set(path, undefined)
@@ -27,8 +27,8 @@ export function savedLeaves(state: LoadedState): ReadonlyMap<string, Attribute |
 export type TreeFit = Required<Pick<StateFit, 'missing' | 'unexpected' | 'mismatched'>>
 
 /**
- * Compares `saved`, the leaves of `state`, with those of a tree. Reads tensors only if one stands in two
- * places of the tree. Throws a TypeError for a leaf that nothing can be restored into.
+ * Compares `saved`, the leaves of `state`, with those of a tree. Reads tensors only if one stands in two places of the
+ * tree. Throws a TypeError for a leaf that cannot be restored into.
  */
 export async function compareLeaves(
   state: LoadedState,
@@ -60,7 +60,7 @@ export async function compareLeaves(
   return { missing, unexpected, mismatched }
 }
 
-/** Tensors that stand in an earlier place of the tree as well, with the path of that. */
+/** The tensors that also stand in an earlier place of the tree, with the path of that place. */
 function* tiesOf(leaves: readonly TreeLeaf[]): Generator<readonly [path: string, twin: string]> {
   const known = new Map<object, Map<string, string>>()
   for (const leaf of leaves) {
@@ -76,7 +76,7 @@ function* tiesOf(leaves: readonly TreeLeaf[]): Generator<readonly [path: string,
   }
 }
 
-/** Whether two tensors of one length are the same, bit for bit; reads both. */
+/** Whether two tensors of the same length are equal, bit for bit. Reads both. */
 export async function sameElements(a: LoadedTensor, b: LoadedTensor): Promise<boolean> {
   const [left, right] = [bytesOf(await a.read()), bytesOf(await b.read())]
   return left.every((byte, i) => byte === right[i])
@@ -91,7 +91,7 @@ function shownTensor({ dtype, shape }: { dtype: string | undefined; shape: reado
   return `${dtype} [${shape.join(', ')}]`
 }
 
-/** Values may differ, and be of another type: `best` is null at first, and a number later. */
+/** Values may differ, and even change their type: `best` is null at first, and a number later. */
 function shownValue(value: Attribute): string {
   if (Array.isArray(value)) return 'an empty array'
   return typeof value === 'object' && value !== null ? 'an empty object' : 'a value'

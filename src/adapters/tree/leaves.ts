@@ -15,14 +15,14 @@ import { type DType, dtypeOfArray } from '../../format/dtype.js'
 import { isTensorData, type LoadedTensor, type TensorLike } from '../../state.js'
 
 /**
- * Tensors that are no plain memory, such as a framework's arrays on a device: how a tree's own leaves
- * are known, saved and restored. Typed arrays and `{ shape, data, dtype? }` need none of this.
+ * How a save and a restore treat tensors that are not plain memory, such as a framework's arrays on a device. Typed
+ * arrays and `{ shape, data, dtype? }` need none of this.
  */
 export interface TensorLeaves<Leaf extends object = object> {
   is(value: object): value is Leaf
-  /** As a save takes it. Called for restores as well, so that nothing should be read here yet. */
+  /** The tensor as a save takes it. Restores call it too, so it should not read anything yet. */
   save(leaf: Leaf): TensorLike
-  /** What stands in the restored tree in place of `leaf`. */
+  /** The value that replaces `leaf` in the restored tree. */
   restore(saved: LoadedTensor, leaf: Leaf): Leaf | Promise<Leaf>
 }
 
@@ -33,9 +33,9 @@ export interface TensorLeaf {
   readonly value: object
   readonly tensor: TensorLike
   readonly dtype: DType | undefined
-  /** What it is made of: the name of its typed array's class, or `tensor` where it has a shape. */
+  /** The kind of the tensor: the name of its typed array's class, or `tensor` if it has a shape. */
   readonly mark: string
-  /** Whether it is one of the caller's own `TensorLeaves`. */
+  /** Whether the caller's own `TensorLeaves` handle it. */
   readonly own: boolean
 }
 
@@ -52,14 +52,14 @@ export type TreeLeaf = TensorLeaf | ValueLeaf
 /** The mark of a tensor that has a shape of its own. */
 export const TENSOR = 'tensor'
 
-// Far beyond any model; it is there for trees that contain themselves.
+// Far beyond any model. It stops the walk of a tree that contains itself.
 const MAX_DEPTH = 100
 
 const TENSOR_KEYS: ReadonlySet<string> = new Set(['dtype', 'shape', 'data'])
 
 /**
- * The leaves of `tree`, in its order. Throws a TypeError, with the path, for what is neither a
- * container, a tensor nor a value: undefined, a function, an instance of a class.
+ * The leaves of `tree`, in its order. Throws a TypeError with the path for anything that is not a container, a tensor
+ * or a value: undefined, a function, an instance of a class.
  */
 export function* leavesOf(tree: unknown, own?: TensorLeaves): Generator<TreeLeaf> {
   yield* walk(tree, [], own)
@@ -72,7 +72,7 @@ function* walk(
 ): Generator<TreeLeaf> {
   const path = treePath(segments)
   if (typeof value !== 'object' || value === null) {
-    if (!isValue(value)) throw new TypeError(`${path} is ${describe(value)}, which is no leaf`)
+    if (!isValue(value)) throw new TypeError(`${path} is ${describe(value)}, which is not a leaf`)
     yield { path, value }
     return
   }
@@ -116,7 +116,7 @@ function tensorLeaf(
   }
   if (ArrayBuffer.isView(value)) {
     const dtype = dtypeOfArray(value)
-    // A DataView: it says nothing of its elements.
+    // A DataView, which does not tell the dtype of its elements.
     if (dtype === undefined) throw new TypeError(`${path} is ${describe(value)}, without a dtype`)
     const tensor = { dtype, shape: [(value as Uint8Array).length], data: value }
     const mark = (value as Uint8Array)[Symbol.toStringTag]
@@ -127,7 +127,7 @@ function tensorLeaf(
   return { path, value, tensor: value, dtype, mark: TENSOR, own: false }
 }
 
-/** `{ shape, data, dtype? }` and nothing else, or an instance of a class that has these. */
+/** `{ shape, data, dtype? }` and no other keys, or an instance of a class that has these. */
 function isTensor(value: object): value is TensorLike {
   if (!('data' in value && 'shape' in value) || !Array.isArray(value.shape)) return false
   const { data } = value
@@ -136,8 +136,8 @@ function isTensor(value: object): value is TensorLike {
 }
 
 /**
- * Builds a tree of leaves, in their order. Throws a TypeError where the paths are not those of one
- * tree: one that is no path, an array with gaps, a leaf within a leaf.
+ * Builds a tree of leaves, in their order. Throws a TypeError if the paths are not those of one tree: an invalid path,
+ * an array with gaps, a leaf within a leaf.
  */
 export function buildTree(leaves: Iterable<readonly [path: string, value: unknown]>): unknown {
   const holder: unknown[] = []
@@ -173,7 +173,7 @@ function childOf(container: unknown, segment: PathSegment): unknown {
     : undefined
 }
 
-/** False for an item of an array that is not its next one. */
+/** Returns false for an item that is not the next one of its array. */
 function add(container: unknown, segment: PathSegment, value: unknown): boolean {
   if (typeof segment === 'string') setKey(container as { [key: string]: unknown }, segment, value)
   else if (segment !== (container as unknown[]).length) return false
@@ -182,25 +182,25 @@ function add(container: unknown, segment: PathSegment, value: unknown): boolean 
 }
 
 function noTree(path: string): TypeError {
-  return new TypeError(`this state is no tree: ${JSON.stringify(path)} does not fit into one`)
+  return new TypeError(`this state is not a tree: ${JSON.stringify(path)} does not fit into one`)
 }
 
 /** One step down: a key of an object, or an index of an array. */
 export type PathSegment = string | number
 
-// Keys that need no quotes: letters, digits and what names are commonly joined with. No dot and no
-// bracket, which separate; no `$`, which is the root.
+// Keys that need no quotes: letters, digits and the characters that commonly join names. Dots and brackets separate,
+// and `$` is the root, so they are not among them.
 const PLAIN = '[\\p{L}\\p{M}\\p{N}_/:@-]+'
 const PLAIN_KEY = new RegExp(`^${PLAIN}$`, 'u')
 const NEXT_SEGMENT = new RegExp(`\\.?(${PLAIN})|\\[(\\d+)\\]|\\[("(?:[^"\\\\]|\\\\.)*")\\]`, 'uy')
 const ROOT = '$'
 
-/** The path of those segments. */
+/** The path of these segments. */
 export function treePath(segments: readonly PathSegment[]): string {
   return segments.length === 0 ? ROOT : segments.reduce(joined, '')
 }
 
-/** The segments of a path, or undefined where `path` is not exactly what `treePath` makes of any. */
+/** The segments of a path, or undefined if `path` is not exactly what `treePath` returns for them. */
 export function segmentsOf(path: string): readonly PathSegment[] | undefined {
   if (path === ROOT) return []
   const segments: PathSegment[] = []
@@ -213,7 +213,7 @@ export function segmentsOf(path: string): readonly PathSegment[] | undefined {
     if (segment === undefined) return undefined
     segments.push(segment)
   }
-  // One spelling for each path: without this, `["a"]` would be another name for `a`.
+  // One spelling for each path: otherwise `["a"]` would be another name for `a`.
   return segments.length > 0 && treePath(segments) === path ? segments : undefined
 }
 
@@ -231,10 +231,7 @@ function unquoted(text: string): string | undefined {
   }
 }
 
-/**
- * Throws a TypeError unless there is a function to get the tree by, and one to set it. `caller` is the
- * function that takes them.
- */
+/** Throws a TypeError unless `get` and `set` are functions. `caller` is the function that takes them. */
 export function checkAccessors(caller: string, get: unknown, set: unknown): void {
   for (const [what, value] of [
     ['get the tree', get],

@@ -1,12 +1,11 @@
 /**
- * Plain state trees: nested objects and arrays with tensors and values in them, as functional trainers
- * keep their parameters and optimizer states. A tree becomes a state (named tensors and attributes),
- * and a saved state becomes exactly that tree again, or is restored into one of the same structure.
+ * Plain state trees: nested objects and arrays of tensors and values, as functional trainers keep their parameters and
+ * optimizer states. A tree becomes a state (named tensors and attributes). A saved state becomes exactly that tree
+ * again, or is restored into one of the same structure.
  *
- * A tensor is named by its path, `layers[0].weight` (see `treePath`). Where every leaf is a tensor with
- * a shape, that is all. Otherwise the attributes list every leaf by its path, in order: a value as it
- * is, an empty array or object as such, and for a tensor what it is made of, `tensor` or the name of
- * its typed array's class.
+ * A tensor is named by its path, `layers[0].weight` (see `treePath`). If every leaf is a tensor with a shape, that is
+ * all. Otherwise the attributes list every leaf by its path, in order: a value, an empty array or an empty object as it
+ * is, and for a tensor its kind, `tensor` or the name of its typed array's class.
  */
 
 import { type Attribute, type Attributes, describe } from '../../format/attributes.js'
@@ -33,11 +32,11 @@ import {
 
 export type { TensorLeaves } from './leaves.js'
 
-/** How a tree becomes a state. */
+/** Options for how a tree becomes a state. */
 export interface TreeOptions {
-  /** Tensors that are no plain memory. */
+  /** How to treat tensors that are not plain memory. */
   readonly leaves?: TensorLeaves | undefined
-  /** What the tree is the state of, e.g. `AdamW`. */
+  /** The class of the object that the tree belongs to, e.g. `AdamW`. */
   readonly kind?: string | undefined
 }
 
@@ -49,13 +48,12 @@ const RESTORE_OPTIONS: OptionNames<RestoreTreeOptions> = {
 }
 
 /**
- * A tree as something that can be saved and restored: `treeState(() => params, (p) => { params = p })`.
+ * A tree as a Stateful: `treeState(() => params, (p) => { params = p })`.
  *
- * `get` brings the tree as it is at a save or restore. A restore copies tensors into the arrays that
- * are in it and hands `set` a tree of new objects and arrays, with these tensors and with the values
- * that were saved. Both trees must have the same structure: a StateMismatchError lists every difference,
- * before anything of the restore is changed. With `strict: false`, leaves that one side alone has are
- * skipped. For a tree whose structure is not known, see `rebuildTree`.
+ * `get` returns the current tree. A restore copies tensors into the arrays of that tree. It passes `set` a tree of new
+ * objects and arrays, with these tensors and the saved values. Both trees must have the same structure: a
+ * StateMismatchError lists every difference before the restore changes anything. With `strict: false`, leaves that only
+ * one side has are skipped. For a tree of unknown structure, see `rebuildTree`.
  */
 export function treeState<Tree>(
   get: () => Tree,
@@ -74,11 +72,10 @@ export function treeState<Tree>(
 }
 
 /**
- * The state of a tree. Tensors are typed arrays (of one dimension), `{ shape, data, dtype? }`, or the
- * `leaves` of the options; values are numbers, bigints, strings, booleans and null; and objects and
- * arrays may be empty. Nothing is copied.
+ * The state of a tree. Tensors are typed arrays (of one dimension), `{ shape, data, dtype? }`, or the `leaves` of the
+ * options. Values are numbers, bigints, strings, booleans and null. Objects and arrays may be empty. Nothing is copied.
  *
- * Throws a TypeError, with the path, for anything else: undefined, a function, an instance of a class.
+ * Throws a TypeError with the path for anything else: undefined, a function, an instance of a class.
  */
 export function flattenTree(tree: unknown, options: TreeOptions = {}): State {
   const { leaves: own, kind } = givenOptions('flattenTree', OPTIONS, options)
@@ -94,11 +91,11 @@ export function flattenTree(tree: unknown, options: TreeOptions = {}): State {
 }
 
 /**
- * The tree that was saved, with memory of its own: typed arrays where typed arrays were, and
- * `{ dtype, shape, data }` where tensors had a shape. `make` brings another form of these.
+ * The saved tree in new memory, which the caller owns: typed arrays where typed arrays were, and `{ dtype, shape, data
+ * }` where tensors had a shape. `make` returns another form of the latter.
  *
- * Also takes states that no tree was the source of, as long as their names are paths: `a.b` is the key
- * `b` of an object `a`, and `m/dense` is one key. Throws a TypeError where they are not.
+ * Also takes states that were not saved from a tree, if their names are paths: `a.b` is the key `b` of an object `a`,
+ * and `m/dense` is one key. Throws a TypeError if they are not.
  */
 export async function rebuildTree(
   state: LoadedState,
@@ -119,31 +116,33 @@ export async function rebuildTree(
   if (listed.length > 0) {
     for (const path of state.keys()) {
       if (!Object.hasOwn(state.attributes, path)) {
-        throw new TypeError(`this state is no tree: its attributes do not list the tensor ${path}`)
+        throw new TypeError(
+          `this state is not a tree: its attributes do not list the tensor ${path}`,
+        )
       }
     }
   }
   return buildTree(leaves)
 }
 
-/** What `restoreTree` takes. */
+/** Options of `restoreTree`. */
 export interface RestoreTreeOptions extends TreeOptions {
-  /** False: leaves that one side alone has are left as they are. What does not match is an error. */
+  /** False: leaves that only one side has stay as they are. A mismatch is still an error. */
   readonly strict?: boolean | undefined
   /**
-   * Like `strict: false` if tensors are among the leaves that one side alone has: for a
-   * `loadStateDict` that is not told whether the restore is strict.
+   * Like `strict: false` if the leaves that only one side has include tensors. For a `loadStateDict` that is not told
+   * whether the restore is strict.
    */
   readonly afterRestore?: boolean | undefined
 }
 
 /**
- * Restores a saved state into `template`, a tree of the same structure, and returns a tree of new
- * objects and arrays: with the template's own tensors, overwritten by what was saved (or those that
- * the `leaves` of the options made of it), and with the values that were saved.
+ * Restores a saved state into `template`, a tree of the same structure. Returns a tree of new objects and arrays, with
+ * the saved values and the template's own tensors, which the saved bytes overwrite. (Tensors that the `leaves` of the
+ * options handle are what these return.)
  *
- * Throws a StateMismatchError that lists every leaf that is missing, unexpected, of another dtype or
- * shape, or a value here and a tensor there; then nothing has been changed.
+ * Throws a StateMismatchError that lists every leaf that is missing, unexpected, of another dtype or shape, or a value
+ * on one side and a tensor on the other. Nothing has been changed then.
  */
 export async function restoreTree<Tree>(
   state: LoadedState,
@@ -163,7 +162,7 @@ export async function restoreTree<Tree>(
   }
 
   const restored = new Map<string, unknown>()
-  // Those that are made anew come first: that may fail, and memory is not yet written then.
+  // New tensors come first: making them may fail, and no memory has been written then.
   for (const leaf of leaves) {
     if (leaf.tensor === undefined || !leaf.own || !state.has(leaf.path)) continue
     restored.set(leaf.path, await own!.restore(state.get(leaf.path), leaf.value))
@@ -179,8 +178,8 @@ export async function restoreTree<Tree>(
 }
 
 /**
- * How a saved state fits `template`, for a `compareStateDict`. Reads no tensor, unless one stands in two
- * places of the template. Throws a TypeError if there is no way into a tensor of the template.
+ * How a saved state fits `template`, for a `compareStateDict`. Reads no tensor, unless one stands in two places of the
+ * template. Throws a TypeError if a tensor of the template cannot be restored into.
  */
 export function compareTree(
   state: LoadedState,
@@ -191,11 +190,11 @@ export function compareTree(
   return compareLeaves(state, [...leavesOf(template, own)], savedLeaves(state))
 }
 
-/** Throws a TypeError for what is not a saved state: a whole checkpoint, or the path of one. */
+/** Throws a TypeError if `state` is not a saved state but, for example, a whole checkpoint or its path. */
 function checkSaved(caller: string, state: unknown): void {
   if (typeof (state as Partial<LoadedState> | null)?.keys === 'function') return
   throw new TypeError(
-    `${caller} takes a state of a checkpoint, (await loadCheckpoint(path)).model, say; ` +
+    `${caller} needs a state of a checkpoint, such as (await loadCheckpoint(path)).model; ` +
       `found ${describe(state)}`,
   )
 }
@@ -229,13 +228,13 @@ function entryOf(leaf: TreeLeaf): Attribute {
   return leaf.tensor === undefined ? leaf.value : leaf.mark
 }
 
-/** So that an empty array or object in two trees is not the same one. */
+/** Copied so that two trees do not share an empty array or object. */
 function copyOf(value: Attribute): Attribute {
   if (Array.isArray(value)) return [...value]
   return typeof value === 'object' && value !== null ? { ...value } : value
 }
 
-/** `{ dtype, shape, data }`, with memory of its own. */
+/** `{ dtype, shape, data }` in new memory. */
 async function tensorOf(saved: LoadedTensor) {
   const { dtype, shape } = saved
   return { dtype, shape: [...shape], data: await elementsOf(saved) }
@@ -248,14 +247,14 @@ async function elementsOf(saved: LoadedTensor): Promise<TypedArray> {
   return elements
 }
 
-/** The typed array that `mark` says it was, or undefined where it was none. */
+/** A typed array of the class `mark`, or undefined if the tensor was not one. */
 async function typedArrayOf(saved: LoadedTensor, mark: unknown): Promise<unknown> {
   if (saved.shape.length !== 1 || typeof mark !== 'string' || !mark.endsWith('Array'))
     return undefined
   const elements = await elementsOf(saved)
   if (elements[Symbol.toStringTag] === mark) return elements
-  // Two classes beside those that dtypes are read as: Uint8ClampedArray, and Float16Array where the
-  // engine has it (its raw bits where not).
+  // Two classes besides those that dtypes are read as: Uint8ClampedArray, and Float16Array if the engine has it
+  // (otherwise its raw bits).
   if (mark === 'Uint8ClampedArray' && saved.dtype === 'uint8') {
     return new Uint8ClampedArray(elements.buffer)
   }

@@ -83,7 +83,7 @@ test('what is not an optimizer is refused when it is passed', (t) => {
     [null, /found null/],
     ['adam', /found a string/],
     [Promise.resolve(tf.train.adam()), /is an await missing\?/],
-    [model, /which is a model: the optimizer comes first/],
+    [model, /which is a model: pass the optimizer first/],
   ] as const) {
     t.throws(() => tensorflowOptimizer(optimizer as never, model), {
       instanceOf: TypeError,
@@ -105,7 +105,8 @@ test('an optimizer of a class of its own is refused', (t) => {
   const model = classifier(tf)
   t.throws(() => tensorflowOptimizer(new Lion() as never, model).stateDict(), {
     instanceOf: TypeError,
-    message: /the state of a Lion optimizer is not known; known are SGD, .*tfjs-layers 4\.22\.0/,
+    message:
+      /expected an optimizer of a known class, found Lion; known are SGD, .*tfjs-layers 4\.22\.0/,
   })
 })
 

@@ -133,10 +133,10 @@ test('each dtype comes back bit for bit, and so does a NaN with its bits', async
 test('weights of strings or complex numbers are refused', (t) => {
   const text = tf.variable(tf.tensor1d(['a']))
   t.throws(() => tensorflowModule({ text }).stateDict(), {
-    message: /"text" is of the dtype string/,
+    message: /"text" has the dtype string/,
   })
   const c = tf.variable(tf.complex(tf.scalar(1), tf.scalar(2)))
-  t.throws(() => tensorflowModule({ c }).stateDict(), { message: /"c" is of the dtype complex64/ })
+  t.throws(() => tensorflowModule({ c }).stateDict(), { message: /"c" has the dtype complex64/ })
 })
 
 test('what is neither a model nor variables is refused', (t) => {

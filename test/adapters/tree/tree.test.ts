@@ -173,12 +173,12 @@ test('NaN payloads are kept', async (t) => {
 
 test('what is neither a container nor a leaf is refused, with its path', (t) => {
   for (const [bad, message] of [
-    [{ a: [1, undefined] }, 'a[1] is undefined, which is no leaf'],
-    [{ 'a.b': () => 1 }, '["a.b"] is a function, which is no leaf'],
+    [{ a: [1, undefined] }, 'a[1] is undefined, which is not a leaf'],
+    [{ 'a.b': () => 1 }, '["a.b"] is a function, which is not a leaf'],
     [{ when: new Date() }, /^when is an instance of Date: a tree is made of plain objects/],
     [{ m: new Map() }, /^m is an instance of Map/],
     [{ v: new DataView(new ArrayBuffer(1)) }, 'v is an instance of DataView, without a dtype'],
-    [new Array(1), '[0] is undefined, which is no leaf'],
+    [new Array(1), '[0] is undefined, which is not a leaf'],
   ] as const) {
     t.throws(() => flattenTree(bad), { instanceOf: TypeError, message })
   }
@@ -377,7 +377,7 @@ test('a state that is no tree is refused, and one with names alone becomes one',
   ]) {
     await t.throwsAsync(async () => rebuildTree(await state(...names)), {
       instanceOf: TypeError,
-      message: /^this state is no tree: ".*" does not fit into one$/,
+      message: /^this state is not a tree: ".*" does not fit into one$/,
     })
   }
 })
@@ -409,7 +409,7 @@ test('wrong arguments are refused when they are passed, with what to pass', asyn
     for (const state of [{ model: {}, optimizer: null }, Promise.resolve(), 'a.ckpt']) {
       await t.throwsAsync(run(state as never), {
         instanceOf: TypeError,
-        message: /takes a state of a checkpoint, \(await loadCheckpoint\(path\)\)\.model/,
+        message: /needs a state of a checkpoint, such as \(await loadCheckpoint\(path\)\)\.model/,
       })
     }
   }
