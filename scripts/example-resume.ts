@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { loadCheckpoint } from '../src/index.js'
 import { differences, statesOf } from '../src/resume-check/difference.js'
-import { digits, installExample, jax, plain } from './install-example.js'
+import { digits, installPackages, jax, plain } from './install-packages.js'
 
 interface Example {
   readonly title: string
@@ -87,7 +87,7 @@ function build(): void {
 
 async function check(example: Example): Promise<boolean> {
   title(example.title)
-  await installExample(example.folder)
+  await installPackages(example.folder)
   const runs = join(example.folder, 'runs')
   const name = example.program.replace('.js', '')
   const [whole, killed] = [join(runs, `${name}-whole`), join(runs, `${name}-killed`)]

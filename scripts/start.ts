@@ -12,7 +12,7 @@ import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type CheckpointState, loadCheckpoint } from '../src/index.js'
-import { digits, installExample } from './install-example.js'
+import { digits, installPackages } from './install-packages.js'
 
 const EPOCHS = 8
 const SEED = 1
@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   title('Building the library')
   build()
   title('Installing the example (TensorFlow.js, and 10,000 digits of MNIST)')
-  await installExample(digits)
+  await installPackages(digits)
 
   const whole = join(runs, 'uninterrupted')
   const killed = join(runs, 'killed')

@@ -1,6 +1,6 @@
 /** TensorFlow.js: its own save of a model with its optimizer, and ours of the same in one process. */
 
-import { digits, installExample } from '../../scripts/install-example.js'
+import { digits, installPackages } from '../../scripts/install-packages.js'
 import { Contender, nodeProgram } from '../contender.js'
 import { type Bench, OURS } from '../field.js'
 import { runRounds } from '../rounds.js'
@@ -22,7 +22,7 @@ export async function measureTfjs(bench: Bench): Promise<Table> {
   }
   const name = 'model.save, includeOptimizer'
   try {
-    await installExample(digits)
+    await installPackages(digits)
   } catch (error) {
     return { ...table, missing: [{ name, reason: shortReason((error as Error).message) }] }
   }

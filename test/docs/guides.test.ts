@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { INSTALL_MS } from '../support/adapters/tensorflow-trainings.js'
-import { programOf, runProgram } from '../support/docs/program.js'
+import { firstNotPrinted, programOf, runProgram } from '../support/docs/program.js'
 import { scratchFolder } from '../support/scratch.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -15,21 +15,7 @@ const guides = readdirSync(join(root, 'docs', 'guide'))
   .filter((name) => name.endsWith('.md') && name !== 'README.md')
   .map((name) => join('docs', 'guide', name))
 
-/** Whether the lines are among those that were printed, in this order. `…` stands for any text. */
-function firstNotPrinted(lines: readonly string[], printed: string): string | undefined {
-  const output = printed.split('\n')
-  let at = 0
-  for (const line of lines) {
-    const pattern = new RegExp(
-      `^${line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '.*')}\\s*$`,
-    )
-    while (at < output.length && !pattern.test(output[at]!)) at++
-    if (at++ >= output.length) return line
-  }
-  return undefined
-}
-
-for (const page of guides) {
+for (const page of ['README.md', ...guides]) {
   test.serial(
     `the code of ${page.replaceAll('\\', '/')} runs, and prints what it says`,
     async (t) => {
@@ -44,3 +30,25 @@ for (const page of guides) {
     },
   )
 }
+
+test('a line that is not printed, or not in its place, is found', (t) => {
+  t.is(firstNotPrinted(['a', 'c … e'], 'a\nb\nc d e\n'), undefined)
+  t.is(firstNotPrinted(['a', 'c'], 'c\na\n'), 'c')
+  t.is(firstNotPrinted(['a', 'a'], 'a\n'), 'a')
+  t.is(firstNotPrinted(['a'], 'ab\n'), 'a')
+})
+
+test('blocks with a note are left out of the program, or are files beside it', (t) => {
+  const block = (code: string, note = '') => `${note}\n\`\`\`ts\n${code}\n\`\`\`\n`
+  const page = [
+    block('one() // prints 1'),
+    block('two()', '<!-- not run: why -->'),
+    block('three()', '<!-- file: three.ts -->'),
+    '```sh\nfour\n```\n',
+  ].join('')
+  const { source, files, prints, reasons } = programOf(page)
+  t.is(source, 'one() // prints 1\n')
+  t.deepEqual([...files], [['three.ts', 'three()\n']])
+  t.deepEqual([prints, reasons], [['1'], ['why']])
+  t.throws(() => programOf(block('one()', '<!-- not runn: why -->')), { message: /line 2/ })
+})

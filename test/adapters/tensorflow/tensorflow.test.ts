@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { digits, installExample } from '../../../scripts/install-example.js'
+import { digits, installPackages } from '../../../scripts/install-packages.js'
 import { tensorflowModule } from '../../../src/adapters/tensorflow/tensorflow.js'
 import { restoreCheckpoint } from '../../../src/index.js'
 import { contents, saved, weightsOf } from '../../support/adapters/tensorflow-states.js'
@@ -170,7 +170,7 @@ test('a restore writes the saved bits, past the constraint of a layer', async (t
 })
 
 test('the types fit those of TensorFlow.js', async (t) => {
-  await installExample(digits)
+  await installPackages(digits)
   const project = await mkdtemp(join(tmpdir(), 'tensorflow-types-'))
   t.teardown(() => rm(project, { recursive: true, force: true }))
   await symlink(join(digits, 'node_modules'), join(project, 'node_modules'))

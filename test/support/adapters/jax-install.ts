@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { installExample, jax as jaxFolder } from '../../../scripts/install-example.js'
+import { installPackages, jax as jaxFolder } from '../../../scripts/install-packages.js'
 
 // jax-js is installed beside the example and not here, so its types are unknown.
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -13,7 +13,7 @@ export const INSTALL_MS = 300_000
 
 /** jax-js's namespace; installed if need be. */
 export async function jax(): Promise<Untyped> {
-  await installExample(jaxFolder)
+  await installPackages(jaxFolder)
   // By its path: `require.resolve` finds the CommonJS copy, whose arrays are not those of the example.
   const entry = join(jaxFolder, 'node_modules', '@jax-js', 'jax', 'dist', 'index.js')
   return import(pathToFileURL(entry).href)

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { digits, installExample } from '../../../scripts/install-example.js'
+import { digits, installPackages } from '../../../scripts/install-packages.js'
 
 // TensorFlow.js is installed beside the example and not here, so its types are unknown. That they fit
 // the adapter's has a test of its own.
@@ -15,7 +15,7 @@ export const INSTALL_MS = 300_000
 
 /** The core's namespace and the layers' in one, as `@tensorflow/tfjs` has them; installed if need be. */
 export async function tensorflow(backend: string): Promise<Untyped> {
-  await installExample(digits)
+  await installPackages(digits)
   const { resolve } = createRequire(join(digits, 'package.json'))
   const load = (name: string): Promise<Untyped> =>
     import(pathToFileURL(resolve(`@tensorflow/${name}`)).href)

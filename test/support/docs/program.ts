@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { transform } from 'esbuild'
-import { digits, installExample, jax } from '../../../scripts/install-example.js'
+import { digits, installPackages, jax } from '../../../scripts/install-packages.js'
 import { type Block, blocksOf } from './markdown.js'
 
 const run = promisify(execFile)
@@ -72,7 +72,7 @@ async function install(program: Program, folder: string): Promise<void> {
   const code = [program.source, ...program.files.values()].join('\n')
   for (const { name, example } of FRAMEWORKS) {
     if (!code.includes(`'${name}/`)) continue
-    await installExample(example)
+    await installPackages(example)
     const own = join(example, 'node_modules', name)
     if (!code.includes("'@tensorflow/tfjs'") || name !== '@tensorflow') {
       await symlink(own, join(modules, name), 'junction')
@@ -109,4 +109,18 @@ export async function runProgram(program: Program, folder: string): Promise<stri
   }
   const { stdout } = await run(process.execPath, ['guide.js'], { cwd: folder, timeout: TIMEOUT_MS })
   return stdout
+}
+
+/** The first of `lines` that was not printed after the one before it. `…` stands for any text. */
+export function firstNotPrinted(lines: readonly string[], printed: string): string | undefined {
+  const output = printed.split('\n')
+  let at = 0
+  for (const line of lines) {
+    const pattern = new RegExp(
+      `^${line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll('…', '.*')}\\s*$`,
+    )
+    while (at < output.length && !pattern.test(output[at]!)) at++
+    if (at++ >= output.length) return line
+  }
+  return undefined
 }

@@ -1,6 +1,7 @@
 /**
- * Installs an example, and a framework and data with it, for the programs that run it and for the tests
- * of the adapters. The library itself does not depend on these, so its own install does not bring them.
+ * Installs the packages of a folder with a lock file of its own: an example with its framework and data, for the
+ * programs that run it and for the tests of the adapters; or the tools of the site. The library itself does not
+ * depend on these, so its own install does not bring them.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -33,13 +34,11 @@ const POLL_MS = 100
 const NAMELESS_MS = 5000
 
 /**
- * Runs `npm ci` in an example's folder, unless what is there is of its lock file already. Processes
+ * Runs `npm ci` in a folder, unless what is there is of its lock file already. Processes
  * that call this at the same time wait for the one that installs. Throws an Error with npm's last
  * lines where the install fails.
- *
- * @param folder `digits`, `jax` or `plain`
  */
-export async function installExample(folder: string): Promise<void> {
+export async function installPackages(folder: string): Promise<void> {
   while (!isInstalled(folder)) {
     if (!acquire(folder)) {
       await sleep(POLL_MS)
@@ -70,7 +69,7 @@ function install(folder: string): void {
   if (error !== undefined || status !== 0) {
     const lines = `${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`.trim().split('\n')
     throw new Error(
-      `could not install the example: \`npm ci\` in ${folder} failed ` +
+      `could not install what is needed: \`npm ci\` in ${folder} failed ` +
         `(${status === null ? 'it did not run to its end' : `exit code ${status}`}).\n` +
         'It needs the package registry, once.\n\n' +
         lines.slice(-20).join('\n'),
