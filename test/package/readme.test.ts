@@ -1,11 +1,12 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import test from 'ava'
 import { MemorySink, saveCheckpoint } from '../../src/index.js'
 
 const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8')
 
 test('each row of the table of policies has a test of the same name, and each such test a row', async (t) => {
-  const [, table] = /^\| policy \|.*\n\|---.*\n((?:\|.*\n)+)/m.exec(await read('README.md')) ?? []
+  const [, table] =
+    /^\| policy \|.*\n\|---.*\n((?:\|.*\n)+)/m.exec(await read('docs/guide/manager.md')) ?? []
   const rows = [...(table ?? '').matchAll(/^\| (.*?) \| /gm)].map(([, row]) => row!)
   const source = await read('test/manager/policies.test.ts')
   const titles = [...source.matchAll(/^test(?:\.serial)?\(\s*(['"`])((?:\\.|(?!\1).)*)\1/gm)]
@@ -14,15 +15,23 @@ test('each row of the table of policies has a test of the same name, and each su
   t.deepEqual(names.sort(), rows.sort())
 })
 
-test('every command that the README gives is a script of the package', async (t) => {
+test('every command that a page gives is a script of the package', async (t) => {
   const { scripts } = JSON.parse(await read('package.json'))
-  const named = [...(await read('README.md')).matchAll(/npm run ([\w:]+)/g)].map(
-    ([, name]) => name!,
+  const guides = (await readdir(new URL('../../docs/guide', import.meta.url))).map(
+    (name) => `docs/guide/${name}`,
   )
-  for (const name of named) t.true(Object.hasOwn(scripts, name), name)
+  for (const page of ['README.md', 'CONTRIBUTING.md', 'test/README.md', ...guides]) {
+    for (const [, name] of (await read(page)).matchAll(/npm run ([\w:]+)/g)) {
+      t.true(Object.hasOwn(scripts, name!), `${page}: ${name}`)
+    }
+  }
 })
 
-test('a file is its tensors plus some 150 bytes for each, as the README says', async (t) => {
+test('the README fits into 150 lines', async (t) => {
+  t.true((await read('README.md')).split('\n').length <= 151)
+})
+
+test('a file is its tensors plus some 150 bytes for each, as the guide to the format says', async (t) => {
   for (const elements of [1, 7, 256, 1000]) {
     const tensors = new Map(
       Array.from({ length: 500 }, (_, i) => [
