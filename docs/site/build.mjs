@@ -111,7 +111,9 @@ const app = await Application.bootstrap({
     'xml',
     'toml',
     'cmake',
+    'jsonc',
   ],
+  ignoredHighlightLanguages: ['hexdump'],
   validation: { notExported: false },
   treatWarningsAsErrors: true,
 })
