@@ -5,11 +5,11 @@
  * exactly was found.
  */
 export type CheckpointErrorCode =
-  /** The bytes do not begin like a checkpoint: wrong identifier, or too short to have one. */
+  /** The bytes do not begin like a checkpoint: the identifier is wrong, or the file is too short for one. */
   | 'CKPT_NOT_A_CHECKPOINT'
   /** The file's format version is newer than this library's. */
   | 'CKPT_VERSION'
-  /** The file is shorter or longer than it says it is: torn, truncated, or appended to. */
+  /** The file is shorter or longer than it says: torn, truncated, or appended to. */
   | 'CKPT_FILE_LENGTH'
   /** The metadata's checksum does not match. */
   | 'CKPT_METADATA_CHECKSUM'
@@ -21,11 +21,11 @@ export type CheckpointErrorCode =
   | 'CKPT_TENSOR_CHECKSUM'
   /** A checkpoint's state has no tensor of that name. */
   | 'CKPT_NO_SUCH_TENSOR'
-  /** What is in the file and what it is to be read or restored into do not match. */
+  /** The file and the state that it should be read or restored into do not match. */
   | 'CKPT_STATE_MISMATCH'
-  /** A restore failed after everything had been checked; see `cause` and `restored`. */
+  /** A restore failed after everything had been verified; see `cause` and `restored`. */
   | 'CKPT_RESTORE_INCOMPLETE'
-  /** A tensor or the metadata takes more memory, or a longer array, than there can be. */
+  /** A tensor or the metadata needs more memory, or a longer array, than is possible. */
   | 'CKPT_TENSOR_TOO_LARGE'
   /** The bytes of this source can only be read asynchronously: use `read()`, not `data`. */
   | 'CKPT_ASYNC_SOURCE'
@@ -35,17 +35,17 @@ export type CheckpointErrorCode =
   | 'CKPT_READ'
   /** The file was changed while it was being read. */
   | 'CKPT_FILE_CHANGED'
-  /** A tensor was changed, or its memory transferred or resized, while it was being saved (not committed), or its memory was while it was being restored or read into. */
+  /** A tensor was changed, or its memory transferred or resized, during a save (nothing was committed); or memory was transferred or resized during a restore or a read into it. */
   | 'CKPT_TENSOR_CHANGED'
   /** A save failed before its commit: what was at the path before is still there. See the cause. */
   | 'CKPT_NOT_COMMITTED'
   /** The new file is in place, but the folder could not be synced: a power cut may undo it. */
   | 'CKPT_NOT_DURABLE'
-  /** A save while another is under way, where that was to be an error. */
+  /** A save began while another is under way, and the saver makes that an error. */
   | 'CKPT_BUSY'
-  /** A file of another format breaks a rule of that format, or is of none that is known; see the rule. */
+  /** A file of another format breaks a rule of that format, or has an unknown format; see the rule. */
   | 'CKPT_FOREIGN_FILE'
-  /** What is to be converted has no form in the other format, or a form that is not supported. */
+  /** A value has no form in the other format, or a form that is not supported. */
   | 'CKPT_NOT_CONVERTIBLE'
   /** The machine is big-endian. */
   | 'CKPT_BIG_ENDIAN'
@@ -72,9 +72,9 @@ export type Rule =
   | 'flatbuffer.offset'
   /** Tables are not nested too deep. */
   | 'flatbuffer.depth'
-  /** A vtable has a possible length. */
+  /** A vtable has a valid length. */
   | 'flatbuffer.vtable'
-  /** A table has a possible length. */
+  /** A table has a valid length. */
   | 'flatbuffer.table'
   /** A table has its required fields. */
   | 'flatbuffer.required'
@@ -92,35 +92,35 @@ export type Rule =
   | 'config.json'
   /** A metric has a value. */
   | 'metric.value'
-  /** A metric is there once. */
+  /** A metric appears once. */
   | 'metric.unique'
-  /** A metric's name is a possible name. */
+  /** A metric's name is valid. */
   | 'metric.name'
-  /** A key is there once in its map. */
+  /** A key appears once in its map. */
   | 'attribute.unique'
   /** A value holds what its kind says, and nothing else. */
   | 'value.kind'
-  /** A state's name is a possible name, unique, and that of its place. */
+  /** A state's name is valid, unique, and the one that its field requires. */
   | 'state.name'
   /** A tensor's dtype is one of the schema. */
   | 'tensor.dtype'
   /** A tensor does not have too many dimensions. */
   | 'tensor.rank'
-  /** A tensor's name is a possible name. */
+  /** A tensor's name is valid. */
   | 'tensor.name'
-  /** A tensor's name is there once in its state. */
+  /** A tensor's name appears once in its state. */
   | 'tensor.unique'
-  /** A tensor has the bytes that its dtype and shape take. */
+  /** A tensor has as many bytes as its dtype and shape imply. */
   | 'tensor.byte_length'
-  /** A segment starts where the one before it says. */
+  /** A segment starts at the position that the preceding one implies. */
   | 'tensor.offset'
   /** A segment ends within the file. */
   | 'tensor.range'
   /** Tensors that share a segment agree on its length and checksum. */
   | 'tensor.alias'
-  /** A tensor's `data` leads to its segment where the file is a plain FlatBuffer, and is absent otherwise. */
+  /** A tensor's `data` leads to its segment if the file is a plain FlatBuffer, and is absent otherwise. */
   | 'tensor.data'
   /** The file ends with its last segment. */
   | 'file_length'
-  /** The bytes before a segment are zero, but for its length. */
+  /** The bytes before a segment are zero, except for its length. */
   | 'gap'

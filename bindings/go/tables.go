@@ -2,7 +2,7 @@
 
 package checkpoint
 
-// FormatVersion: The newest version of the format that this library reads, and the one that it writes.
+// FormatVersion: The newest version of the format that this library reads, and the version that it writes.
 const FormatVersion = 1
 
 // headLength: The root table and its vtable lie within this many bytes from the start of a file.
@@ -11,7 +11,7 @@ const headLength = 4096
 // segmentAlignment: Every segment starts at a multiple of this, in bytes: a cache line, and any SIMD width in use.
 const segmentAlignment = 64
 
-// lengthBytes: Bytes before a segment that are kept for its length.
+// lengthBytes: Bytes before a segment that are reserved for its length.
 const lengthBytes = 4
 
 // flatBufferLimit: Files shorter than this, in bytes, are one plain FlatBuffer: FLATBUFFERS_MAX_BUFFER_SIZE, 2^31 - 1.
@@ -20,10 +20,10 @@ const flatBufferLimit = 2147483647
 // minBufferLength: The shortest FlatBuffer, in bytes: root offset, identifier, and the root table's offset to its vtable.
 const minBufferLength = 12
 
-// maxSafeInteger: The largest integer that a double holds exactly with all below it: 2^53 - 1.
+// maxSafeInteger: The largest integer up to which a double holds every integer exactly: 2^53 - 1.
 const maxSafeInteger = 9007199254740991
 
-// maxRank: Most dimensions that a tensor may have: NumPy's limit, and PyTorch's.
+// maxRank: Most dimensions of a tensor: the limit of NumPy and PyTorch.
 const maxRank = 64
 
 // maxNameBytes: Longest name in bytes of UTF-8: far beyond any state dict, and short enough for a message.
@@ -32,28 +32,28 @@ const maxNameBytes = 65535
 // attributeDepth: The depth in tables of an attribute's value: below the root, its state and its entry. See max_depth.
 const attributeDepth = 4
 
-// maxConfigDepth: How deep a config that is given as an object may be nested; tells one that contains itself.
+// maxConfigDepth: Deepest nesting of a config that is given as an object; reveals one that contains itself.
 const maxConfigDepth = 200
 
-// maxDepth: Tables inside tables, at most: the default of FlatBuffers' verifiers.
+// maxDepth: Deepest nesting of tables: the default of FlatBuffers' verifiers.
 const maxDepth = 64
 
-// budgetPerByte: The verifier adds up the ranges that it visits; they may come to this many times the metadata's length.
+// budgetPerByte: The verifier adds up the ranges that it visits. Their sum may be this many times the metadata's length.
 const budgetPerByte = 4
 
-// budgetBase: Bytes that the verifier may visit on top of that.
+// budgetBase: Bytes that the verifier may visit in addition.
 const budgetBase = 65536
 
 // maxVtableNumber: Largest length and entry of a vtable: some runtimes read them as signed 16 bits.
 const maxVtableNumber = 32767
 
-// CodeNotACheckpoint: The bytes do not begin like a checkpoint: wrong identifier, or too short to have one.
+// CodeNotACheckpoint: The bytes do not begin like a checkpoint: the identifier is wrong, or the file is too short for one.
 const CodeNotACheckpoint Code = "CKPT_NOT_A_CHECKPOINT"
 
 // CodeVersion: The file's format version is newer than this library's.
 const CodeVersion Code = "CKPT_VERSION"
 
-// CodeFileLength: The file is shorter or longer than it says it is: torn, truncated, or appended to.
+// CodeFileLength: The file is shorter or longer than it says: torn, truncated, or appended to.
 const CodeFileLength Code = "CKPT_FILE_LENGTH"
 
 // CodeMetadataChecksum: The metadata's checksum does not match.
@@ -71,10 +71,10 @@ const CodeTensorChecksum Code = "CKPT_TENSOR_CHECKSUM"
 // CodeNoSuchTensor: A checkpoint's state has no tensor of that name.
 const CodeNoSuchTensor Code = "CKPT_NO_SUCH_TENSOR"
 
-// CodeStateMismatch: What is in the file and what it is to be read or restored into do not match.
+// CodeStateMismatch: The file and the state that it should be read or restored into do not match.
 const CodeStateMismatch Code = "CKPT_STATE_MISMATCH"
 
-// CodeTensorTooLarge: A tensor or the metadata takes more memory, or a longer array, than there can be.
+// CodeTensorTooLarge: A tensor or the metadata needs more memory, or a longer array, than is possible.
 const CodeTensorTooLarge Code = "CKPT_TENSOR_TOO_LARGE"
 
 // CodeClosed: The checkpoint was closed.
@@ -119,10 +119,10 @@ const ruleFlatBufferOffset = "flatbuffer.offset"
 // ruleFlatBufferDepth: Tables are not nested too deep.
 const ruleFlatBufferDepth = "flatbuffer.depth"
 
-// ruleFlatBufferVtable: A vtable has a possible length.
+// ruleFlatBufferVtable: A vtable has a valid length.
 const ruleFlatBufferVtable = "flatbuffer.vtable"
 
-// ruleFlatBufferTable: A table has a possible length.
+// ruleFlatBufferTable: A table has a valid length.
 const ruleFlatBufferTable = "flatbuffer.table"
 
 // ruleFlatBufferRequired: A table has its required fields.
@@ -149,19 +149,19 @@ const ruleConfigJson = "config.json"
 // ruleMetricValue: A metric has a value.
 const ruleMetricValue = "metric.value"
 
-// ruleMetricUnique: A metric is there once.
+// ruleMetricUnique: A metric appears once.
 const ruleMetricUnique = "metric.unique"
 
-// ruleMetricName: A metric's name is a possible name.
+// ruleMetricName: A metric's name is valid.
 const ruleMetricName = "metric.name"
 
-// ruleAttributeUnique: A key is there once in its map.
+// ruleAttributeUnique: A key appears once in its map.
 const ruleAttributeUnique = "attribute.unique"
 
 // ruleValueKind: A value holds what its kind says, and nothing else.
 const ruleValueKind = "value.kind"
 
-// ruleStateName: A state's name is a possible name, unique, and that of its place.
+// ruleStateName: A state's name is valid, unique, and the one that its field requires.
 const ruleStateName = "state.name"
 
 // ruleTensorDtype: A tensor's dtype is one of the schema.
@@ -170,16 +170,16 @@ const ruleTensorDtype = "tensor.dtype"
 // ruleTensorRank: A tensor does not have too many dimensions.
 const ruleTensorRank = "tensor.rank"
 
-// ruleTensorName: A tensor's name is a possible name.
+// ruleTensorName: A tensor's name is valid.
 const ruleTensorName = "tensor.name"
 
-// ruleTensorUnique: A tensor's name is there once in its state.
+// ruleTensorUnique: A tensor's name appears once in its state.
 const ruleTensorUnique = "tensor.unique"
 
-// ruleTensorByteLength: A tensor has the bytes that its dtype and shape take.
+// ruleTensorByteLength: A tensor has as many bytes as its dtype and shape imply.
 const ruleTensorByteLength = "tensor.byte_length"
 
-// ruleTensorOffset: A segment starts where the one before it says.
+// ruleTensorOffset: A segment starts at the position that the preceding one implies.
 const ruleTensorOffset = "tensor.offset"
 
 // ruleTensorRange: A segment ends within the file.
@@ -188,13 +188,13 @@ const ruleTensorRange = "tensor.range"
 // ruleTensorAlias: Tensors that share a segment agree on its length and checksum.
 const ruleTensorAlias = "tensor.alias"
 
-// ruleTensorData: A tensor's `data` leads to its segment where the file is a plain FlatBuffer, and is absent otherwise.
+// ruleTensorData: A tensor's `data` leads to its segment if the file is a plain FlatBuffer, and is absent otherwise.
 const ruleTensorData = "tensor.data"
 
 // ruleFileLength: The file ends with its last segment.
 const ruleFileLength = "file_length"
 
-// ruleGap: The bytes before a segment are zero, but for its length.
+// ruleGap: The bytes before a segment are zero, except for its length.
 const ruleGap = "gap"
 
 // dtypes by their numbers in a file.

@@ -2,7 +2,7 @@
 
 use crate::schema::{Field, Holds, Table};
 
-/// The newest version of the format that this library reads, and the one that it writes.
+/// The newest version of the format that this library reads, and the version that it writes.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// The root table and its vtable lie within this many bytes from the start of a file.
@@ -11,7 +11,7 @@ pub(crate) const HEAD_LENGTH: u64 = 4096;
 /// Every segment starts at a multiple of this, in bytes: a cache line, and any SIMD width in use.
 pub(crate) const SEGMENT_ALIGNMENT: u64 = 64;
 
-/// Bytes before a segment that are kept for its length.
+/// Bytes before a segment that are reserved for its length.
 pub(crate) const LENGTH_BYTES: u64 = 4;
 
 /// Files shorter than this, in bytes, are one plain FlatBuffer: FLATBUFFERS_MAX_BUFFER_SIZE, 2^31 - 1.
@@ -20,10 +20,10 @@ pub(crate) const FLATBUFFER_LIMIT: u64 = 2147483647;
 /// The shortest FlatBuffer, in bytes: root offset, identifier, and the root table's offset to its vtable.
 pub(crate) const MIN_BUFFER_LENGTH: u64 = 12;
 
-/// The largest integer that a double holds exactly with all below it: 2^53 - 1.
+/// The largest integer up to which a double holds every integer exactly: 2^53 - 1.
 pub(crate) const MAX_SAFE_INTEGER: u64 = 9007199254740991;
 
-/// Most dimensions that a tensor may have: NumPy's limit, and PyTorch's.
+/// Most dimensions of a tensor: the limit of NumPy and PyTorch.
 pub(crate) const MAX_RANK: u64 = 64;
 
 /// Longest name in bytes of UTF-8: far beyond any state dict, and short enough for a message.
@@ -32,16 +32,16 @@ pub(crate) const MAX_NAME_BYTES: u64 = 65535;
 /// The depth in tables of an attribute's value: below the root, its state and its entry. See max_depth.
 pub(crate) const ATTRIBUTE_DEPTH: u64 = 4;
 
-/// How deep a config that is given as an object may be nested; tells one that contains itself.
+/// Deepest nesting of a config that is given as an object; reveals one that contains itself.
 pub(crate) const MAX_CONFIG_DEPTH: u64 = 200;
 
-/// Tables inside tables, at most: the default of FlatBuffers' verifiers.
+/// Deepest nesting of tables: the default of FlatBuffers' verifiers.
 pub(crate) const MAX_DEPTH: u64 = 64;
 
-/// The verifier adds up the ranges that it visits; they may come to this many times the metadata's length.
+/// The verifier adds up the ranges that it visits. Their sum may be this many times the metadata's length.
 pub(crate) const BUDGET_PER_BYTE: u64 = 4;
 
-/// Bytes that the verifier may visit on top of that.
+/// Bytes that the verifier may visit in addition.
 pub(crate) const BUDGET_BASE: u64 = 65536;
 
 /// Largest length and entry of a vtable: some runtimes read them as signed 16 bits.
@@ -281,11 +281,11 @@ impl DType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// The bytes do not begin like a checkpoint: wrong identifier, or too short to have one.
+    /// The bytes do not begin like a checkpoint: the identifier is wrong, or the file is too short for one.
     NotACheckpoint,
     /// The file's format version is newer than this library's.
     Version,
-    /// The file is shorter or longer than it says it is: torn, truncated, or appended to.
+    /// The file is shorter or longer than it says: torn, truncated, or appended to.
     FileLength,
     /// The metadata's checksum does not match.
     MetadataChecksum,
@@ -297,9 +297,9 @@ pub enum ErrorCode {
     TensorChecksum,
     /// A checkpoint's state has no tensor of that name.
     NoSuchTensor,
-    /// What is in the file and what it is to be read or restored into do not match.
+    /// The file and the state that it should be read or restored into do not match.
     StateMismatch,
-    /// A tensor or the metadata takes more memory, or a longer array, than there can be.
+    /// A tensor or the metadata needs more memory, or a longer array, than is possible.
     TensorTooLarge,
     /// The checkpoint was closed.
     Closed,
@@ -356,9 +356,9 @@ pub(crate) mod rule {
     pub(crate) const FLATBUFFER_OFFSET: &str = "flatbuffer.offset";
     /// Tables are not nested too deep.
     pub(crate) const FLATBUFFER_DEPTH: &str = "flatbuffer.depth";
-    /// A vtable has a possible length.
+    /// A vtable has a valid length.
     pub(crate) const FLATBUFFER_VTABLE: &str = "flatbuffer.vtable";
-    /// A table has a possible length.
+    /// A table has a valid length.
     pub(crate) const FLATBUFFER_TABLE: &str = "flatbuffer.table";
     /// A table has its required fields.
     pub(crate) const FLATBUFFER_REQUIRED: &str = "flatbuffer.required";
@@ -376,37 +376,37 @@ pub(crate) mod rule {
     pub(crate) const CONFIG_JSON: &str = "config.json";
     /// A metric has a value.
     pub(crate) const METRIC_VALUE: &str = "metric.value";
-    /// A metric is there once.
+    /// A metric appears once.
     pub(crate) const METRIC_UNIQUE: &str = "metric.unique";
-    /// A metric's name is a possible name.
+    /// A metric's name is valid.
     pub(crate) const METRIC_NAME: &str = "metric.name";
-    /// A key is there once in its map.
+    /// A key appears once in its map.
     pub(crate) const ATTRIBUTE_UNIQUE: &str = "attribute.unique";
     /// A value holds what its kind says, and nothing else.
     pub(crate) const VALUE_KIND: &str = "value.kind";
-    /// A state's name is a possible name, unique, and that of its place.
+    /// A state's name is valid, unique, and the one that its field requires.
     pub(crate) const STATE_NAME: &str = "state.name";
     /// A tensor's dtype is one of the schema.
     pub(crate) const TENSOR_DTYPE: &str = "tensor.dtype";
     /// A tensor does not have too many dimensions.
     pub(crate) const TENSOR_RANK: &str = "tensor.rank";
-    /// A tensor's name is a possible name.
+    /// A tensor's name is valid.
     pub(crate) const TENSOR_NAME: &str = "tensor.name";
-    /// A tensor's name is there once in its state.
+    /// A tensor's name appears once in its state.
     pub(crate) const TENSOR_UNIQUE: &str = "tensor.unique";
-    /// A tensor has the bytes that its dtype and shape take.
+    /// A tensor has as many bytes as its dtype and shape imply.
     pub(crate) const TENSOR_BYTE_LENGTH: &str = "tensor.byte_length";
-    /// A segment starts where the one before it says.
+    /// A segment starts at the position that the preceding one implies.
     pub(crate) const TENSOR_OFFSET: &str = "tensor.offset";
     /// A segment ends within the file.
     pub(crate) const TENSOR_RANGE: &str = "tensor.range";
     /// Tensors that share a segment agree on its length and checksum.
     pub(crate) const TENSOR_ALIAS: &str = "tensor.alias";
-    /// A tensor's `data` leads to its segment where the file is a plain FlatBuffer, and is absent otherwise.
+    /// A tensor's `data` leads to its segment if the file is a plain FlatBuffer, and is absent otherwise.
     pub(crate) const TENSOR_DATA: &str = "tensor.data";
     /// The file ends with its last segment.
     pub(crate) const FILE_LENGTH: &str = "file_length";
-    /// The bytes before a segment are zero, but for its length.
+    /// The bytes before a segment are zero, except for its length.
     pub(crate) const GAP: &str = "gap";
 }
 

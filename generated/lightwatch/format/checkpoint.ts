@@ -75,7 +75,7 @@ step():bigint {
 }
 
 /**
- * Absent where there is none yet.
+ * Absent if there is none yet.
  */
 loss():number|null {
   const offset = this.bb!.__offset(this.bb_pos, 16);
@@ -123,8 +123,8 @@ extrasLength():number {
 }
 
 /**
- * The place of this save in the order of the saves of its run: greater than that of each save before
- * it, whatever their steps. Absent where the saver gave none.
+ * The position of this save in the order of its run's saves: greater than that of each earlier
+ * save, whatever their steps. Absent if the saver gave none.
  */
 sequence():bigint|null {
   const offset = this.bb!.__offset(this.bb_pos, 28);
@@ -132,8 +132,8 @@ sequence():bigint|null {
 }
 
 /**
- * When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
- * gave none: a save has no time of its own, so that the same state gives the same bytes.
+ * Time of the save by the saver's clock, in milliseconds since 1970 (UTC). Absent if the saver gave
+ * none: a save has no time of its own, so that the same state gives the same bytes.
  */
 savedAt():bigint|null {
   const offset = this.bb!.__offset(this.bb_pos, 30);

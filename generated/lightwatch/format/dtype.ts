@@ -2,8 +2,8 @@
 // @ts-nocheck
 
 /**
- * The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json says
- * how wide each is. Elements narrower than a byte are packed from the least significant bit of each
+ * The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json has
+ * their widths. Elements narrower than a byte are packed from the least significant bit of each
  * byte upwards, without gaps; a tensor's bits must fill whole bytes.
  */
 export enum DType {

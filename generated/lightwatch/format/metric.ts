@@ -32,7 +32,7 @@ name(optionalEncoding?:any):string|Uint8Array|null {
 }
 
 /**
- * Present, whatever its value.
+ * Always present.
  */
 value():number|null {
   const offset = this.bb!.__offset(this.bb_pos, 6);

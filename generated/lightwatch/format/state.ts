@@ -8,7 +8,7 @@ import { Tensor } from '../../lightwatch/format/tensor.js';
 
 
 /**
- * The state of one thing that has a state dict: a model, an optimizer, a scheduler, a sampler.
+ * The state of one object with a state dict: a model, an optimizer, a scheduler, a sampler.
  */
 export class State {
   bb: flatbuffers.ByteBuffer|null = null;
@@ -29,7 +29,7 @@ static getSizePrefixedRootAsState(bb:flatbuffers.ByteBuffer, obj?:State):State {
 }
 
 /**
- * "model", "optimizer", or what an extra is called. Unique within the file.
+ * "model", "optimizer", or the name of an extra. Unique within the file.
  */
 name():string|null
 name(optionalEncoding:flatbuffers.Encoding):string|Uint8Array|null
@@ -39,7 +39,7 @@ name(optionalEncoding?:any):string|Uint8Array|null {
 }
 
 /**
- * What it is the state of, as its framework calls it ("AdamW").
+ * The class of the object, as its framework names it ("AdamW").
  */
 kind():string|null
 kind(optionalEncoding:flatbuffers.Encoding):string|Uint8Array|null
@@ -62,8 +62,8 @@ attributesLength():number {
 }
 
 /**
- * In the order of the state dict. An optimizer's buffers are named after the parameter that they
- * belong to ("exp_avg/h.0.attn.weight"), never after its position.
+ * In the order of the state dict. An optimizer's buffers are named after their parameter
+ * ("exp_avg/h.0.attn.weight"), never after its position.
  */
 tensors(index: number, obj?:Tensor):Tensor|null {
   const offset = this.bb!.__offset(this.bb_pos, 10);

@@ -77,8 +77,8 @@ crc32():number {
 }
 
 /**
- * The same bytes as `offset` and `byte_length`, as an ordinary vector; in all tensors of a file
- * of less than 2^31 - 1 bytes, and in none of a longer one.
+ * The bytes of `offset` and `byte_length` as an ordinary vector. Present in all tensors of a file of
+ * less than 2^31 - 1 bytes, and in none of a longer one.
  */
 data(index: number):number|null {
   const offset = this.bb!.__offset(this.bb_pos, 16);

@@ -2,7 +2,7 @@
 // @ts-nocheck
 
 /**
- * Which field of a Value holds it.
+ * The field of a Value that holds it.
  */
 export enum ValueKind {
   /**
@@ -26,7 +26,7 @@ export enum ValueKind {
   Integer = 3,
 
   /**
-   * `integer`, any int64 (JavaScript keeps it apart as a bigint).
+   * `integer`, any int64 (a bigint in JavaScript).
    */
   Int64 = 4,
 

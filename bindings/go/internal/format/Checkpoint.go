@@ -137,7 +137,7 @@ func (rcv *Checkpoint) MutateStep(n int64) bool {
 	return rcv._tab.MutateInt64Slot(14, n)
 }
 
-/// Absent where there is none yet.
+/// Absent if there is none yet.
 func (rcv *Checkpoint) Loss() *float64 {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(16))
 	if o != 0 {
@@ -147,7 +147,7 @@ func (rcv *Checkpoint) Loss() *float64 {
 	return nil
 }
 
-/// Absent where there is none yet.
+/// Absent if there is none yet.
 func (rcv *Checkpoint) MutateLoss(n float64) bool {
 	return rcv._tab.MutateFloat64Slot(16, n)
 }
@@ -234,8 +234,8 @@ func (rcv *Checkpoint) ExtrasLength() int {
 	return 0
 }
 
-/// The place of this save in the order of the saves of its run: greater than that of each save before
-/// it, whatever their steps. Absent where the saver gave none.
+/// The position of this save in the order of its run's saves: greater than that of each earlier
+/// save, whatever their steps. Absent if the saver gave none.
 func (rcv *Checkpoint) Sequence() *uint64 {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(28))
 	if o != 0 {
@@ -245,14 +245,14 @@ func (rcv *Checkpoint) Sequence() *uint64 {
 	return nil
 }
 
-/// The place of this save in the order of the saves of its run: greater than that of each save before
-/// it, whatever their steps. Absent where the saver gave none.
+/// The position of this save in the order of its run's saves: greater than that of each earlier
+/// save, whatever their steps. Absent if the saver gave none.
 func (rcv *Checkpoint) MutateSequence(n uint64) bool {
 	return rcv._tab.MutateUint64Slot(28, n)
 }
 
-/// When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
-/// gave none: a save has no time of its own, so that the same state gives the same bytes.
+/// Time of the save by the saver's clock, in milliseconds since 1970 (UTC). Absent if the saver gave
+/// none: a save has no time of its own, so that the same state gives the same bytes.
 func (rcv *Checkpoint) SavedAt() *uint64 {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(30))
 	if o != 0 {
@@ -262,8 +262,8 @@ func (rcv *Checkpoint) SavedAt() *uint64 {
 	return nil
 }
 
-/// When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
-/// gave none: a save has no time of its own, so that the same state gives the same bytes.
+/// Time of the save by the saver's clock, in milliseconds since 1970 (UTC). Absent if the saver gave
+/// none: a save has no time of its own, so that the same state gives the same bytes.
 func (rcv *Checkpoint) MutateSavedAt(n uint64) bool {
 	return rcv._tab.MutateUint64Slot(30, n)
 }

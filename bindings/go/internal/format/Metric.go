@@ -53,7 +53,7 @@ func (rcv *Metric) Name() []byte {
 }
 
 /// Unique within the file.
-/// Present, whatever its value.
+/// Always present.
 func (rcv *Metric) Value() *float64 {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(6))
 	if o != 0 {
@@ -63,7 +63,7 @@ func (rcv *Metric) Value() *float64 {
 	return nil
 }
 
-/// Present, whatever its value.
+/// Always present.
 func (rcv *Metric) MutateValue(n float64) bool {
 	return rcv._tab.MutateFloat64Slot(6, n)
 }

@@ -8,7 +8,7 @@ import (
 	flatbuffers "github.com/google/flatbuffers/go"
 )
 
-/// The state of one thing that has a state dict: a model, an optimizer, a scheduler, a sampler.
+/// The state of one object with a state dict: a model, an optimizer, a scheduler, a sampler.
 type State struct {
 	_tab flatbuffers.Table
 }
@@ -44,7 +44,7 @@ func (rcv *State) Table() flatbuffers.Table {
 	return rcv._tab
 }
 
-/// "model", "optimizer", or what an extra is called. Unique within the file.
+/// "model", "optimizer", or the name of an extra. Unique within the file.
 func (rcv *State) Name() []byte {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(4))
 	if o != 0 {
@@ -53,8 +53,8 @@ func (rcv *State) Name() []byte {
 	return nil
 }
 
-/// "model", "optimizer", or what an extra is called. Unique within the file.
-/// What it is the state of, as its framework calls it ("AdamW").
+/// "model", "optimizer", or the name of an extra. Unique within the file.
+/// The class of the object, as its framework names it ("AdamW").
 func (rcv *State) Kind() []byte {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(6))
 	if o != 0 {
@@ -63,7 +63,7 @@ func (rcv *State) Kind() []byte {
 	return nil
 }
 
-/// What it is the state of, as its framework calls it ("AdamW").
+/// The class of the object, as its framework names it ("AdamW").
 /// Hyper-parameters, parameter groups, counters. Keys are unique.
 func (rcv *State) Attributes(obj *Entry, j int) bool {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(8))
@@ -89,8 +89,8 @@ func (rcv *State) AttributesLength() int {
 }
 
 /// Hyper-parameters, parameter groups, counters. Keys are unique.
-/// In the order of the state dict. An optimizer's buffers are named after the parameter that they
-/// belong to ("exp_avg/h.0.attn.weight"), never after its position.
+/// In the order of the state dict. An optimizer's buffers are named after their parameter
+/// ("exp_avg/h.0.attn.weight"), never after its position.
 func (rcv *State) Tensors(obj *Tensor, j int) bool {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(10))
 	if o != 0 {
@@ -114,8 +114,8 @@ func (rcv *State) TensorsLength() int {
 	return 0
 }
 
-/// In the order of the state dict. An optimizer's buffers are named after the parameter that they
-/// belong to ("exp_avg/h.0.attn.weight"), never after its position.
+/// In the order of the state dict. An optimizer's buffers are named after their parameter
+/// ("exp_avg/h.0.attn.weight"), never after its position.
 func StateStart(builder *flatbuffers.Builder) {
 	builder.StartObject(4)
 }

@@ -135,8 +135,8 @@ func (rcv *Tensor) MutateCrc32(n uint32) bool {
 	return rcv._tab.MutateUint32Slot(14, n)
 }
 
-/// The same bytes as `offset` and `byte_length`, as an ordinary vector; in all tensors of a file
-/// of less than 2^31 - 1 bytes, and in none of a longer one.
+/// The bytes of `offset` and `byte_length` as an ordinary vector. Present in all tensors of a file of
+/// less than 2^31 - 1 bytes, and in none of a longer one.
 func (rcv *Tensor) Data(j int) byte {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(16))
 	if o != 0 {
@@ -162,8 +162,8 @@ func (rcv *Tensor) DataBytes() []byte {
 	return nil
 }
 
-/// The same bytes as `offset` and `byte_length`, as an ordinary vector; in all tensors of a file
-/// of less than 2^31 - 1 bytes, and in none of a longer one.
+/// The bytes of `offset` and `byte_length` as an ordinary vector. Present in all tensors of a file of
+/// less than 2^31 - 1 bytes, and in none of a longer one.
 func (rcv *Tensor) MutateData(j int, n byte) bool {
 	o := flatbuffers.UOffsetT(rcv._tab.Offset(16))
 	if o != 0 {

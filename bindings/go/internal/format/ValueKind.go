@@ -6,7 +6,7 @@ package format
 
 import "strconv"
 
-/// Which field of a Value holds it.
+/// The field of a Value that holds it.
 type ValueKind byte
 
 const (
@@ -18,7 +18,7 @@ const (
 	ValueKindBoolean ValueKind = 2
 	/// `integer`, an integer that a double holds exactly: at most 2^53 - 1 either way.
 	ValueKindInteger ValueKind = 3
-	/// `integer`, any int64 (JavaScript keeps it apart as a bigint).
+	/// `integer`, any int64 (a bigint in JavaScript).
 	ValueKindInt64   ValueKind = 4
 	/// `uinteger`, an integer from 2^63 up.
 	ValueKindUint64  ValueKind = 5

@@ -63,8 +63,8 @@ pub const ENUM_VALUES_DTYPE: [DType; 26] = [
   DType::uint4,
 ];
 
-/// The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json says
-/// how wide each is. Elements narrower than a byte are packed from the least significant bit of each
+/// The type of a tensor's elements. The names are those of PyTorch and ml_dtypes; tables.json has
+/// their widths. Elements narrower than a byte are packed from the least significant bit of each
 /// byte upwards, without gaps; a tensor's bits must fill whole bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
@@ -257,7 +257,7 @@ pub const ENUM_VALUES_VALUE_KIND: [ValueKind; 10] = [
   ValueKind::Map,
 ];
 
-/// Which field of a Value holds it.
+/// The field of a Value that holds it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
 pub struct ValueKind(pub u8);
@@ -271,7 +271,7 @@ impl ValueKind {
   pub const Boolean: Self = Self(2);
   /// `integer`, an integer that a double holds exactly: at most 2^53 - 1 either way.
   pub const Integer: Self = Self(3);
-  /// `integer`, any int64 (JavaScript keeps it apart as a bigint).
+  /// `integer`, any int64 (a bigint in JavaScript).
   pub const Int64: Self = Self(4);
   /// `uinteger`, an integer from 2^63 up.
   pub const Uint64: Self = Self(5);
@@ -458,8 +458,8 @@ impl<'a> Tensor<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u32>(Tensor::VT_CRC32, Some(0)).unwrap()}
   }
-  /// The same bytes as `offset` and `byte_length`, as an ordinary vector; in all tensors of a file
-  /// of less than 2^31 - 1 bytes, and in none of a longer one.
+  /// The bytes of `offset` and `byte_length` as an ordinary vector. Present in all tensors of a file of
+  /// less than 2^31 - 1 bytes, and in none of a longer one.
   #[inline]
   pub fn data(&self) -> Option<flatbuffers::Vector<'a, u8>> {
     // Safety:
@@ -912,7 +912,7 @@ impl core::fmt::Debug for Entry<'_> {
 pub enum StateOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
-/// The state of one thing that has a state dict: a model, an optimizer, a scheduler, a sampler.
+/// The state of one object with a state dict: a model, an optimizer, a scheduler, a sampler.
 pub struct State<'a> {
   pub _tab: flatbuffers::Table<'a>,
 }
@@ -949,7 +949,7 @@ impl<'a> State<'a> {
   }
 
 
-  /// "model", "optimizer", or what an extra is called. Unique within the file.
+  /// "model", "optimizer", or the name of an extra. Unique within the file.
   #[inline]
   pub fn name(&self) -> &'a str {
     // Safety:
@@ -957,7 +957,7 @@ impl<'a> State<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(State::VT_NAME, None).unwrap()}
   }
-  /// What it is the state of, as its framework calls it ("AdamW").
+  /// The class of the object, as its framework names it ("AdamW").
   #[inline]
   pub fn kind(&self) -> Option<&'a str> {
     // Safety:
@@ -973,8 +973,8 @@ impl<'a> State<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<Entry>>>>(State::VT_ATTRIBUTES, None)}
   }
-  /// In the order of the state dict. An optimizer's buffers are named after the parameter that they
-  /// belong to ("exp_avg/h.0.attn.weight"), never after its position.
+  /// In the order of the state dict. An optimizer's buffers are named after their parameter
+  /// ("exp_avg/h.0.attn.weight"), never after its position.
   #[inline]
   pub fn tensors(&self) -> flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<Tensor<'a>>> {
     // Safety:
@@ -1108,7 +1108,7 @@ impl<'a> Metric<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Metric::VT_NAME, None).unwrap()}
   }
-  /// Present, whatever its value.
+  /// Always present.
   #[inline]
   pub fn value(&self) -> Option<f64> {
     // Safety:
@@ -1288,7 +1288,7 @@ impl<'a> Checkpoint<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<i64>(Checkpoint::VT_STEP, Some(0)).unwrap()}
   }
-  /// Absent where there is none yet.
+  /// Absent if there is none yet.
   #[inline]
   pub fn loss(&self) -> Option<f64> {
     // Safety:
@@ -1332,8 +1332,8 @@ impl<'a> Checkpoint<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<State>>>>(Checkpoint::VT_EXTRAS, None)}
   }
-  /// The place of this save in the order of the saves of its run: greater than that of each save before
-  /// it, whatever their steps. Absent where the saver gave none.
+  /// The position of this save in the order of its run's saves: greater than that of each earlier
+  /// save, whatever their steps. Absent if the saver gave none.
   #[inline]
   pub fn sequence(&self) -> Option<u64> {
     // Safety:
@@ -1341,8 +1341,8 @@ impl<'a> Checkpoint<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u64>(Checkpoint::VT_SEQUENCE, None)}
   }
-  /// When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
-  /// gave none: a save has no time of its own, so that the same state gives the same bytes.
+  /// Time of the save by the saver's clock, in milliseconds since 1970 (UTC). Absent if the saver gave
+  /// none: a save has no time of its own, so that the same state gives the same bytes.
   #[inline]
   pub fn saved_at(&self) -> Option<u64> {
     // Safety:

@@ -9,7 +9,7 @@
 
 namespace lightwatch {
 
-/// The newest version of the format that this library reads, and the one that it writes.
+/// The newest version of the format that this library reads, and the version that it writes.
 inline constexpr std::uint32_t format_version = 1;
 
 /// The type of a tensor's elements; the numbers are those of the file.
@@ -68,11 +68,11 @@ enum class DType : std::uint8_t {
 
 /// What a program can do about a CheckpointError. The codes are the same in every language.
 enum class ErrorCode {
-  /// The bytes do not begin like a checkpoint: wrong identifier, or too short to have one.
+  /// The bytes do not begin like a checkpoint: the identifier is wrong, or the file is too short for one.
   not_a_checkpoint,
   /// The file's format version is newer than this library's.
   version,
-  /// The file is shorter or longer than it says it is: torn, truncated, or appended to.
+  /// The file is shorter or longer than it says: torn, truncated, or appended to.
   file_length,
   /// The metadata's checksum does not match.
   metadata_checksum,
@@ -84,9 +84,9 @@ enum class ErrorCode {
   tensor_checksum,
   /// A checkpoint's state has no tensor of that name.
   no_such_tensor,
-  /// What is in the file and what it is to be read or restored into do not match.
+  /// The file and the state that it should be read or restored into do not match.
   state_mismatch,
-  /// A tensor or the metadata takes more memory, or a longer array, than there can be.
+  /// A tensor or the metadata needs more memory, or a longer array, than is possible.
   tensor_too_large,
   /// The checkpoint was closed.
   closed,
@@ -127,7 +127,7 @@ inline constexpr std::uint64_t head_length = 4096;
 /// Every segment starts at a multiple of this, in bytes: a cache line, and any SIMD width in use.
 inline constexpr std::uint64_t segment_alignment = 64;
 
-/// Bytes before a segment that are kept for its length.
+/// Bytes before a segment that are reserved for its length.
 inline constexpr std::uint64_t length_bytes = 4;
 
 /// Files shorter than this, in bytes, are one plain FlatBuffer: FLATBUFFERS_MAX_BUFFER_SIZE, 2^31 - 1.
@@ -136,10 +136,10 @@ inline constexpr std::uint64_t flatbuffer_limit = 2147483647;
 /// The shortest FlatBuffer, in bytes: root offset, identifier, and the root table's offset to its vtable.
 inline constexpr std::uint64_t min_buffer_length = 12;
 
-/// The largest integer that a double holds exactly with all below it: 2^53 - 1.
+/// The largest integer up to which a double holds every integer exactly: 2^53 - 1.
 inline constexpr std::uint64_t max_safe_integer = 9007199254740991;
 
-/// Most dimensions that a tensor may have: NumPy's limit, and PyTorch's.
+/// Most dimensions of a tensor: the limit of NumPy and PyTorch.
 inline constexpr std::uint64_t max_rank = 64;
 
 /// Longest name in bytes of UTF-8: far beyond any state dict, and short enough for a message.
@@ -148,16 +148,16 @@ inline constexpr std::uint64_t max_name_bytes = 65535;
 /// The depth in tables of an attribute's value: below the root, its state and its entry. See max_depth.
 inline constexpr std::uint64_t attribute_depth = 4;
 
-/// How deep a config that is given as an object may be nested; tells one that contains itself.
+/// Deepest nesting of a config that is given as an object; reveals one that contains itself.
 inline constexpr std::uint64_t max_config_depth = 200;
 
-/// Tables inside tables, at most: the default of FlatBuffers' verifiers.
+/// Deepest nesting of tables: the default of FlatBuffers' verifiers.
 inline constexpr std::uint64_t max_depth = 64;
 
-/// The verifier adds up the ranges that it visits; they may come to this many times the metadata's length.
+/// The verifier adds up the ranges that it visits. Their sum may be this many times the metadata's length.
 inline constexpr std::uint64_t budget_per_byte = 4;
 
-/// Bytes that the verifier may visit on top of that.
+/// Bytes that the verifier may visit in addition.
 inline constexpr std::uint64_t budget_base = 65536;
 
 /// Largest length and entry of a vtable: some runtimes read them as signed 16 bits.
@@ -220,9 +220,9 @@ inline constexpr char flatbuffer_alignment[] = "flatbuffer.alignment";
 inline constexpr char flatbuffer_offset[] = "flatbuffer.offset";
 /// Tables are not nested too deep.
 inline constexpr char flatbuffer_depth[] = "flatbuffer.depth";
-/// A vtable has a possible length.
+/// A vtable has a valid length.
 inline constexpr char flatbuffer_vtable[] = "flatbuffer.vtable";
-/// A table has a possible length.
+/// A table has a valid length.
 inline constexpr char flatbuffer_table[] = "flatbuffer.table";
 /// A table has its required fields.
 inline constexpr char flatbuffer_required[] = "flatbuffer.required";
@@ -240,37 +240,37 @@ inline constexpr char integer_safe[] = "integer.safe";
 inline constexpr char config_json[] = "config.json";
 /// A metric has a value.
 inline constexpr char metric_value[] = "metric.value";
-/// A metric is there once.
+/// A metric appears once.
 inline constexpr char metric_unique[] = "metric.unique";
-/// A metric's name is a possible name.
+/// A metric's name is valid.
 inline constexpr char metric_name[] = "metric.name";
-/// A key is there once in its map.
+/// A key appears once in its map.
 inline constexpr char attribute_unique[] = "attribute.unique";
 /// A value holds what its kind says, and nothing else.
 inline constexpr char value_kind[] = "value.kind";
-/// A state's name is a possible name, unique, and that of its place.
+/// A state's name is valid, unique, and the one that its field requires.
 inline constexpr char state_name[] = "state.name";
 /// A tensor's dtype is one of the schema.
 inline constexpr char tensor_dtype[] = "tensor.dtype";
 /// A tensor does not have too many dimensions.
 inline constexpr char tensor_rank[] = "tensor.rank";
-/// A tensor's name is a possible name.
+/// A tensor's name is valid.
 inline constexpr char tensor_name[] = "tensor.name";
-/// A tensor's name is there once in its state.
+/// A tensor's name appears once in its state.
 inline constexpr char tensor_unique[] = "tensor.unique";
-/// A tensor has the bytes that its dtype and shape take.
+/// A tensor has as many bytes as its dtype and shape imply.
 inline constexpr char tensor_byte_length[] = "tensor.byte_length";
-/// A segment starts where the one before it says.
+/// A segment starts at the position that the preceding one implies.
 inline constexpr char tensor_offset[] = "tensor.offset";
 /// A segment ends within the file.
 inline constexpr char tensor_range[] = "tensor.range";
 /// Tensors that share a segment agree on its length and checksum.
 inline constexpr char tensor_alias[] = "tensor.alias";
-/// A tensor's `data` leads to its segment where the file is a plain FlatBuffer, and is absent otherwise.
+/// A tensor's `data` leads to its segment if the file is a plain FlatBuffer, and is absent otherwise.
 inline constexpr char tensor_data[] = "tensor.data";
 /// The file ends with its last segment.
 inline constexpr char file_length[] = "file_length";
-/// The bytes before a segment are zero, but for its length.
+/// The bytes before a segment are zero, except for its length.
 inline constexpr char gap[] = "gap";
 }  // namespace rule
 

@@ -77,7 +77,7 @@ class Checkpoint(object):
             return self._tab.Get(flatbuffers.number_types.Int64Flags, o + self._tab.Pos)
         return 0
 
-    # Absent where there is none yet.
+    # Absent if there is none yet.
     # Checkpoint
     def Loss(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(16))
@@ -165,8 +165,8 @@ class Checkpoint(object):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(26))
         return o == 0
 
-    # The place of this save in the order of the saves of its run: greater than that of each save before
-    # it, whatever their steps. Absent where the saver gave none.
+    # The position of this save in the order of its run's saves: greater than that of each earlier
+    # save, whatever their steps. Absent if the saver gave none.
     # Checkpoint
     def Sequence(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(28))
@@ -174,8 +174,8 @@ class Checkpoint(object):
             return self._tab.Get(flatbuffers.number_types.Uint64Flags, o + self._tab.Pos)
         return None
 
-    # When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
-    # gave none: a save has no time of its own, so that the same state gives the same bytes.
+    # Time of the save by the saver's clock, in milliseconds since 1970 (UTC). Absent if the saver gave
+    # none: a save has no time of its own, so that the same state gives the same bytes.
     # Checkpoint
     def SavedAt(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(30))

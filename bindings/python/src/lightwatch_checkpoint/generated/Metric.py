@@ -38,7 +38,7 @@ class Metric(object):
             return self._tab.String(o + self._tab.Pos)
         return None
 
-    # Present, whatever its value.
+    # Always present.
     # Metric
     def Value(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(6))

@@ -8,7 +8,7 @@ import flatbuffers
 from flatbuffers.compat import import_numpy
 np = import_numpy()
 
-# The state of one thing that has a state dict: a model, an optimizer, a scheduler, a sampler.
+# The state of one object with a state dict: a model, an optimizer, a scheduler, a sampler.
 class State(object):
     __slots__ = ['_tab']
 
@@ -31,7 +31,7 @@ class State(object):
     def Init(self, buf, pos):
         self._tab = flatbuffers.table.Table(buf, pos)
 
-    # "model", "optimizer", or what an extra is called. Unique within the file.
+    # "model", "optimizer", or the name of an extra. Unique within the file.
     # State
     def Name(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(4))
@@ -39,7 +39,7 @@ class State(object):
             return self._tab.String(o + self._tab.Pos)
         return None
 
-    # What it is the state of, as its framework calls it ("AdamW").
+    # The class of the object, as its framework names it ("AdamW").
     # State
     def Kind(self):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(6))
@@ -73,8 +73,8 @@ class State(object):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(8))
         return o == 0
 
-    # In the order of the state dict. An optimizer's buffers are named after the parameter that they
-    # belong to ("exp_avg/h.0.attn.weight"), never after its position.
+    # In the order of the state dict. An optimizer's buffers are named after their parameter
+    # ("exp_avg/h.0.attn.weight"), never after its position.
     # State
     def Tensors(self, j):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(10))

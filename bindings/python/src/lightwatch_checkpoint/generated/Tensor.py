@@ -97,8 +97,8 @@ class Tensor(object):
             return self._tab.Get(flatbuffers.number_types.Uint32Flags, o + self._tab.Pos)
         return 0
 
-    # The same bytes as `offset` and `byte_length`, as an ordinary vector; in all tensors of a file
-    # of less than 2^31 - 1 bytes, and in none of a longer one.
+    # The bytes of `offset` and `byte_length` as an ordinary vector. Present in all tensors of a file of
+    # less than 2^31 - 1 bytes, and in none of a longer one.
     # Tensor
     def Data(self, j):
         o = flatbuffers.number_types.UOffsetTFlags.py_type(self._tab.Offset(16))

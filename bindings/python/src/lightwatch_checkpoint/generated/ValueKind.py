@@ -4,7 +4,7 @@
 
 # namespace: format
 
-# Which field of a Value holds it.
+# The field of a Value that holds it.
 class ValueKind(object):
     # Never in a valid file.
     Unknown = 0
@@ -14,7 +14,7 @@ class ValueKind(object):
     Boolean = 2
     # `integer`, an integer that a double holds exactly: at most 2^53 - 1 either way.
     Integer = 3
-    # `integer`, any int64 (JavaScript keeps it apart as a bigint).
+    # `integer`, any int64 (a bigint in JavaScript).
     Int64 = 4
     # `uinteger`, an integer from 2^63 up.
     Uint64 = 5

@@ -7,11 +7,11 @@ package lightwatch.checkpoint;
  * reads checkpoints; {@link CheckpointException#rule} and the message say what exactly was found.
  */
 public enum ErrorCode {
-  /** The bytes do not begin like a checkpoint: wrong identifier, or too short to have one. */
+  /** The bytes do not begin like a checkpoint: the identifier is wrong, or the file is too short for one. */
   CKPT_NOT_A_CHECKPOINT,
   /** The file's format version is newer than this library's. */
   CKPT_VERSION,
-  /** The file is shorter or longer than it says it is: torn, truncated, or appended to. */
+  /** The file is shorter or longer than it says: torn, truncated, or appended to. */
   CKPT_FILE_LENGTH,
   /** The metadata's checksum does not match. */
   CKPT_METADATA_CHECKSUM,
@@ -23,9 +23,9 @@ public enum ErrorCode {
   CKPT_TENSOR_CHECKSUM,
   /** A checkpoint's state has no tensor of that name. */
   CKPT_NO_SUCH_TENSOR,
-  /** What is in the file and what it is to be read or restored into do not match. */
+  /** The file and the state that it should be read or restored into do not match. */
   CKPT_STATE_MISMATCH,
-  /** A tensor or the metadata takes more memory, or a longer array, than there can be. */
+  /** A tensor or the metadata needs more memory, or a longer array, than is possible. */
   CKPT_TENSOR_TOO_LARGE,
   /** The checkpoint was closed. */
   CKPT_CLOSED,

@@ -34,10 +34,10 @@ final class Rule {
   /** Tables are not nested too deep. */
   static final String FLATBUFFER_DEPTH = "flatbuffer.depth";
 
-  /** A vtable has a possible length. */
+  /** A vtable has a valid length. */
   static final String FLATBUFFER_VTABLE = "flatbuffer.vtable";
 
-  /** A table has a possible length. */
+  /** A table has a valid length. */
   static final String FLATBUFFER_TABLE = "flatbuffer.table";
 
   /** A table has its required fields. */
@@ -64,19 +64,19 @@ final class Rule {
   /** A metric has a value. */
   static final String METRIC_VALUE = "metric.value";
 
-  /** A metric is there once. */
+  /** A metric appears once. */
   static final String METRIC_UNIQUE = "metric.unique";
 
-  /** A metric's name is a possible name. */
+  /** A metric's name is valid. */
   static final String METRIC_NAME = "metric.name";
 
-  /** A key is there once in its map. */
+  /** A key appears once in its map. */
   static final String ATTRIBUTE_UNIQUE = "attribute.unique";
 
   /** A value holds what its kind says, and nothing else. */
   static final String VALUE_KIND = "value.kind";
 
-  /** A state's name is a possible name, unique, and that of its place. */
+  /** A state's name is valid, unique, and the one that its field requires. */
   static final String STATE_NAME = "state.name";
 
   /** A tensor's dtype is one of the schema. */
@@ -85,16 +85,16 @@ final class Rule {
   /** A tensor does not have too many dimensions. */
   static final String TENSOR_RANK = "tensor.rank";
 
-  /** A tensor's name is a possible name. */
+  /** A tensor's name is valid. */
   static final String TENSOR_NAME = "tensor.name";
 
-  /** A tensor's name is there once in its state. */
+  /** A tensor's name appears once in its state. */
   static final String TENSOR_UNIQUE = "tensor.unique";
 
-  /** A tensor has the bytes that its dtype and shape take. */
+  /** A tensor has as many bytes as its dtype and shape imply. */
   static final String TENSOR_BYTE_LENGTH = "tensor.byte_length";
 
-  /** A segment starts where the one before it says. */
+  /** A segment starts at the position that the preceding one implies. */
   static final String TENSOR_OFFSET = "tensor.offset";
 
   /** A segment ends within the file. */
@@ -103,13 +103,13 @@ final class Rule {
   /** Tensors that share a segment agree on its length and checksum. */
   static final String TENSOR_ALIAS = "tensor.alias";
 
-  /** A tensor's `data` leads to its segment where the file is a plain FlatBuffer, and is absent otherwise. */
+  /** A tensor's `data` leads to its segment if the file is a plain FlatBuffer, and is absent otherwise. */
   static final String TENSOR_DATA = "tensor.data";
 
   /** The file ends with its last segment. */
   static final String FILE_LENGTH = "file_length";
 
-  /** The bytes before a segment are zero, but for its length. */
+  /** The bytes before a segment are zero, except for its length. */
   static final String GAP = "gap";
 
   private Rule() {}

@@ -51,7 +51,7 @@ public final class Checkpoint extends Table {
    */
   public long step() { int o = __offset(14); return o != 0 ? bb.getLong(o + bb_pos) : 0L; }
   /**
-   * Absent where there is none yet.
+   * Absent if there is none yet.
    */
   public boolean hasLoss() { return 0 != __offset(16); }
   public double loss() { int o = __offset(16); return o != 0 ? bb.getDouble(o + bb_pos) : 0.0; }
@@ -76,14 +76,14 @@ public final class Checkpoint extends Table {
   public lightwatch.format.State.Vector extrasVector() { return extrasVector(new lightwatch.format.State.Vector()); }
   public lightwatch.format.State.Vector extrasVector(lightwatch.format.State.Vector obj) { int o = __offset(26); return o != 0 ? obj.__assign(__vector(o), 4, bb) : null; }
   /**
-   * The place of this save in the order of the saves of its run: greater than that of each save before
-   * it, whatever their steps. Absent where the saver gave none.
+   * The position of this save in the order of its run's saves: greater than that of each earlier
+   * save, whatever their steps. Absent if the saver gave none.
    */
   public boolean hasSequence() { return 0 != __offset(28); }
   public long sequence() { int o = __offset(28); return o != 0 ? bb.getLong(o + bb_pos) : 0L; }
   /**
-   * When it was saved, in milliseconds since 1970 (UTC), by the saver's clock. Absent where the saver
-   * gave none: a save has no time of its own, so that the same state gives the same bytes.
+   * Time of the save by the saver's clock, in milliseconds since 1970 (UTC). Absent if the saver gave
+   * none: a save has no time of its own, so that the same state gives the same bytes.
    */
   public boolean hasSavedAt() { return 0 != __offset(30); }
   public long savedAt() { int o = __offset(30); return o != 0 ? bb.getLong(o + bb_pos) : 0L; }

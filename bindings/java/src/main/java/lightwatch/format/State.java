@@ -22,7 +22,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The state of one thing that has a state dict: a model, an optimizer, a scheduler, a sampler.
+ * The state of one object with a state dict: a model, an optimizer, a scheduler, a sampler.
  */
 @SuppressWarnings("unused")
 public final class State extends Table {
@@ -32,13 +32,13 @@ public final class State extends Table {
   public State __assign(int _i, ByteBuffer _bb) { __init(_i, _bb); return this; }
 
   /**
-   * "model", "optimizer", or what an extra is called. Unique within the file.
+   * "model", "optimizer", or the name of an extra. Unique within the file.
    */
   public String name() { int o = __offset(4); return o != 0 ? __string(o + bb_pos) : null; }
   public ByteBuffer nameAsByteBuffer() { return __vector_as_bytebuffer(4, 1); }
   public ByteBuffer nameInByteBuffer(ByteBuffer _bb) { return __vector_in_bytebuffer(_bb, 4, 1); }
   /**
-   * What it is the state of, as its framework calls it ("AdamW").
+   * The class of the object, as its framework names it ("AdamW").
    */
   public String kind() { int o = __offset(6); return o != 0 ? __string(o + bb_pos) : null; }
   public ByteBuffer kindAsByteBuffer() { return __vector_as_bytebuffer(6, 1); }
@@ -52,8 +52,8 @@ public final class State extends Table {
   public lightwatch.format.Entry.Vector attributesVector() { return attributesVector(new lightwatch.format.Entry.Vector()); }
   public lightwatch.format.Entry.Vector attributesVector(lightwatch.format.Entry.Vector obj) { int o = __offset(8); return o != 0 ? obj.__assign(__vector(o), 4, bb) : null; }
   /**
-   * In the order of the state dict. An optimizer's buffers are named after the parameter that they
-   * belong to ("exp_avg/h.0.attn.weight"), never after its position.
+   * In the order of the state dict. An optimizer's buffers are named after their parameter
+   * ("exp_avg/h.0.attn.weight"), never after its position.
    */
   public lightwatch.format.Tensor tensors(int j) { return tensors(new lightwatch.format.Tensor(), j); }
   public lightwatch.format.Tensor tensors(lightwatch.format.Tensor obj, int j) { int o = __offset(10); return o != 0 ? obj.__assign(__indirect(__vector(o) + j * 4), bb) : null; }

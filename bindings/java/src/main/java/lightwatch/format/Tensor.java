@@ -57,8 +57,8 @@ public final class Tensor extends Table {
    */
   public long crc32() { int o = __offset(14); return o != 0 ? (long)bb.getInt(o + bb_pos) & 0xFFFFFFFFL : 0L; }
   /**
-   * The same bytes as `offset` and `byte_length`, as an ordinary vector; in all tensors of a file
-   * of less than 2^31 - 1 bytes, and in none of a longer one.
+   * The bytes of `offset` and `byte_length` as an ordinary vector. Present in all tensors of a file of
+   * less than 2^31 - 1 bytes, and in none of a longer one.
    */
   public int data(int j) { int o = __offset(16); return o != 0 ? bb.get(__vector(o) + j * 1) & 0xFF : 0; }
   public int dataLength() { int o = __offset(16); return o != 0 ? __vector_len(o) : 0; }

@@ -5,7 +5,7 @@
 package lightwatch.format;
 
 /**
- * Which field of a Value holds it.
+ * The field of a Value that holds it.
  */
 @SuppressWarnings("unused")
 public final class ValueKind {
@@ -27,7 +27,7 @@ public final class ValueKind {
    */
   public static final int Integer = 3;
   /**
-   * `integer`, any int64 (JavaScript keeps it apart as a bigint).
+   * `integer`, any int64 (a bigint in JavaScript).
    */
   public static final int Int64 = 4;
   /**
