@@ -19,6 +19,7 @@ const LEAST_NAME = 12
 // Returns to the start of the line and erases the line.
 const ERASE = '\r\x1b[K'
 
+/** One line for one file. It is given reports, and draws or erases the line. */
 export class ProgressBar {
   readonly #terminal: Terminal
   readonly #label: string

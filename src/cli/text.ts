@@ -142,6 +142,7 @@ function characterBefore(text: string, end: number): string {
   return code > 0xffff ? String.fromCodePoint(code) : text.charAt(end - 1)
 }
 
+/** A column of a table: its heading, and the side on which its cells stand (default left). */
 export interface Column {
   readonly title: string
   readonly align?: 'left' | 'right'

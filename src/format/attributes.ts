@@ -23,8 +23,11 @@ export type Attributes = { readonly [key: string]: Attribute }
 const IN_LIST = 1
 const IN_MAP = 2
 
+/** The smallest int64. Attributes hold integers from here to the largest uint64. */
 export const INT64_MIN = -(2n ** 63n)
+/** The largest int64. */
 export const INT64_MAX = 2n ** 63n - 1n
+/** The largest uint64. */
 export const UINT64_MAX = 2n ** 64n - 1n
 
 /**

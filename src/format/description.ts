@@ -4,6 +4,7 @@
  * hand.
  */
 
+/** The scalar types of FlatBuffers, by the names that the description gives them. */
 export type ScalarName =
   | 'bool'
   | 'int8'
@@ -23,10 +24,12 @@ export type ElementType =
   | { readonly base: 'string' }
   | { readonly base: 'table'; readonly table: string }
 
+/** The type of a field. `segment` marks the vector that holds a tensor's bytes, which is not read as metadata. */
 export type FieldType =
   | ElementType
   | { readonly base: 'vector'; readonly element: ElementType; readonly segment: boolean }
 
+/** A field of a table: its name, its place in the vtable, whether a table must have it, and its type. */
 export interface FieldDescription {
   readonly name: string
   /** Byte offset of the field's entry in the vtable: 4 for the first field, 6 for the second. */
@@ -35,6 +38,7 @@ export interface FieldDescription {
   readonly type: FieldType
 }
 
+/** All tables of a schema, with the identifier and the name of its root table. */
 export interface SchemaDescription {
   /** Four characters at byte 4 of a buffer. */
   readonly identifier: string

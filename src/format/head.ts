@@ -23,6 +23,7 @@ const METADATA_LENGTH = fieldOf('Checkpoint', 'metadata_length').slot
 const METADATA_CRC32 = fieldOf('Checkpoint', 'metadata_crc32').slot
 const FILE_LENGTH = fieldOf('Checkpoint', 'file_length').slot
 
+/** What the start of a file says about the whole file, before the rest of the metadata is read. */
 export interface Head {
   readonly version: number
   /** In bytes. */

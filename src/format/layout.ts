@@ -9,6 +9,7 @@ import { FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT } from '../../generat
 
 export { FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT }
 
+/** Where the segments of a file lie, and how long the file is. */
 export interface Layout {
   /** Position of each segment, in bytes from the start of the file. */
   readonly offsets: readonly number[]

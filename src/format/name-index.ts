@@ -18,6 +18,7 @@ const SEED = (Math.random() * 2 ** 32) >>> 0
 
 const encoder = new TextEncoder()
 
+/** The index of one list of names. It keeps hashes and positions, and no strings. */
 export class NameIndex {
   readonly #view: DataView
   readonly #bytes: Uint8Array

@@ -42,6 +42,7 @@ const AT_PLAIN_NAME = 7
 
 const NO_NUMBERS = new Float64Array(0)
 
+/** The tensors of a state as numbers in one array. It makes a record of a tensor when one is asked for. */
 export class TensorTable implements Iterable<TensorRecord> {
   readonly length: number
   readonly #buffer: ByteBuffer

@@ -56,6 +56,7 @@ export abstract class SegmentIntake {
   protected abstract takeSegment(bytes: Uint8Array, from: number): void
 }
 
+/** What a reader of a segment must know besides its place: whether to verify, and the names for messages. */
 export interface SegmentOptions {
   /** Whether the segment's length precedes it. */
   readonly plain: boolean

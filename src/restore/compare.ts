@@ -94,6 +94,7 @@ export function compareState(
   }
 }
 
+/** One comparison of all states, in the order of `parts`. */
 export function mergeComparisons(parts: readonly StateComparison[]): StateComparison {
   return {
     missing: parts.flatMap((part) => part.missing),

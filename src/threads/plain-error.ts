@@ -2,6 +2,7 @@
 
 import { CheckpointError, type CheckpointErrorCode, messageOf } from '../errors.js'
 
+/** An error as a message can carry it. `code` and `path` are absent if the error has none. */
 export interface PlainError {
   readonly message: string
   readonly code?: string
@@ -9,6 +10,7 @@ export interface PlainError {
   readonly cause?: PlainError
 }
 
+/** Takes an error apart for a message, with its causes. It accepts any thrown value. */
 export function toPlainError(error: unknown): PlainError {
   const { code, path, cause } = (error ?? {}) as Error & { code?: string; path?: string }
   return {
@@ -19,6 +21,7 @@ export function toPlainError(error: unknown): PlainError {
   }
 }
 
+/** The error of a message: a CheckpointError if its code is one of ours, otherwise an Error with the same code. */
 export function fromPlainError({ message, code, path, cause }: PlainError): Error {
   const options = cause === undefined ? {} : { cause: fromPlainError(cause) }
   if (code?.startsWith('CKPT_')) {

@@ -52,6 +52,7 @@ interface Reply {
   readonly error?: PlainError
 }
 
+/** A thread that is started when it is needed, and again after it died. Calls that it has not answered by then reject. */
 export class Thread<Request> {
   readonly #script: () => URL
   readonly #name: string

@@ -151,6 +151,7 @@ export function versionOf(source: TensorFlowModel | TensorFlowVariables): string
   }
 }
 
+/** Whether a value is a non-negative integer that a double holds exactly. */
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }

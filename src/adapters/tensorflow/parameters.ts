@@ -226,6 +226,7 @@ export function checkFits(
   )
 }
 
+/** Whether two shapes have the same dimensions in the same order. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((length, i) => length === b[i])
 }

@@ -51,6 +51,7 @@ const MAX_WRITE = 64 * 1024 * 1024
 // flush of the disk's cache, which takes far less time than writing this many bytes.
 const SYNC_EVERY = 32 * 1024 * 1024
 
+/** How a FileSink writes and commits. */
 export interface FileSinkOptions {
   /** The file's name in messages (default: its path). */
   readonly name?: string

@@ -42,6 +42,7 @@ export async function openFile(path: string): Promise<OpenFile> {
   }
 }
 
+/** A file that is open for reading. Whoever holds it closes the descriptor. */
 export interface OpenFile {
   readonly fd: number
   /** Its status at the time it was opened. */

@@ -12,6 +12,7 @@ import { type Lock, lockFile } from './file-lock.js'
 import { type AccessList, copyAttributes } from './file-rights.js'
 import { libc } from './libc.js'
 
+/** What the system says about a name: its kind, size, rights and owner. */
 export interface FileStatus {
   readonly kind: 'file' | 'folder' | 'link' | 'other'
   readonly size: number

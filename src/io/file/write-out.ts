@@ -10,6 +10,7 @@ import type { Descriptor, FileSystem } from './file-system.js'
 // Bytes after which the system is told to start.
 const BEGIN_EVERY = 8 * 1024 * 1024
 
+/** The bytes of one file on their way to the disk. It is told of each write, and awaited before the last sync. */
 export class WriteOut {
   readonly #fs: Pick<FileSystem, 'fsync' | 'beginWriteOut'>
   readonly #file: Descriptor
