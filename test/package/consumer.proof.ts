@@ -65,6 +65,7 @@ test.serial(
       'LICENSE',
       'README.md',
       'SECURITY.md',
+      'UPGRADING.md',
       'package.json',
       'schema/checkpoint.fbs',
     ])

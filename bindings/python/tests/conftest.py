@@ -5,8 +5,13 @@ import subprocess
 
 import pytest
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
-GOLDEN = REPOSITORY / "test" / "golden" / "v1.ckpt"
+TESTS = pathlib.Path(__file__).resolve().parent
+REPOSITORY = TESTS.parents[2] if len(TESTS.parents) > 2 else TESTS.parent
+
+# The golden files and the corpus: in a source distribution next to the tests.
+FILES = TESTS / "files" if (TESTS / "files").is_dir() else REPOSITORY / "test"
+GOLDEN = FILES / "golden" / "v1.ckpt"
+CORPUS = FILES / "conformance"
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,12 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
+from conftest import CORPUS
 from lightwatch_checkpoint.reporter import report
 
-CORPUS = Path(__file__).resolve().parents[3] / "test" / "conformance"
 
 
 def valid_files():

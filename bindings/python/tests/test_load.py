@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lightwatch_checkpoint as lw
-from conftest import GOLDEN
+from conftest import CORPUS, GOLDEN
 
 
 def double(text):
@@ -109,7 +109,7 @@ def test_every_dtype_has_its_array():
         for name, length in (("float6_e2m3fn", 6), ("float6_e3m2fn", 6), ("float4_e2m1fn", 4)):
             array = checkpoint.model[f"dtype/{name}"]
             assert array.dtype == np.uint8 and array.shape == (length,)
-    with lw.load(GOLDEN.parents[1] / "conformance/valid/integers-of-4-bits.ckpt") as checkpoint:
+    with lw.load(CORPUS / "valid/integers-of-4-bits.ckpt") as checkpoint:
         for name in ("int4", "uint4"):
             array = checkpoint.model[f"dtype/{name}"]
             assert array.dtype == np.uint8 and array.shape == (4,)

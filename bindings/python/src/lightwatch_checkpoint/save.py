@@ -37,15 +37,15 @@ class SaveReport(NamedTuple):
 
 def save(
     path: Union[str, "os.PathLike[str]"],
-    model: Mapping,
-    optimizer: Optional[Mapping] = None,
+    model: Mapping[str, Any],
+    optimizer: Optional[Mapping[str, Any]] = None,
     *,
     epoch: int = 0,
     step: int = 0,
     loss: Optional[float] = None,
-    metrics: Optional[Mapping] = None,
+    metrics: Optional[Mapping[str, float]] = None,
     config: Any = None,
-    extras: Optional[Mapping] = None,
+    extras: Optional[Mapping[str, Mapping[str, Any]]] = None,
     sequence: Optional[int] = None,
     saved_at: Union[datetime, int, None] = None,
 ) -> SaveReport:

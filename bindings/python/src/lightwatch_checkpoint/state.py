@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterable, Iterator, Optional
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .error import CheckpointError, quote
 from .tensor import Tensor
 
 
-class State(Mapping):
+class State(Mapping[str, Any]):
     """A state dict with what it needs beside its tensors, for a save.
 
     ``tensors`` maps names to arrays, in the order that the file keeps: NumPy arrays, PyTorch
@@ -22,14 +22,14 @@ class State(Mapping):
 
     def __init__(
         self,
-        tensors: Mapping,
+        tensors: Mapping[str, Any],
         *,
         kind: Optional[str] = None,
-        attributes: Optional[Mapping] = None,
+        attributes: Optional[Mapping[str, Any]] = None,
     ) -> None:
         self.tensors = tensors
         self.kind = kind
-        self.attributes: Mapping = {} if attributes is None else attributes
+        self.attributes: Mapping[str, Any] = {} if attributes is None else attributes
 
     def __getitem__(self, name: str) -> Any:
         return self.tensors[name]
@@ -46,13 +46,13 @@ class RawTensor:
     ml_dtypes, packed float4). ``data`` holds exactly the bytes that ``dtype`` and ``shape`` take,
     row-major; it stays the caller's and is not copied."""
 
-    def __init__(self, dtype: str, shape: tuple, data: Any) -> None:
+    def __init__(self, dtype: str, shape: Iterable[int], data: Any) -> None:
         self.dtype = dtype
         self.shape = tuple(shape)
         self.data = data
 
 
-class LoadedState(Mapping):
+class LoadedState(Mapping[str, np.ndarray]):
     """A state of a checkpoint: a mapping of names to NumPy arrays, read-only views of the file, in
     the order of the state dict that was saved.
 

@@ -172,7 +172,9 @@ class Tensor:
             data = (data != 0).view(np.uint8)
         return np.ndarray(self.shape, info.array if dtype is None else dtype, data)
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(
+        self, dtype: Optional[np.dtype] = None, copy: Optional[bool] = None
+    ) -> np.ndarray:
         array = self.numpy()
         if dtype is not None and np.dtype(dtype) != array.dtype:
             if copy is False:

@@ -54,17 +54,17 @@ def optimizer_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) ->
                 values.setdefault(names[index], {})[key] = value
     groups = []
     for i, group in enumerate(given["param_groups"]):
-        attributes = {}
+        saved: Dict[str, Any] = {}
         for key, value in group.items():
             if key == "params":
-                attributes[key] = [names[index] for index in value]
+                saved[key] = [names[index] for index in value]
             elif isinstance(value, torch.Tensor):
                 # A learning rate on the device; no name of a buffer is like this one, without a slash.
                 tensors[f"param_groups.{i}.{key}"] = value
             else:
-                attributes[key] = value
-        groups.append(attributes)
-    attributes = {"param_groups": groups}
+                saved[key] = value
+        groups.append(saved)
+    attributes: Dict[str, Any] = {"param_groups": groups}
     if values:
         attributes["state"] = values
     return State(tensors, kind=type(optimizer).__name__, attributes=attributes)

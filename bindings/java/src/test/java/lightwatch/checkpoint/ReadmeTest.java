@@ -1,45 +1,35 @@
 package lightwatch.checkpoint;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
-import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
-/** The example of README.md: it is this very code, and it is true. */
+/** The example of README.md is a program, and it does what it says. */
 class ReadmeTest {
   private static final Pattern EXAMPLE = Pattern.compile("(?s)```java\n(.*?)```");
 
-  private static float firstWeight(Path path) {
-    float first = 0;
-    // example
-    try (Checkpoint checkpoint = Checkpoint.open(path)) {
-      FloatBuffer weight = checkpoint.model().tensor("embedding.weight").floats();
-      first = weight.get(0);
-    } catch (CheckpointException error) {
-      System.err.println(error.code() + " " + error.rule().orElse("") + " " + error.getMessage());
-    }
-    // end of the example
-    return first;
-  }
-
   @Test
-  void theExampleOfTheReadmeReadsTheGoldenFile() {
-    // The bytes 6f 94 b9 de.
-    assertEquals(Float.intBitsToFloat(0xdeb9946f), firstWeight(TestFiles.GOLDEN));
-  }
-
-  @Test
-  void theExampleIsThatOfTheReadme() throws IOException {
-    var code = Path.of("src/test/java/lightwatch/checkpoint/ReadmeTest.java");
-    String source = Files.readString(code);
-    int start = source.indexOf("// example\n") + "// example\n".length();
-    String example = source.substring(start, source.indexOf("    // end of the example"));
+  void theExampleOfTheReadmeReadsTheGoldenFile(@TempDir Path folder) throws Exception {
     var readme = EXAMPLE.matcher(Files.readString(Path.of("README.md")));
-    readme.find();
-    assertEquals(example.replaceAll("(?m)^ {4}", ""), readme.group(1));
+    assertTrue(readme.find());
+    Path source = folder.resolve("Example.java");
+    Files.writeString(source, readme.group(1));
+
+    // Compiles the file, and runs it.
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    String classes = System.getProperty("java.class.path");
+    var builder = new ProcessBuilder(java, "-cp", classes, source.toString(), TestFiles.GOLDEN.toString());
+    Process process = builder.redirectErrorStream(true).start();
+    String printed = new String(process.getInputStream().readAllBytes());
+
+    assertEquals(0, process.waitFor(), printed);
+    // The bytes 6f 94 b9 de.
+    float first = Float.intBitsToFloat(0xdeb9946f);
+    assertEquals("epoch 3, step 1000000007: " + first + System.lineSeparator(), printed);
   }
 }
