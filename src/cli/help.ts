@@ -6,6 +6,7 @@ export const USAGE = {
   verify: 'ckpt verify FILE... [--json]',
   diff: 'ckpt diff FILE FILE [--tensors] [--quick] [--json] [--exit-code]',
   log: 'ckpt log FOLDER [--health] [--json]',
+  convert: 'ckpt convert IN OUT [OPTIONS]',
   help: 'ckpt help [COMMAND]',
 } as const
 
@@ -19,6 +20,7 @@ commands:
   verify FILE...    whether every byte is as it was saved
   diff FILE FILE    in what two checkpoints differ
   log FOLDER        the checkpoints of a run, one line each
+  convert IN OUT    from or to safetensors, NumPy and others
   help [COMMAND]    more about a command
 
 options:
@@ -185,6 +187,35 @@ With --json:
                 tensor, nan and infinite, which are counts, of each with some)
   failures      files that could not be read: file, code, message
 Fields may be added in later versions; none changes its meaning.
+`,
+  convert: `Writes what is in one file as a file of another format. The output replaces
+what was at its path in one step, and only when all of it has been written;
+checksums of the input are checked on the way. Memory: one tensor.
+
+usage: ${USAGE.convert}
+
+options:
+  --only STATE      model, optimizer, or the name of an extra: that state alone,
+                    which becomes the model of the output
+  --rename FROM=TO  names that begin with FROM begin with TO instead; may be
+                    given more than once. --rename module.= takes it away
+  --dtype DTYPE     floats of the model become float64, float32, float16 or
+                    bfloat16, rounded to the nearest, ties to even
+  --raw             a dtype that the output cannot hold is written as its bytes
+  --from FORMAT     the format of the input, if its content does not tell
+  --to FORMAT       the format of the output, if its extension does not tell
+  --dry-run         print what would be written, and write nothing
+  -h, --help        this text
+
+formats:
+  ckpt               .ckpt
+  safetensors        .safetensors; read, too: .safetensors.index.json, with its
+                     shards next to it
+  npz, npy           NumPy: .npz; .npy (read)
+
+A whole checkpoint keeps all that it has: its tensors are called model.NAME,
+optimizer.NAME and extras.EXTRA.NAME, and the rest is with them as JSON. What
+is only a model keeps its names.
 `,
   help: `Prints what a command does and which options it has.
 

@@ -2,8 +2,11 @@
 
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
+import { FORMATS } from '../exchange/formats.js'
+import { type ConvertibleDType, convertibleDTypes } from '../format/convert.js'
 import { FORMAT_VERSION } from '../format/head.js'
 import { quote } from '../printable.js'
+import { convert } from './convert.js'
 import { diff } from './diff.js'
 import { HELP, OVERVIEW, USAGE } from './help.js'
 import { inspect } from './inspect.js'
@@ -52,6 +55,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       case 'diff':
       case 'log':
         return await perform(command, rest, terminal)
+      case 'convert':
+        return await performConvert(rest, terminal)
       case 'help':
       case '--help':
       case '-h':
@@ -105,19 +110,73 @@ async function perform(
   return command === 'log' ? log(file, { json, health }, terminal) : inspect(file, json, terminal)
 }
 
+const CONVERT_OPTIONS = {
+  help: COMMON.help,
+  rename: { type: 'string', multiple: true },
+  dtype: { type: 'string' },
+  only: { type: 'string' },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  raw: FLAG,
+  'dry-run': FLAG,
+} as const
+
+async function performConvert(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const { values, positionals } = asUsage(() =>
+    parseArgs({ args: [...argv], options: CONVERT_OPTIONS, allowPositionals: true }),
+  )
+  if (values.help) {
+    terminal.stdout.write(HELP.convert)
+    return EXIT_OK
+  }
+  const [from, to, third] = positionals
+  if (!from || !to || third !== undefined) {
+    throw new UsageError('convert takes a file to read and a file to write')
+  }
+  const { dtype, rename = [], raw, only } = values
+  if (dtype !== undefined && !isConvertibleName(dtype)) {
+    throw new UsageError(
+      `nothing converts to ${quote(dtype)}: expected ${convertibleDTypes.join(', ')}`,
+    )
+  }
+  for (const format of [values.from, values.to]) {
+    if (format !== undefined && !FORMATS.some(({ name }) => name === format)) {
+      const names = FORMATS.map(({ name }) => name).join(', ')
+      throw new UsageError(`there is no format ${quote(format)}: expected one of ${names}`)
+    }
+  }
+  const options = { dtype, raw, only, from: values.from, to: values.to, dryRun: values['dry-run'] }
+  return convert(from, to, { ...options, rename: rename.map(renameRule) }, terminal)
+}
+
+function isConvertibleName(name: string): name is ConvertibleDType {
+  return (convertibleDTypes as readonly string[]).includes(name)
+}
+
+/** `FROM=TO`; a `=` of the first is not possible, and of the second belongs to it. */
+function renameRule(rule: string): readonly [from: string, to: string] {
+  const at = rule.indexOf('=')
+  if (at < 1) {
+    throw new UsageError(`${quote(rule)} is no renaming: expected FROM=TO, as in --rename module.=`)
+  }
+  return [rule.slice(0, at), rule.slice(at + 1)]
+}
+
 function parsed(
   argv: readonly string[],
   options: { readonly [name: string]: typeof FLAG | typeof COMMON.help },
 ): { flags: { readonly [name: string]: boolean | undefined }; files: string[] } {
+  const { values, positionals: files } = asUsage(() =>
+    parseArgs({ args: [...argv], options, allowPositionals: true }),
+  )
+  return { flags: values as { [name: string]: boolean }, files }
+}
+
+/** The parser's message names the option, which is unknown, lacks its value or takes none. */
+function asUsage<T>(parse: () => T): T {
   try {
-    const { values, positionals: files } = parseArgs({
-      args: [...argv],
-      options,
-      allowPositionals: true,
-    })
-    return { flags: values as { [name: string]: boolean }, files }
+    return parse()
   } catch (error) {
-    // The parser's message names the option, which is unknown or takes no value.
     throw new UsageError(errorText(error), { cause: error })
   }
 }

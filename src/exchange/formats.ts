@@ -5,6 +5,14 @@
 
 import { CheckpointError } from '../errors.js'
 import type { SaveReport } from '../save/write.js'
+import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.js'
+import {
+  isSafetensors,
+  isSafetensorsIndex,
+  readSafetensorsFile,
+  readSafetensorsIndex,
+  writeSafetensorsFile,
+} from './safetensors-file.js'
 import type { InputPlace, OutputPlace, Training, WriteOptions } from './training.js'
 
 /** A format of files. */
@@ -28,7 +36,29 @@ export interface Format {
 const HEAD = 4096
 
 /** The formats, in the order in which a file is compared with them. */
-export const FORMATS: readonly Format[] = []
+export const FORMATS: readonly Format[] = [
+  {
+    name: 'ckpt',
+    extensions: ['.ckpt'],
+    // The identifier of a FlatBuffer of ours.
+    recognises: (head) => String.fromCharCode(...head.subarray(4, 8)) === 'LWCK',
+    read: readCheckpointFile,
+    write: writeCheckpointFile,
+  },
+  {
+    name: 'safetensors',
+    extensions: ['.safetensors'],
+    recognises: (head, { source }) => isSafetensors(head, source.size),
+    read: readSafetensorsFile,
+    write: writeSafetensorsFile,
+  },
+  {
+    name: 'safetensors-index',
+    extensions: ['.safetensors.index.json'],
+    recognises: (head, { name }) => isSafetensorsIndex(head, name),
+    read: readSafetensorsIndex,
+  },
+]
 
 /** The format of a file. Throws CKPT_FOREIGN_FILE, rule `format`, where it is none of the table. */
 export async function formatOf(

@@ -35,8 +35,8 @@ export interface TensorReader {
   readonly dtype: DType
   readonly shape: readonly number[]
   /**
-   * Fills `target` from byte `position` of the tensor on. The next call comes when this one has settled. Callers
-   * go from the start to the end; a reader may be slow for another order, never wrong. A reader that knows a
+   * Fills `target` from byte `position` of the tensor on. Both ends lie between two elements, and between two bytes
+   * of packed ones: at a multiple of 3. The next call comes when this one has settled. Callers go from the start to the end; a reader may be slow for another order, never wrong. A reader that knows a
    * checksum throws CKPT_FOREIGN_FILE with the last byte.
    */
   read(target: Uint8Array, position: number): Promise<void>

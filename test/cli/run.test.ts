@@ -9,6 +9,7 @@ const USAGE = `usage: ckpt inspect FILE [--json]
        ckpt verify FILE... [--json]
        ckpt diff FILE FILE [--tensors] [--quick] [--json] [--exit-code]
        ckpt log FOLDER [--health] [--json]
+       ckpt convert IN OUT [OPTIONS]
        ckpt help [COMMAND]
 `
 
@@ -17,14 +18,14 @@ test('--help tells what there is', async (t) => {
   t.is(code, 0)
   t.is(err, '')
   t.true(out.startsWith('Looks into checkpoints'))
-  for (const command of ['inspect', 'verify', 'diff', 'log', 'help'])
+  for (const command of ['inspect', 'verify', 'diff', 'log', 'convert', 'help'])
     t.regex(out, new RegExp(`^  ${command} `, 'm'))
   t.deepEqual(await runFake(['-h']), { code, out, err })
   t.deepEqual(await runFake(['help']), { code, out, err })
 })
 
 test('each command has a help of its own', async (t) => {
-  for (const command of ['inspect', 'verify', 'diff', 'log', 'help']) {
+  for (const command of ['inspect', 'verify', 'diff', 'log', 'convert', 'help']) {
     const help = await runFake(['help', command])
     t.is(help.code, 0)
     t.true(help.out.includes(`\nusage: ckpt ${command} `))

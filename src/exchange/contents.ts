@@ -1,0 +1,74 @@
+/** What a caller wants written in another format: an open checkpoint, a file of another format, or named tensors. */
+
+import { describe } from '../format/attributes.js'
+import { MODEL } from '../format/metadata.js'
+import type { Checkpoint } from '../load/checkpoint.js'
+import type { OptionNames } from '../options.js'
+import type { OnProgress } from '../progress.js'
+import { type CollectedTensor, collectState, tensorBytes } from '../save/collect.js'
+import type { StateDict } from '../state.js'
+import { trainingOf } from './checkpoint-file.js'
+import { ForeignState, ForeignTensor, type Training } from './training.js'
+
+/** A checkpoint, what a `load…` function of another format gave, or a model's state dict. */
+export type Contents = Checkpoint | Training | StateDict
+
+/** How contents are written. */
+export interface SaveForeignOptions {
+  /** A dtype that the format has not is written as its raw bytes, instead of an error. */
+  readonly raw?: boolean | undefined
+  readonly onProgress?: OnProgress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The names of the options of a save in another format. */
+export const SAVE_FOREIGN_OPTIONS: OptionNames<SaveForeignOptions> = {
+  raw: true,
+  onProgress: true,
+  signal: true,
+}
+
+/**
+ * Contents as a Training. It holds nothing that is to be closed but what the caller gave. Throws a TypeError or
+ * RangeError, with the tensor's name, for what is no state dict.
+ */
+export async function contentsOf(contents: Contents, signal?: AbortSignal): Promise<Training> {
+  if (typeof contents !== 'object' || contents === null) {
+    throw new TypeError(
+      `expected a checkpoint, a file that was loaded, or named tensors, found ${describe(contents)}`,
+    )
+  }
+  if (isTraining(contents)) return contents
+  if (isCheckpoint(contents)) return trainingOf(contents)
+  const { tensors, attributes, kind } = await collectState(
+    { stateDict: () => contents },
+    MODEL,
+    signal,
+  )
+  const model = new ForeignState(Array.from(tensors.values(), readerOf), attributes, kind)
+  return { format: '', model, optimizer: null, extras: new Map(), progress: {}, close: () => {} }
+}
+
+function isTraining(contents: object): contents is Training {
+  const { format, model } = contents as Partial<Training>
+  return typeof format === 'string' && typeof model === 'object'
+}
+
+/** By its fields: it may be one of another copy of this library. */
+function isCheckpoint(contents: object): contents is Checkpoint {
+  const { states, model, configText } = contents as Partial<Checkpoint>
+  return Array.isArray(states) && typeof model === 'object' && configText !== undefined
+}
+
+/** Reads a tensor of a trainer's: memory where it is, and what is fetched once, when its turn comes. */
+function readerOf(tensor: CollectedTensor): ForeignTensor {
+  const { name, dtype, shape, byteLength, bytes, fetch } = tensor
+  let fetched: Uint8Array | undefined
+  const read = async (target: Uint8Array, position: number): Promise<void> => {
+    const what = `the tensor "${name}"`
+    fetched ??= bytes ?? tensorBytes(await fetch!(), dtype, byteLength, what)
+    target.set(fetched.subarray(position, position + target.byteLength))
+    if (position + target.byteLength === byteLength) fetched = undefined
+  }
+  return new ForeignTensor(name, { dtype, shape, read })
+}

@@ -1,0 +1,175 @@
+/**
+ * A Training as one list of named tensors and a description, for formats that hold no more.
+ *
+ * A tensor of the model is called `model.NAME`, of the optimizer `optimizer.NAME`, of an extra
+ * `extras.EXTRA.NAME`, with `%25` and `%2E` for `%` and `.` in the extra's name: no two tensors get the same
+ * name. A Training that is nothing but a model's tensors keeps the names as they are, and has no description:
+ * that is what other programs read.
+ */
+
+import { type Attributes, isPlainObject } from '../format/attributes.js'
+import { tensorByteLength } from '../format/dtype.js'
+import { quote } from '../printable.js'
+import {
+  type DescribedState,
+  type DescribedTensor,
+  descriptionText,
+  parseDescription,
+} from './description.js'
+import { ForeignState, ForeignTensor, foreignFault, type Training } from './training.js'
+
+/** The name under which formats with notes (`__metadata__` of safetensors) keep the description. */
+export const DESCRIPTION = 'lightwatch_checkpoint'
+
+/** Named tensors with what else there is. */
+export interface Flat {
+  /** Each under its name in the file, in the order of the states. */
+  readonly tensors: readonly ForeignTensor[]
+  /** Undefined where the tensors are all that there is. */
+  readonly description: string | undefined
+  /** Notes that the format of that name wrote, or is to write. */
+  readonly notes: { readonly [name: string]: string }
+}
+
+/**
+ * Takes a Training apart. `format` names the format whose notes the model's attributes may have; `hasDType`
+ * says which dtypes the format has: of any other the description keeps the dtype and the shape.
+ */
+export function flatten(
+  training: Training,
+  format: string,
+  isOwn: (tensor: ForeignTensor) => boolean,
+): Flat {
+  const { model, optimizer, extras, progress } = training
+  const { notes, attributes } = takeNotes(model.attributes, format)
+  if (isBare(training, attributes)) {
+    return { tensors: [...model.values()], description: undefined, notes }
+  }
+  const tensors: ForeignTensor[] = []
+  const written = new Map<object, ForeignTensor[]>()
+  const describe = (
+    role: DescribedState['role'],
+    name: string,
+    prefix: string,
+    state: ForeignState,
+    kept: Attributes = state.attributes,
+  ): DescribedState => ({
+    ...{ role, name, prefix, kind: state.kind, attributes: kept },
+    tensors: Array.from(state.values(), (tensor): DescribedTensor => {
+      const known = written.get(tensor.segment()) ?? []
+      written.set(tensor.segment(), known)
+      const first = known.find(({ byteLength }) => byteLength === tensor.byteLength)
+      const { dtype, shape } = tensor
+      if (first === undefined) {
+        const own = tensor.renamed(prefix + tensor.name)
+        known.push(own)
+        tensors.push(own)
+        return isOwn(tensor) ? { name: tensor.name } : { name: tensor.name, dtype, shape }
+      }
+      const sameAs = first.name
+      const isSame = dtype === first.dtype && String(shape) === String(first.shape) && isOwn(tensor)
+      return isSame ? { name: tensor.name, sameAs } : { name: tensor.name, sameAs, dtype, shape }
+    }),
+  })
+  const states = [describe('model', 'model', 'model.', model, attributes)]
+  if (optimizer !== null) states.push(describe('optimizer', 'optimizer', 'optimizer.', optimizer))
+  for (const [name, state] of extras) {
+    states.push(describe('extra', name, `extras.${escaped(name)}.`, state))
+  }
+  return { tensors, description: descriptionText({ progress, states }), notes }
+}
+
+function escaped(name: string): string {
+  return name.replaceAll('%', '%25').replaceAll('.', '%2E')
+}
+
+/** Whether the tensors of the model are all that there is to keep. */
+function isBare({ model, optimizer, extras, progress }: Training, attributes: Attributes): boolean {
+  const { epoch = 0, step = 0, loss = null, metrics = {}, config, sequence, savedAt } = progress
+  if (optimizer !== null || extras.size > 0 || model.kind !== null) return false
+  if (Object.keys(attributes).length > 0 || Object.keys(metrics).length > 0) return false
+  if (config != null || sequence != null || savedAt != null) return false
+  return Object.is(epoch, 0) && Object.is(step, 0) && loss === null
+}
+
+/** The notes of a format, which the model's attributes have under its name, and the other attributes. */
+function takeNotes(
+  attributes: Attributes,
+  format: string,
+): { notes: { readonly [name: string]: string }; attributes: Attributes } {
+  const { [format]: found, ...rest } = attributes
+  const isNotes =
+    Object.hasOwn(attributes, format) &&
+    isPlainObject(found) &&
+    Object.values(found).every((note) => typeof note === 'string') &&
+    !Object.hasOwn(found, DESCRIPTION)
+  if (!isNotes) return { notes: {}, attributes }
+  return { notes: found as { readonly [name: string]: string }, attributes: rest }
+}
+
+/**
+ * Puts a Training together again. Throws CKPT_FOREIGN_FILE, rule `description`, where the description and the
+ * tensors do not fit.
+ */
+export function unflatten(format: string, flat: Flat, close: () => void): Training {
+  const { tensors, description, notes } = flat
+  const noted = (attributes: Attributes): Attributes =>
+    Object.keys(notes).length === 0 ? attributes : { ...attributes, [format]: notes }
+  if (description === undefined) {
+    const model = new ForeignState(tensors, noted({}))
+    return { ...{ format, model, optimizer: null, extras: new Map(), progress: {} }, close }
+  }
+  const { progress, states } = parseDescription(description)
+  const found = new Map(tensors.map((tensor) => [tensor.name, tensor]))
+  const used = new Set<string>()
+  const made = states.map(({ role, name, prefix, kind, attributes, tensors: described }) => {
+    const names = new Set(described.map((tensor) => tensor.name))
+    if (names.size < described.length) throw fault(`${quote(name)} has a tensor twice`)
+    const list = described.map((tensor) => {
+      const key = tensor.sameAs ?? prefix + tensor.name
+      const held = found.get(key)
+      if (held === undefined) throw fault(`there is no tensor ${quote(key)}`, key)
+      used.add(key)
+      return restored(held, tensor)
+    })
+    const own = role === 'model' ? noted(attributes) : attributes
+    return { role, name, state: new ForeignState(list, own, kind) }
+  })
+  const extra = tensors.find(({ name }) => !used.has(name))
+  if (extra !== undefined) throw fault(`the tensor ${quote(extra.name)} is in no state`, extra.name)
+  const only = (role: string): ForeignState | undefined => {
+    const [first, second] = made.filter((state) => state.role === role)
+    if (second !== undefined) throw fault(`there are two states with the role ${role}`)
+    return first?.state
+  }
+  const model = only('model')
+  if (model === undefined) throw fault('there is no model')
+  const others = made.filter(({ role }) => role === 'extra')
+  const extras = new Map(others.map(({ name, state }) => [name, state]))
+  if (extras.size < others.length) throw fault('there are two extras of one name')
+  return { format, model, optimizer: only('optimizer') ?? null, extras, progress, close }
+}
+
+/** A tensor with the name, and the dtype and shape if they were others, that it had. */
+function restored(held: ForeignTensor, { name, dtype, shape }: DescribedTensor): ForeignTensor {
+  const own = dtype ?? held.dtype
+  const lengths = shape ?? held.shape
+  if (tensorByteLength(own, lengths) !== held.byteLength) {
+    throw fault(
+      `${quote(name)} has ${held.byteLength} bytes, which do not make ${own} [${lengths.join(', ')}]`,
+      name,
+    )
+  }
+  return new ForeignTensor(name, {
+    dtype: own,
+    shape: lengths,
+    origin: held.segment(),
+    read: (target, position) => held.readBytes(target, position),
+  })
+}
+
+function fault(message: string, tensor?: string): Error {
+  return foreignFault('description', `the description does not fit the file: ${message}`, {
+    ...(tensor === undefined ? {} : { tensor }),
+  })
+}

@@ -1,0 +1,59 @@
+/** Where foreign files are and go to, by path: what stands next to a file is in its folder. */
+
+import { basename, dirname, sep } from 'node:path'
+import { withPath } from '../../errors.js'
+import { FileSink } from '../../io/file/file-sink.js'
+import { FileSource, openFile } from '../../io/file/file-source.js'
+import type { Sink } from '../../io/sink.js'
+import { fileIn, pathOf } from '../../path.js'
+import { quote } from '../../printable.js'
+import { isUrl } from '../../realm.js'
+import { isSink } from '../../save/write.js'
+import { type Bytes, inputPlace, outputPlace, type SiblingFiles, siblingName } from '../places.js'
+import type { InputPlace, OutputPlace } from '../training.js'
+
+/** Opens what a caller names: a path, a `file:` URL, bytes or a Blob. Throws CKPT_READ. */
+export async function openInput(
+  from: string | URL | Bytes,
+  files?: SiblingFiles,
+): Promise<InputPlace> {
+  if (typeof from !== 'string' && !isUrl(from)) return inputPlace(from, files)
+  const path = pathOf(from)
+  const open = async (at: string): Promise<FileSource> => {
+    try {
+      return new FileSource(await openFile(at))
+    } catch (error) {
+      throw withPath(error, at)
+    }
+  }
+  const source = await open(path)
+  const sibling = (name: string): Promise<FileSource> =>
+    open(fileIn(dirname(path), siblingName(name)))
+  return { name: basename(path), source, sibling }
+}
+
+/** Where a file goes: a path, a `file:` URL or a sink. Nothing is touched yet. */
+export function outputAt(to: string | URL | Sink, durable = true): OutputPlace {
+  if (isSink(to)) return outputPlace(to)
+  const path = pathOf(to)
+  if (path.endsWith('/') || path.endsWith(sep)) {
+    throw new TypeError(`${quote(path)} names a folder, and a file is written`)
+  }
+  return {
+    name: basename(path),
+    sink: new FileSink(path, { durable }),
+    sibling: (name) => new FileSink(fileIn(dirname(path), siblingName(name)), { durable }),
+  }
+}
+
+/** Carries out work on a file; what it throws has the file's path in front. */
+export async function namingPath<T>(
+  at: string | URL | Bytes | Sink,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw typeof at === 'string' || isUrl(at) ? withPath(error, pathOf(at)) : error
+  }
+}

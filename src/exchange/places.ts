@@ -1,0 +1,72 @@
+/** Where foreign files are and go to, without paths: bytes, Blobs, sinks. */
+
+import { CheckpointError } from '../errors.js'
+import { describe } from '../format/attributes.js'
+import { BlobSource } from '../io/blob-source.js'
+import { MemorySource } from '../io/memory-source.js'
+import type { Sink } from '../io/sink.js'
+import type { Source } from '../io/source.js'
+import { quote } from '../printable.js'
+import { kindOf } from '../realm.js'
+import { isSink } from '../save/write.js'
+import { foreignFault, type InputPlace, type OutputPlace } from './training.js'
+
+/** A file's bytes, which stay the caller's and are read in place, or a Blob. */
+export type Bytes = Uint8Array | ArrayBuffer | Blob
+
+/** Files next to the one that is read, by their names, as an index of shards names them. */
+export type SiblingFiles = { readonly [name: string]: Bytes } | ReadonlyMap<string, Bytes>
+
+/** Says where a file comes from. A File has a name; anything else has none. Throws a TypeError. */
+export function inputPlace(from: Bytes, siblings: SiblingFiles = {}): InputPlace {
+  const files = siblings instanceof Map ? siblings : new Map(Object.entries(siblings))
+  return {
+    name: (from as { readonly name?: string }).name ?? '',
+    source: sourceOf(from),
+    sibling: async (name) => {
+      const file = files.get(siblingName(name))
+      if (file === undefined) {
+        throw new CheckpointError(
+          'CKPT_READ',
+          `the file ${quote(name)}, which the index names, was not given: pass it in \`files\``,
+        )
+      }
+      return sourceOf(file)
+    },
+  }
+}
+
+function sourceOf(from: Bytes): Source {
+  switch (kindOf(from)) {
+    case 'Blob':
+    case 'File':
+      return new BlobSource(from as Blob)
+    case 'Uint8Array':
+      return new MemorySource(from as Uint8Array)
+    case 'ArrayBuffer':
+      return new MemorySource(new Uint8Array(from as ArrayBuffer))
+  }
+  throw new TypeError(`expected a file's bytes or a Blob, found ${describe(from)}`)
+}
+
+/** The name of a file in the same folder. Throws CKPT_FOREIGN_FILE, rule `sibling`, for what leads elsewhere. */
+export function siblingName(name: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/\\:\0]/.test(name)) {
+    throw foreignFault('sibling', `${quote(name)} does not name a file in the same folder`)
+  }
+  return name
+}
+
+/** A sink, and nothing next to it. Throws a TypeError for what is no sink. */
+export function outputPlace(to: Sink): OutputPlace {
+  if (!isSink(to)) throw new TypeError(`expected a sink, found ${describe(to)}`)
+  return {
+    name: to.path ?? '',
+    sink: to,
+    sibling: (name) => {
+      throw new TypeError(
+        `a sink is one file, and ${quote(name)} would be another: write to a path`,
+      )
+    },
+  }
+}
