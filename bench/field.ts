@@ -1,6 +1,7 @@
 /** The contenders of one measurement: who they are, how they start, and who is missing and why. */
 
 import { Contender, nodeProgram, type Program, pythonProgram } from './contender.js'
+import { cppProgram } from './cpp.js'
 import type { BenchFolder } from './folder.js'
 import type { Options } from './options.js'
 import type { Package, PythonPeers } from './python.js'
@@ -17,6 +18,7 @@ export interface Bench {
 }
 
 export const OURS = 'lightwatch-checkpoint'
+export const OURS_IN_CPP = 'lightwatch-checkpoint for C++'
 
 /** How a contender is started, or why it cannot be; and what it is told to load. */
 interface Entry {
@@ -39,6 +41,7 @@ function needing(file: string, packages: ('safetensors' | 'torch')[], ...rest: s
 
 export const ENTRIES = {
   ours: { load: 'spec', program: () => nodeProgram('ours.ts') },
+  cpp: { load: 'spec', program: cppProgram },
   plain: { load: 'length', program: () => nodeProgram('plain.ts') },
   safetensors: needing('safetensors_peer.py', ['safetensors'], 'numpy'),
   safetensorsTorch: needing('safetensors_peer.py', ['safetensors', 'torch'], 'torch'),
@@ -55,6 +58,7 @@ export type ContenderId = keyof typeof ENTRIES
 
 const LABELS: Record<ContenderId, string> = {
   ours: OURS,
+  cpp: OURS_IN_CPP,
   plain: 'fs.writeFile',
   safetensors: 'safetensors (numpy)',
   safetensorsTorch: 'safetensors (torch)',

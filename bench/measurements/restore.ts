@@ -1,6 +1,6 @@
 /** A restore into memory that is there, of a file that is in the page cache. */
 
-import { type Bench, type ContenderId, Field, OURS } from '../field.js'
+import { type Bench, type ContenderId, Field, OURS, OURS_IN_CPP } from '../field.js'
 import { runRounds, type Turn } from '../rounds.js'
 import { transformerState } from '../state.js'
 import { fastest, ratios } from '../statistics.js'
@@ -8,17 +8,19 @@ import { type Goal, goal, type Table } from '../table.js'
 import { need } from './save.js'
 
 const VERIFIED = `${OURS}, checksums checked`
+const IN_CPP = `${OURS_IN_CPP}, checksums checked`
 const UNVERIFIED = `${OURS}, verify: false`
 
 const ROWS: readonly (readonly [name: string, id: ContenderId, extra: object])[] = [
   [UNVERIFIED, 'ours', { verify: false }],
   [VERIFIED, 'ours', { verify: true }],
+  [IN_CPP, 'cpp', {}],
   ['safetensors (numpy), copied', 'safetensors', {}],
   ['safetensors (torch), copied', 'safetensorsTorch', {}],
   ['torch.load(mmap=True), copied', 'torchSave', {}],
   ['torch.distributed.checkpoint', 'torchDcp', {}],
 ]
-const PEERS = ROWS.filter(([, id]) => id !== 'ours').map(([name]) => name)
+const PEERS = ROWS.filter(([, id]) => id !== 'ours' && id !== 'cpp').map(([name]) => name)
 
 export async function measureRestore(bench: Bench): Promise<Table> {
   const { options, folder } = bench
@@ -58,6 +60,11 @@ export async function measureRestore(bench: Bench): Promise<Table> {
   }
   compare('safetensors', PEERS.slice(0, 2))
   compare('torch.load', PEERS.slice(2, 3))
+  const cpp = values.get(IN_CPP)
+  if (cpp !== undefined) {
+    const speed = ratios(verified, cpp)
+    goals.push(goal('speed of a restore, checked, in C++, to TypeScript', speed, 'at least', 1))
+  }
   return {
     id: 'restore',
     title: 'Restore into existing memory, file in the page cache',

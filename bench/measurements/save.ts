@@ -1,6 +1,6 @@
 /** A save that is durable: bytes and names survive a power cut when the call returns. */
 
-import { type Bench, type ContenderId, Field, OURS } from '../field.js'
+import { type Bench, type ContenderId, Field, OURS, OURS_IN_CPP } from '../field.js'
 import { runRounds, type Turn } from '../rounds.js'
 import { stateBytes, transformerState } from '../state.js'
 import { fastest, ratios } from '../statistics.js'
@@ -14,6 +14,7 @@ const WRITE_FILE = 'fs.writeFile and fsync'
 /** Rows by contender, with what the call of its is given beside the path. */
 const ROWS: readonly (readonly [name: string, id: ContenderId, extra: object])[] = [
   [OURS, 'ours', {}],
+  [OURS_IN_CPP, 'cpp', {}],
   [BUFFERED, 'device', { how: 'buffered' }],
   [EARLY, 'device', { how: 'early' }],
   [DIRECT, 'device', { how: 'direct' }],
@@ -25,6 +26,7 @@ const ROWS: readonly (readonly [name: string, id: ContenderId, extra: object])[]
 
 const UNSYNCED: readonly (readonly [name: string, id: ContenderId, extra: object])[] = [
   [OURS, 'ours', {}],
+  [OURS_IN_CPP, 'cpp', {}],
   ['raw device, page cache', 'device', { how: 'buffered' }],
   ['fs.writeFile', 'plain', {}],
   ['safetensors', 'safetensors', {}],
@@ -78,6 +80,11 @@ export async function measureSave(bench: Bench): Promise<Table> {
   const peer = values.get('safetensors and fsync')
   if (peer !== undefined) {
     goals.push(goal('speed of a durable save, to safetensors', ratios(peer, ours), 'at least', 1.3))
+  }
+  const cpp = values.get(OURS_IN_CPP)
+  if (cpp !== undefined) {
+    const speed = ratios(ours, cpp)
+    goals.push(goal('speed of a durable save in C++, to TypeScript', speed, 'at least', 1))
   }
   return {
     id: 'save',
