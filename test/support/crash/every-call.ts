@@ -62,7 +62,7 @@ export function expectedAt(call: Call, calls: readonly Call[]): Expected {
 }
 
 async function tryPoint(
-  { folder, scene: name, mutant }: Play,
+  { folder, scene: name, ...how }: Play,
   title: string,
   first: Point | undefined,
   point: Point,
@@ -70,7 +70,7 @@ async function tryPoint(
 ): Promise<string[]> {
   const place = join(folder, title)
   const scene = await makeScene(name, place)
-  const saver = await startSaver(scene, mutant)
+  const saver = await startSaver(scene, how)
   const points = first === undefined ? [point] : [first, point]
   const injector = await inject(saver, points, join(place, 'trace'))
   saver.begin()
@@ -93,7 +93,7 @@ async function tryPoint(
   } else if (fault.kind === 'error') {
     // Of two errors, the first is what the save has to tell.
     const told = first?.fault.kind === 'error' ? first.fault.error : fault.error
-    const promised = promiseOf((first ?? point).call, told)
+    const promised = promiseOf((first ?? point).call, told, whenKilled === 'new')
     faults.push(...outcomeFaults(outcome, promised, told))
     const circumstances = {
       // It cannot be helped.

@@ -14,8 +14,8 @@ export type Promised =
 // Where a scene has its file: see scene.ts and trace.ts.
 const FOLDER = '~/run'
 
-/** What has to come of a save in which `call` fails with `error`. */
-export function promiseOf({ name, thread, text }: Call, error: string): Promised {
+/** What has to come of a save in which `call` fails with `error`, before the rename or after it. */
+export function promiseOf({ name, thread, text }: Call, error: string, renamed: boolean): Promised {
   // Node makes a call again that was interrupted, and takes a close for one that was done.
   if (error === 'EINTR') return 'committed'
   // It looks up which machine and container this is: without, names of temporary files say less.
@@ -30,6 +30,8 @@ export function promiseOf({ name, thread, text }: Call, error: string): Promised
   if (text.includes('LEFTOVER')) return 'committed'
   if (name === 'openat' && text.includes(`"${FOLDER}", O_RDONLY|O_NONBLOCK`)) return 'committed'
   const ofFolder = text.includes(`<${FOLDER}>`)
+  // Whether it is there still. XFS that has shut itself down says so here, and not when it is synced.
+  if (renamed && ofFolder && /^(statx|newfstatat|fstat)$/.test(name)) return 'not durable'
   if (ofFolder && /^(getdents|newfstatat|fstat)/.test(name)) return 'committed'
   // A folder that was only read is as good closed as not.
   if (ofFolder && name === 'close') return 'committed'

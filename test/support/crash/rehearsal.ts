@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mutant } from './mutants.js'
-import { Saver } from './save-once.js'
+import { type SaveOnce, Saver } from './save-once.js'
 import { makeScene, type Scene, type SceneName } from './scene.js'
 import type { Call } from './trace.js'
 import { type Injection, record } from './tracer.js'
@@ -14,22 +14,27 @@ export interface Play {
   readonly folder: string
   readonly scene: SceneName
   readonly mutant?: Mutant | undefined
+  /** Who saves, where it is not as the scene has it. */
+  readonly by?: SaveOnce['by']
 }
 
 /** The calls of the save, in order; of one in which those in `faults` fail. */
 export async function rehearse(
-  { folder, scene: name, mutant }: Play,
+  { folder, scene: name, ...how }: Play,
   faults: readonly Injection[] = [],
 ): Promise<Call[]> {
   const place = join(folder, 'rehearsal')
   const scene = await makeScene(name, place)
-  const saver = await startSaver(scene, mutant)
+  const saver = await startSaver(scene, how)
   const calls = await record(saver, place, faults)
   await rm(place, { recursive: true })
   return calls
 }
 
 /** A process that is ready to save in the scene. */
-export function startSaver({ job }: Scene, mutant: Mutant | undefined): Promise<Saver> {
-  return Saver.start({ ...job, ...(mutant === undefined ? {} : { mutant }) })
+export function startSaver(
+  { job }: Scene,
+  { mutant, by }: Pick<Play, 'mutant' | 'by'>,
+): Promise<Saver> {
+  return Saver.start({ ...job, ...(mutant && { mutant }), ...(by && { by }) })
 }

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import type { CheckpointErrorCode } from '../../../src/errors.js'
 import type { Durability } from '../../../src/io/sink.js'
 import { undoAtExit } from './clean-up.js'
+import { cppSaver, description } from './cpp.js'
 import { compiled } from './library.js'
 import type { Mutant } from './mutants.js'
 
@@ -13,8 +14,11 @@ export interface SaveOnce {
   readonly path: string
   readonly step: number
   readonly saver?: number
-  /** Another way to save than `saveCheckpoint`. A manager names files itself: the path has to fit. */
-  readonly by?: 'background' | 'manager'
+  /**
+   * Another way to save than `saveCheckpoint`. A manager names files itself: the path has to fit. C++ is the
+   * library of bindings/cpp, in a program of its own, which knows no more than path, step and saver.
+   */
+  readonly by?: 'background' | 'manager' | 'C++'
   /** Paths that it saves to before, while nobody is in its way yet, of the steps before. */
   readonly before?: readonly string[]
   readonly mutant?: Mutant
@@ -76,12 +80,11 @@ export class Saver {
     job: SaveOnce,
     { wrapper = [], environment = {} }: SaveOnceOptions = {},
   ): Promise<Saver> {
-    const [program, ...args] = [
-      ...wrapper,
-      process.execPath,
-      await compiled('save-once'),
-      JSON.stringify(job),
-    ]
+    const command =
+      job.by === 'C++'
+        ? [await cppSaver(), await description(job.step, job.saver), job.path]
+        : [process.execPath, await compiled('save-once'), JSON.stringify(job)]
+    const [program, ...args] = [...wrapper, ...command]
     const child = spawn(program!, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       // One worker, so that its calls have an order; and calls, which a tracer sees, no io_uring.

@@ -45,12 +45,12 @@ export async function cutPowerAtEveryCall(cuts: PowerCuts): Promise<Findings> {
 
 /** Cuts the power at the call, or without one when the save has resolved. */
 async function tryPoint(
-  { disk, scene: name, mutant, bystander = false }: PowerCuts,
+  { disk, scene: name, bystander = false, ...how }: PowerCuts,
   place: string,
   call: Call | undefined,
 ): Promise<string[]> {
   const scene = await makeScene(name, place)
-  const saver = await startSaver(scene, mutant)
+  const saver = await startSaver(scene, how)
   // What was there before has been there for long.
   await command('sync', '--file-system', disk.path)
   let resolved = false
