@@ -11,7 +11,7 @@ import {
 
 export function cppTables(tables: Tables): TableFile[] {
   const { description, dtypes, version, limits, errors, rules } = tables
-  const codes = errors.filter(({ readers }) => readers)
+  const codes = errors.filter(({ savers }) => savers)
   const constants = limits.map(
     ({ name, value, about }) =>
       `/// ${about}\ninline constexpr std::uint64_t ${name} = ${value};\n`,

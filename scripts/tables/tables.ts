@@ -48,6 +48,8 @@ export interface ErrorCodeRow {
   readonly code: string
   /** Whether a reader has it, as the languages without a writer are. */
   readonly readers: boolean
+  /** Whether a library that loads, saves and restores has it, as the one for C++ does. */
+  readonly savers: boolean
   readonly about: string
 }
 
@@ -73,7 +75,11 @@ interface BesideTheSchema {
   readonly version: { readonly value: number; readonly about: string }
   readonly limits: { readonly [name: string]: { readonly value: number; readonly about: string } }
   readonly errors: {
-    readonly [code: string]: { readonly about: string; readonly readers?: boolean }
+    readonly [code: string]: {
+      readonly about: string
+      readonly readers?: boolean
+      readonly savers?: boolean
+    }
   }
   readonly rules: { readonly [name: string]: string }
 }
@@ -109,9 +115,10 @@ export function readTables(reflection: Reflection, json: string): Tables {
     }),
     version: { name: 'format_version', ...version },
     limits: Object.entries(limits).map(([name, limit]) => ({ name, ...limit })),
-    errors: Object.entries(errors).map(([code, { about, readers = true }]) => ({
+    errors: Object.entries(errors).map(([code, { about, readers = true, savers = readers }]) => ({
       code,
       readers,
+      savers,
       about,
     })),
     rules: Object.entries(rules).map(([name, about]) => ({ name, about })),

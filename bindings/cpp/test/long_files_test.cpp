@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <ios>
 #include <lightwatch/checkpoint.hpp>
 #include <string>
 #include <vector>
@@ -40,7 +42,28 @@ class LongFiles : public testing::Test {
     return path;
   }
 
+  /// The metadata that a save of a file's states would write is that of the file.
+  static void check_metadata(const std::string &path) {
+    lightwatch::LoadOptions options;
+    options.verify = false;
+    const auto checkpoint = lightwatch::load_checkpoint(path, options);
+    lightwatch::detail::Progress progress;
+    progress.step = checkpoint.step;
+    lightwatch::detail::SaveContent content(progress);
+    content.add_model(lightwatch::state_of(checkpoint.model_state));
+    lightwatch::detail::UnsealedMetadata metadata(content);
+    std::vector<std::uint32_t> checksums;
+    for (const auto &entry : checkpoint.model_state) checksums.push_back(entry.second.crc32());
+    const Bytes &sealed = metadata.seal(checksums);
+    std::ifstream file(path, std::ios::binary);
+    Bytes start(sealed.size());
+    file.read(reinterpret_cast<char *>(start.data()), static_cast<std::streamsize>(start.size()));
+    EXPECT_EQ(sealed, start);
+    EXPECT_EQ(metadata.file_length(), checkpoint.byte_length());
+  }
+
   static void check(const std::string &path, const Lengths &lengths) {
+    check_metadata(path);
     for (const bool map : {true, false}) {
       lightwatch::LoadOptions options;
       options.map = map;

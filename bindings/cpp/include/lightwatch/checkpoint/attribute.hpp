@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -47,6 +48,14 @@ class Attribute {
  public:
   /// Null.
   Attribute() = default;
+
+  /// A number, a boolean or a text, by its type. An integer beyond 2^53 - 1 is an int64 or a uint64.
+  template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
+  Attribute(T value) : Attribute(of_number(value)) {}
+  Attribute(std::string value) : Attribute(of_text(std::move(value))) {}
+  Attribute(const char *value) : Attribute(of_text(value)) {}
+  Attribute(std::vector<Attribute> value) : Attribute(of_list(std::move(value))) {}
+  Attribute(Attributes value);
 
   static Attribute of_boolean(bool value) { return {AttributeKind::boolean, value}; }
   static Attribute of_integer(std::int64_t value) { return {AttributeKind::integer, value}; }
@@ -95,6 +104,22 @@ class Attribute {
   Attribute(AttributeKind kind, Value value) : value_(std::move(value)), kind_(kind) {}
 
   template <class T>
+  static Attribute of_number(T value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return of_boolean(value);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return of_float64(static_cast<double>(value));
+    } else if constexpr (std::is_signed_v<T>) {
+      const auto wide = static_cast<std::int64_t>(value);
+      return detail::is_safe(wide) ? of_integer(wide) : of_int64(wide);
+    } else {
+      const auto wide = static_cast<std::uint64_t>(value);
+      if (detail::is_safe(wide)) return of_integer(static_cast<std::int64_t>(wide));
+      return of_uint64(wide);
+    }
+  }
+
+  template <class T>
   std::optional<T> value_of(AttributeKind kind) const noexcept {
     return kind_ == kind ? std::optional<T>(std::get<T>(value_)) : std::nullopt;
   }
@@ -102,6 +127,8 @@ class Attribute {
   Value value_;
   AttributeKind kind_ = AttributeKind::null;
 };
+
+inline Attribute::Attribute(Attributes value) : Attribute(of_map(std::move(value))) {}
 
 inline Attribute Attribute::of_map(Attributes value) {
   return {AttributeKind::map, std::make_shared<const Attributes>(std::move(value))};

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lightwatch/checkpoint/crc32_arm.hpp"
 #include "lightwatch/checkpoint/crc32_folding.hpp"
 #include "lightwatch/checkpoint/little_endian.hpp"
 
@@ -67,6 +68,9 @@ inline std::uint32_t crc32(const std::uint8_t *bytes, std::size_t length,
     bytes += folded;
     length -= folded;
   }
+#endif
+#ifdef LIGHTWATCH_CRC32_ARM
+  if (crc32_has_instructions()) return ~crc32_by_instructions(bytes, length, state);
 #endif
   return ~crc32_by_tables(bytes, length, state);
 }

@@ -4,6 +4,8 @@
 #define LIGHTWATCH_CHECKPOINT_NAME_MAP_HPP
 
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -24,6 +26,20 @@ class NameMap {
   using const_iterator = typename std::vector<value_type>::const_iterator;
 
   NameMap() = default;
+
+  /// Takes over entries in their order. Throws std::invalid_argument where a name is there twice.
+  NameMap(std::vector<value_type> entries) : entries_(std::move(entries)) {
+    index_ = detail::NameIndex(entries_.size(),
+                               [this](std::size_t i) { return std::string_view(entries_[i].first); });
+    const std::uint32_t twice = index_.first_duplicate();
+    if (twice != detail::NameIndex::none) {
+      throw std::invalid_argument(quote(entries_[twice].first) + " is there twice");
+    }
+  }
+
+  /// `{{"loss", 0.5}, {"accuracy", 0.9}}`
+  NameMap(std::initializer_list<value_type> entries)
+      : NameMap(std::vector<value_type>(entries)) {}
 
   /// Takes over entries of unique names; `index` is over their names.
   NameMap(std::vector<value_type> entries, detail::NameIndex index)

@@ -66,12 +66,18 @@ class State {
 
   bool contains(std::string_view name) const { return number_of(name) != detail::NameIndex::none; }
 
+  /// 1 where there is a tensor of that name, 0 where there is none.
+  std::size_t count(std::string_view name) const { return contains(name) ? 1 : 0; }
+
   /// The tensor of that name. Throws CKPT_NO_SUCH_TENSOR, with some of the names that there are.
   Tensor at(std::string_view name) const {
     const std::uint32_t i = number_of(name);
     if (i == detail::NameIndex::none) no_such_tensor(name);
     return tensor(i);
   }
+
+  /// The same.
+  Tensor operator[](std::string_view name) const { return at(name); }
 
  private:
   friend class Checkpoint;

@@ -86,6 +86,8 @@ enum class ErrorCode {
   no_such_tensor,
   /// The file and the state that it should be read or restored into do not match.
   state_mismatch,
+  /// A restore failed after everything had been verified; see `cause` and `restored`.
+  restore_incomplete,
   /// A tensor or the metadata needs more memory, or a longer array, than is possible.
   tensor_too_large,
   /// The checkpoint was closed.
@@ -94,6 +96,12 @@ enum class ErrorCode {
   read,
   /// The file was changed while it was being read.
   file_changed,
+  /// A tensor was changed, or its memory transferred or resized, during a save (nothing was committed); or memory was transferred or resized during a restore or a read into it.
+  tensor_changed,
+  /// A save failed before its commit: what was at the path before is still there. See the cause.
+  not_committed,
+  /// The new file is in place, but the folder could not be synced: a power cut may undo it.
+  not_durable,
   /// The machine is big-endian.
   big_endian,
 };
@@ -110,10 +118,14 @@ constexpr const char *to_string(ErrorCode code) noexcept {
     case ErrorCode::tensor_checksum: return "CKPT_TENSOR_CHECKSUM";
     case ErrorCode::no_such_tensor: return "CKPT_NO_SUCH_TENSOR";
     case ErrorCode::state_mismatch: return "CKPT_STATE_MISMATCH";
+    case ErrorCode::restore_incomplete: return "CKPT_RESTORE_INCOMPLETE";
     case ErrorCode::tensor_too_large: return "CKPT_TENSOR_TOO_LARGE";
     case ErrorCode::closed: return "CKPT_CLOSED";
     case ErrorCode::read: return "CKPT_READ";
     case ErrorCode::file_changed: return "CKPT_FILE_CHANGED";
+    case ErrorCode::tensor_changed: return "CKPT_TENSOR_CHANGED";
+    case ErrorCode::not_committed: return "CKPT_NOT_COMMITTED";
+    case ErrorCode::not_durable: return "CKPT_NOT_DURABLE";
     case ErrorCode::big_endian: return "CKPT_BIG_ENDIAN";
   }
   return "CKPT_UNKNOWN";

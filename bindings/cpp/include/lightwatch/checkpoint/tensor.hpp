@@ -85,6 +85,10 @@ class Tensor {
     contents_->copy({*state_, *record_}, static_cast<std::uint8_t *>(target));
   }
 
+  /// Reads the bytes, and checks them and those before them, whatever the options of the load and
+  /// whether or not it has been done before. Throws what `bytes()` throws.
+  void verify() const { contents_->check({*state_, *record_}); }
+
   /// Whether both are over the same bytes of the same checkpoint: tied weights.
   bool shares_memory_with(const Tensor &other) const noexcept {
     return contents_ == other.contents_ && record_->segment == other.record_->segment;

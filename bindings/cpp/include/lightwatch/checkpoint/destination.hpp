@@ -1,0 +1,157 @@
+// Where a commit goes: links are followed, what is there is looked at, folders that lack are made.
+// Everything here throws SystemError.
+
+#ifndef LIGHTWATCH_CHECKPOINT_DESTINATION_HPP
+#define LIGHTWATCH_CHECKPOINT_DESTINATION_HPP
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lightwatch/checkpoint/system_call.hpp"
+
+namespace lightwatch {
+namespace detail {
+
+/// Symbolic links that point to one another, at most; Linux's own limit.
+constexpr int max_links = 40;
+
+/// The folder that a path names a file in; of an absolute path.
+inline std::string folder_of(const std::string &path) {
+  const std::size_t end = path.find_last_not_of('/', path.rfind('/'));
+  return end == std::string::npos ? "/" : path.substr(0, end + 1);
+}
+
+/// What follows the last slash of an absolute path.
+inline std::string name_in_folder(const std::string &path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+inline std::string join_path(const std::string &folder, const std::string &name) {
+  return folder == "/" ? folder + name : folder + "/" + name;
+}
+
+/// The path by the folder that the process is in now. `..` stays: behind a link it is the folder
+/// above the one that the link leads to.
+inline std::string absolute_path(const std::string &path) {
+  if (!path.empty() && path[0] == '/') return path;
+  const std::unique_ptr<char, void (*)(void *)> current(::getcwd(nullptr, 0), std::free);
+  if (!current) throw SystemError(errno);
+  return join_path(current.get(), path);
+}
+
+/// The path without links, or nothing where there is no such file.
+inline std::optional<std::string> real_path(const std::string &path) {
+  char *real = nullptr;
+  do {
+    real = ::realpath(path.c_str(), nullptr);
+  } while (real == nullptr && errno == EINTR);
+  if (real == nullptr) {
+    if (errno == ENOENT) return std::nullopt;
+    throw SystemError(errno);
+  }
+  const std::unique_ptr<char, void (*)(void *)> owner(real, std::free);
+  return std::string(real);
+}
+
+inline std::string link_target(const std::string &path) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t length =
+      succeed([&] { return ::readlink(path.c_str(), &target[0], target.size()); });
+  target.resize(static_cast<std::size_t>(length));
+  return target;
+}
+
+/// Follows symbolic links to the file that they name, which need not exist. `path` is absolute.
+inline std::string resolve_links(const std::string &path) {
+  std::string current = path;
+  for (int links = 0; links <= max_links; links++) {
+    if (current.back() == '/') throw SystemError(0, "it names a folder");
+    const std::optional<std::string> folder = real_path(folder_of(current));
+    if (!folder) throw SystemError(ENOENT);
+    const std::string real = join_path(*folder, name_in_folder(current));
+    const std::optional<struct stat> status = status_at(real);
+    if (!status || !S_ISLNK(status->st_mode)) return real;
+    const std::string target = link_target(real);
+    current = !target.empty() && target[0] == '/' ? target : join_path(*folder, target);
+  }
+  throw SystemError(ELOOP, "the symbolic links go round in a circle");
+}
+
+/// The file that is to be replaced, or nothing where there is none.
+inline std::optional<struct stat> existing_file(const std::string &path) {
+  const std::optional<struct stat> status = status_at(path);
+  if (!status || S_ISREG(status->st_mode)) return status;
+  throw SystemError(
+      0, S_ISDIR(status->st_mode) ? "it is a folder" : "it is a device, pipe or socket");
+}
+
+inline Descriptor open_folder(const std::string &path) {
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  return Descriptor(succeed([&] { return ::open(path.c_str(), flags); }));
+}
+
+/// Whether the error of a folder's sync says that the file system has no such thing.
+inline bool cannot_sync(int error) noexcept {
+  return error == EINVAL || error == ENOTSUP || error == ENOSYS || error == EPERM;
+}
+
+/// Syncs a file or a folder. Throws SystemError. A sync that fails must not be tried again: the
+/// system may have dropped what it could not write, and call the next one a success.
+inline void sync_to_disk(const Descriptor &file) {
+#ifdef F_FULLFSYNC
+  // The fsync of macOS ends in the disk's cache.
+  if (uninterrupted([&] { return ::fcntl(file.number(), F_FULLFSYNC); }) == 0) return;
+  if (!cannot_sync(errno) && errno != ENOTTY) throw SystemError(errno);
+#endif
+  succeed([&] { return ::fsync(file.number()); });
+}
+
+/// Syncs the names in a folder, where the system can; a folder that others own may be closed to us.
+inline void sync_names(const std::string &path, bool may_be_closed) {
+  Descriptor folder;
+  try {
+    folder = open_folder(path);
+  } catch (const SystemError &error) {
+    if (may_be_closed && (error.number() == EACCES || error.number() == EPERM)) return;
+    throw;
+  }
+  try {
+    sync_to_disk(folder);
+  } catch (const SystemError &error) {
+    // Where the system cannot, the commit finds the same, and says so.
+    if (!cannot_sync(error.number())) throw;
+  }
+  folder.close();
+}
+
+/// Makes sure of a folder and those above it; if `durable`, each name is synced in the one above.
+inline void make_folder(const std::string &path, bool durable) {
+  const std::string parent = folder_of(path);
+  if (const std::optional<std::string> real = real_path(path)) {
+    // Whoever made it may be about to sync its name, may have failed to, or been killed before.
+    if (durable) sync_names(folder_of(*real), true);
+    return;
+  }
+  // There is nothing above the folder of a process whose folder was removed.
+  if (parent == path) throw SystemError(ENOENT);
+  make_folder(parent, durable);
+  // Somebody else may have made it in the meantime.
+  if (uninterrupted([&] { return ::mkdir(path.c_str(), 0777); }) == -1 && errno != EEXIST) {
+    throw SystemError(errno);
+  }
+  if (durable) sync_names(parent, false);
+}
+
+}  // namespace detail
+}  // namespace lightwatch
+
+#endif
