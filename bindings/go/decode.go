@@ -111,7 +111,7 @@ func decode(metadata []byte) (*Checkpoint, error) {
 			break
 		}
 		if seen[name] {
-			d.fail(ruleMetricUnique, "the metric %s is there twice", quote(name))
+			d.fail(ruleMetricUnique, "the metric %s appears twice", quote(name))
 		}
 		seen[name] = true
 		c.Metrics = append(c.Metrics, Metric{name, *value})
@@ -195,7 +195,7 @@ func (d *decoder) entries(n int, get func(*format.Entry, int) bool) Map {
 		get(&entry, i)
 		key := d.text(entry.Key(), "a key")
 		if seen[key] {
-			d.fail(ruleAttributeUnique, "the key %s is there twice", quote(key))
+			d.fail(ruleAttributeUnique, "the key %s appears twice", quote(key))
 		}
 		seen[key] = true
 		if d.err == nil {

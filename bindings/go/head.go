@@ -16,7 +16,7 @@ type head struct {
 func readHead(start []byte, fileLength int64) (head, error) {
 	var h head
 	if len(start) < 8 || string(start[4:8]) != identifier {
-		return h, failure(CodeNotACheckpoint, "", "this is no checkpoint: the bytes 4 to 7 are not %s", identifier)
+		return h, failure(CodeNotACheckpoint, "", "not a .ckpt file: the bytes 4 to 7 are not %s", identifier)
 	}
 	if fileLength < minBufferLength {
 		return h, failure(CodeFileLength, "", "the file was cut short: it ends after %d bytes", fileLength)
@@ -67,7 +67,7 @@ func readHead(start []byte, fileLength int64) (head, error) {
 		return h, failure(CodeVersion, "", "the file has format version %d, and this package reads up to version %d", h.version, FormatVersion)
 	}
 	if h.version == 0 {
-		return h, failure(CodeFormat, ruleVersion, "the file has format version 0, which never was")
+		return h, failure(CodeFormat, ruleVersion, "the file has format version 0, which does not exist")
 	}
 	if at, err = position("file_length", 8); err != nil {
 		return h, err
@@ -85,14 +85,14 @@ func readHead(start []byte, fileLength int64) (head, error) {
 		longest = flatBufferLimit - 1
 	}
 	if h.metadataLength < minBufferLength || h.metadataLength > longest {
-		return h, failure(CodeFormat, ruleMetadataLength, "the metadata is said to be %d bytes long, in a file of %d", h.metadataLength, fileLength)
+		return h, failure(CodeFormat, ruleMetadataLength, "the metadata claims to be %d bytes long, in a file of %d", h.metadataLength, fileLength)
 	}
 	if h.crcOffset, err = position("metadata_crc32", 4); err != nil {
 		return h, err
 	}
 	h.metadataCRC = le.Uint32(start[h.crcOffset:])
 	if h.crcOffset+4 > h.metadataLength {
-		return h, failure(CodeFormat, ruleMetadataLength, "the checksum of the metadata lies behind it")
+		return h, failure(CodeFormat, ruleMetadataLength, "the checksum of the metadata lies outside the metadata")
 	}
 	return h, nil
 }

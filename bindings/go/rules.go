@@ -51,7 +51,7 @@ func (c *Checkpoint) checkRules() error {
 				return failure(CodeFormat, ruleTensorName, "a tensor's name, %s, %s", name, fault)
 			}
 			if state.byName[t.Name] != nil {
-				return failure(CodeFormat, ruleTensorUnique, "the tensor %s is there twice", name)
+				return failure(CodeFormat, ruleTensorUnique, "the tensor %s appears twice", name)
 			}
 			state.byName[t.Name] = t
 			expected, ok := tensorByteLength(t.DType, t.Shape)
@@ -79,7 +79,7 @@ func (c *Checkpoint) checkRules() error {
 		}
 	}
 	if end != c.FileLength {
-		return failure(CodeFormat, ruleFileLength, "the file has %d bytes that belong to nothing", c.FileLength-end)
+		return failure(CodeFormat, ruleFileLength, "the file has %d bytes after its last segment", c.FileLength-end)
 	}
 	return nil
 }

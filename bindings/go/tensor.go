@@ -120,7 +120,7 @@ func (c *Checkpoint) checkGap(s *segment) error {
 	}
 	for i := range gap {
 		if gap[i] != expected[i] {
-			return failure(CodeFormat, ruleGap, "the bytes before %s are not what they have to be, at byte %d", quote(s.tensor), s.gapStart+int64(i))
+			return failure(CodeFormat, ruleGap, "the bytes before %s are damaged, at byte %d", quote(s.tensor), s.gapStart+int64(i))
 		}
 	}
 	return nil

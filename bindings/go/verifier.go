@@ -31,7 +31,7 @@ func verifyFlatBuffer(metadata []byte) error {
 
 func unsound(rule string, at int64, format string, arguments ...any) error {
 	e := failure(CodeFlatBuffer, rule, format, arguments...)
-	return failure(e.Code, e.Rule, "the metadata is no sound FlatBuffer: %s (at byte %d)", e.Message, at)
+	return failure(e.Code, e.Rule, "the metadata is not a valid FlatBuffer: %s (at byte %d)", e.Message, at)
 }
 
 func (v *verification) u16(at int64) int64 { return int64(binary.LittleEndian.Uint16(v.bytes[at:])) }
@@ -40,7 +40,7 @@ func (v *verification) u32(at int64) int64 { return int64(binary.LittleEndian.Ui
 // span: length bytes at at lie in the buffer. A length equal to the buffer's fails, as in C++.
 func (v *verification) span(at, length int64, what string) error {
 	if !(at >= 0 && length < v.length && at <= v.length-length) {
-		return unsound(ruleFlatBufferRange, at, "%s of %d bytes reaches outside of the buffer", what, length)
+		return unsound(ruleFlatBufferRange, at, "%s of %d bytes reaches outside the buffer", what, length)
 	}
 	if v.budget -= length; v.budget < 0 {
 		return unsound(ruleFlatBufferBudget, at, "it stands for far more than its %d bytes", v.length)
@@ -65,7 +65,7 @@ func (v *verification) offset(at int64, what string) (int64, error) {
 		return 0, unsound(ruleFlatBufferOffset, at, "%s has a null offset", what)
 	}
 	if offset > 0x7fffffff || at+offset >= v.length {
-		return 0, unsound(ruleFlatBufferOffset, at, "the offset of %s leads outside of the buffer", what)
+		return 0, unsound(ruleFlatBufferOffset, at, "the offset of %s leads outside the buffer", what)
 	}
 	return at + offset, nil
 }
@@ -121,7 +121,7 @@ func (v *verification) field(f *field, table, entry, tableLength int64, name str
 		size = f.size
 	}
 	if entry < 4 || entry > maxVtableNumber || entry+size > tableLength {
-		return unsound(ruleFlatBufferField, table, "%s.%s lies outside of its table", name, f.name)
+		return unsound(ruleFlatBufferField, table, "%s.%s lies outside its table", name, f.name)
 	}
 	at := table + entry
 	switch f.kind {

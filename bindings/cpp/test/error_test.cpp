@@ -42,7 +42,7 @@ TEST(Error, NamesTheFileSafely) {
   const CheckpointError error = error_of(scratch.file("a\x1b[31m", {1, 2, 3}));
   EXPECT_EQ(error.code(), ErrorCode::not_a_checkpoint);
   EXPECT_EQ(std::string(error.what()).find('\x1b'), std::string::npos);
-  EXPECT_NE(std::string(error.what()).find("a\\u{1b}[31m\": this is no checkpoint"),
+  EXPECT_NE(std::string(error.what()).find("a\\u{1b}[31m\": not a .ckpt file"),
             std::string::npos)
       << error.what();
 }

@@ -54,7 +54,7 @@ fn decode_progress(root: &Checkpoint<'_>) -> Result<Progress> {
             return Err(Error::format(rule::METRIC_VALUE, message));
         };
         if metrics.contains(name) {
-            let message = format!("the metric {} is there twice", quote(name));
+            let message = format!("the metric {} appears twice", quote(name));
             return Err(Error::format(rule::METRIC_UNIQUE, message));
         }
         metrics.push(name.into(), value);
@@ -143,7 +143,7 @@ fn decode_entries(entries: Option<Vector<'_, ForwardsUOffset<Entry<'_>>>>) -> Re
     for entry in items(entries) {
         let key = required_text(entry._tab, Entry::VT_KEY, "a key")?;
         if map.contains(key) {
-            let message = format!("the key {} is there twice", quote(key));
+            let message = format!("the key {} appears twice", quote(key));
             return Err(Error::format(rule::ATTRIBUTE_UNIQUE, message));
         }
         map.push(key.into(), decode_value(&entry.value())?);

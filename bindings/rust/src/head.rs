@@ -42,14 +42,14 @@ pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
             ErrorCode::Version,
             format!(
                 "the file has format version {version}, and this crate reads up to version \
-                 {FORMAT_VERSION}: a newer lightwatch-checkpoint is needed"
+                 {FORMAT_VERSION}: update lightwatch-checkpoint"
             ),
         ));
     }
     if version == 0 {
         return Err(Error::format(
             rule::VERSION,
-            "the file has format version 0, which never was",
+            "the file has format version 0, which does not exist",
         ));
     }
 
@@ -75,7 +75,7 @@ pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
     if length < MIN_BUFFER_LENGTH || length > file_length.min(FLATBUFFER_LIMIT - 1) {
         return Err(Error::format(
             rule::METADATA_LENGTH,
-            format!("the metadata is said to be {length} bytes long, in a file of {file_length}"),
+            format!("the metadata claims to be {length} bytes long, in a file of {file_length}"),
         ));
     }
     let metadata_length = metadata_length as usize;
@@ -83,7 +83,7 @@ pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
     if crc_offset + 4 > metadata_length {
         return Err(Error::format(
             rule::METADATA_LENGTH,
-            "the checksum of the metadata lies behind it",
+            "the checksum of the metadata lies outside the metadata",
         )
         .with_offset(crc_offset as u64));
     }
@@ -203,11 +203,11 @@ fn check_identifier(start: &[u8], file_length: u64) -> Result<()> {
     let message = if looks_like.is_empty() {
         let found = String::from_utf8_lossy(start.get(4..8).unwrap_or_default());
         format!(
-            "this is no checkpoint: the bytes 4 to 7 are {}, not \"LWCK\"",
+            "not a .ckpt file: the bytes 4 to 7 are {}, not \"LWCK\"",
             quote(&found)
         )
     } else {
-        format!("this is no checkpoint: {looks_like}")
+        format!("not a .ckpt file: {looks_like}")
     };
     Err(Error::new(ErrorCode::NotACheckpoint, message).with_offset(4))
 }

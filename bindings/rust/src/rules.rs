@@ -49,7 +49,7 @@ pub(crate) fn check_rules(metadata: &Metadata) -> Result<Segments> {
                 return Err(Error::format(rule::TENSOR_NAME, message).with_tensor(name));
             }
             if !names.insert(&**name) {
-                return Err(broken(rule::TENSOR_UNIQUE, tensor, "is there twice"));
+                return Err(broken(rule::TENSOR_UNIQUE, tensor, "appears twice"));
             }
             check_length(tensor)?;
             if let Some(&known) = segments.by_offset.get(&tensor.offset) {
@@ -87,7 +87,7 @@ pub(crate) fn check_rules(metadata: &Metadata) -> Result<Segments> {
     // The metadata's length is at most the file's (head), and every segment ends in it.
     if end != file_length {
         let rest = file_length - end;
-        let message = format!("the file has {rest} bytes that belong to nothing, from byte {end}");
+        let message = format!("the file has {rest} bytes after its last segment, from byte {end}");
         return Err(Error::format(rule::FILE_LENGTH, message));
     }
     Ok(segments)

@@ -148,7 +148,7 @@ impl Segment {
         if let Some(i) = (0..length).find(|&i| expected[i] != actual[i]) {
             let at = gap_start + i as u64;
             let message = format!(
-                "the bytes before {} are not what they have to be: byte {at} is {:#04x}, and should \
+                "the bytes before {} are damaged: byte {at} is {:#04x}, and should \
                  be {:#04x}",
                 quote(&self.record.tensor),
                 actual[i],

@@ -68,7 +68,7 @@ impl Verifier<'_> {
         if !(at >= 0 && length < self.length && at <= self.length - length) {
             return Err(fault(
                 rule::FLATBUFFER_RANGE,
-                format_args!("{what} of {length} bytes reaches outside of the buffer"),
+                format_args!("{what} of {length} bytes reaches outside the buffer"),
                 at,
             ));
         }
@@ -106,7 +106,7 @@ impl Verifier<'_> {
         if offset > i64::from(i32::MAX) || at + offset >= self.length {
             return Err(fault(
                 rule::FLATBUFFER_OFFSET,
-                format_args!("the offset {offset} of {what} leads outside of the buffer"),
+                format_args!("the offset {offset} of {what} leads outside the buffer"),
                 at,
             ));
         }
@@ -188,7 +188,7 @@ impl Verifier<'_> {
         if !(4..=MAX_VTABLE_NUMBER).contains(&entry) || entry + size > table_length {
             return Err(fault(
                 rule::FLATBUFFER_FIELD,
-                format_args!("{table_name}.{name} lies outside of its table, at its byte {entry}"),
+                format_args!("{table_name}.{name} lies outside its table, at its byte {entry}"),
                 table,
             ));
         }
@@ -291,7 +291,7 @@ impl Verifier<'_> {
 // Kept out of the way of what is taken: files are sound.
 #[cold]
 fn fault(rule: &'static str, what: fmt::Arguments<'_>, at: i64) -> Error {
-    let message = format!("the metadata is no sound FlatBuffer: {what} (at byte {at})");
+    let message = format!("the metadata is not a valid FlatBuffer: {what} (at byte {at})");
     let error = Error::new(ErrorCode::FlatBuffer, message).with_rule(rule);
     match u64::try_from(at) {
         Ok(at) => error.with_offset(at),

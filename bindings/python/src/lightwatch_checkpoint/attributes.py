@@ -1,5 +1,5 @@
-"""Attributes: the typed tree that holds what a state is made of beside its tensors. Unlike JSON it
-keeps NaN, the infinities, -0, integers of 64 bits, and the difference between 1 and 1.0."""
+"""Attributes: the typed tree of what a state has besides its tensors. Unlike JSON it keeps NaN, the
+infinities, -0, integers of 64 bits, and the difference between 1 and 1.0."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ _UINT64_MAX = 2**64 - 1
 
 
 def copy_attributes(value: Any, path: str) -> Dict[str, Any]:
-    """A copy of ``value`` with every part of it checked, in the types that a load gives: tuples are
-    lists. Raises a TypeError or ValueError that names the path of the first part that a file cannot
-    hold: ``optimizer.attributes.groups[0].lr``."""
+    """Copies and validates ``value``, in the types that a load returns: tuples become lists. Raises
+    a TypeError or ValueError with the path of the first part that a file cannot hold:
+    ``optimizer.attributes.groups[0].lr``."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{path} must be a mapping, not {describe(value)}")
     return _copy_map(value, path, ATTRIBUTE_DEPTH)
 
 
-# Tables that a value adds to the depth of what it stands in: itself, and in a map its entry.
+# The depth, in tables, that a value adds to its parent: its own table, and in a map also that of
+# its entry.
 _IN_LIST = 1
 _IN_MAP = 2
 
@@ -46,18 +47,18 @@ def _copy_map(value: Mapping, path: str, depth: int) -> Dict[str, Any]:
 
 
 def _copy(value: Any, path: str, depth: int) -> Any:
-    # As deep as readers take it, so that what was loaded can be saved again.
+    # The same limit as in readers, so that every loaded state can be saved again.
     if depth > MAX_DEPTH:
         raise ValueError(
             f"{path} is nested too deep (or in itself): expected at most {MAX_DEPTH} tables, "
-            "of which a list takes one and a map two"
+            "where a list counts as one and a map as two"
         )
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, (np.int64, np.uint64)):
-        # An integer of 64 bits stays one; it is unsigned in the file where only that holds it.
+        # An integer of 64 bits stays one. It is unsigned in the file if only that can hold it.
         return np.uint64(value) if int(value) > _INT64_MAX else np.int64(value)
     if isinstance(value, (int, np.integer)):
         return _integer(int(value), path)
@@ -90,5 +91,5 @@ def _integer(value: int, path: str) -> Any:
 
 
 def describe(value: Any) -> str:
-    """What a value is, in words for a message."""
+    """Describes a value in words, for a message."""
     return "None" if value is None else f"an instance of {type(value).__name__}"

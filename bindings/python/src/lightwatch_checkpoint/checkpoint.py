@@ -1,4 +1,4 @@
-"""Loading: opening a file, checking all of its metadata, and handing out its states."""
+"""Loading: opens a file, verifies its metadata, and hands out its states."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Path = Union[str, bytes, "os.PathLike[Any]"]
 
 
 def load(path: Path, *, map: bool = True, verify: bool = True) -> Checkpoint:
-    """Opens a checkpoint. All of its metadata is checked here, at a cost that does not depend on the
-    size of the tensors; a tensor's bytes are checked when they are first handed out, unless
+    """Opens a checkpoint. All of its metadata is verified here, at a cost that does not depend on
+    the size of the tensors. A tensor's bytes are verified when they are first handed out, unless
     ``verify`` is False.
 
-    Where ``map`` is True, arrays are views of the mapped file: it must not be truncated while they
-    live (the system would end the process); renaming another file over it is safe. Where ``map`` is
-    False, each array is read into memory of its own.
+    If ``map`` is True, arrays are views of the mapped file. The file must not be truncated while
+    they live, because the system would end the process; renaming another file over it is safe. If
+    ``map`` is False, each array is read into memory of its own.
 
     Raises CheckpointError: CKPT_READ, CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH,
     CKPT_METADATA_CHECKSUM, CKPT_FLATBUFFER, CKPT_FORMAT, CKPT_FILE_CHANGED or CKPT_BIG_ENDIAN.
@@ -52,28 +52,29 @@ def load(path: Path, *, map: bool = True, verify: bool = True) -> Checkpoint:
 
 
 def verify(path: Path) -> None:
-    """Checks the whole file: its metadata, every tensor's checksum and the bytes between them.
+    """Verifies the whole file: its metadata, every tensor's checksum and the bytes between tensors.
     Raises CheckpointError with the first fault."""
     with load(path, map=False) as checkpoint:
         checkpoint.verify()
 
 
 def check_byte_order() -> None:
-    """The format is little-endian, and tensors are read and written in place."""
+    """Raises CKPT_BIG_ENDIAN on such a machine: the format is little-endian, and tensors are read
+    in place."""
     if sys.byteorder != "little":
         raise CheckpointError(
-            "CKPT_BIG_ENDIAN", "checkpoints are little-endian, and this machine is big-endian"
+            "CKPT_BIG_ENDIAN", "expected a little-endian machine, found a big-endian one"
         )
 
 
 class Checkpoint:
     """An open checkpoint, and a context manager.
 
-    ``version``; ``epoch``, ``step``; ``loss``, or None where there is none yet; ``metrics``, names to
-    floats; ``config_text``, JSON text or None; ``sequence``, the place of this save in the order of
-    the saves of its run, or None; ``saved_at``, when it was saved in milliseconds since 1970, or None;
-    ``model``; ``optimizer`` or None; ``extras``, names to
-    states; ``nbytes``, the file's length; ``metadata_length``, in bytes.
+    ``version``; ``epoch``, ``step``; ``loss``, or None if there is none yet; ``metrics``, names to
+    floats; ``config_text``, JSON text or None; ``sequence``, the position of this save in the order
+    of its run's saves, or None; ``saved_at``, the time of the save in milliseconds since 1970, or
+    None; ``model``; ``optimizer`` or None; ``extras``, names to states; ``nbytes``, the file's
+    length; ``metadata_length``, in bytes.
     """
 
     def __init__(
@@ -104,18 +105,18 @@ class Checkpoint:
 
     @property
     def config(self) -> Any:
-        """The config, parsed anew each time; None where there is none. Raises CKPT_FORMAT, rule
-        ``config.json``, where it is not JSON."""
+        """The config, parsed anew each time; None if the file has none. Raises CKPT_FORMAT, rule
+        ``config.json``, if it is not JSON."""
         return None if self.config_text is None else parse_config(self.config_text)
 
     @property
     def states(self) -> List[LoadedState]:
-        """The model's state, the optimizer's if there is one, then the extras'."""
+        """The model's state, the optimizer's if there is one, then those of the extras."""
         optimizer = [] if self.optimizer is None else [self.optimizer]
         return [self.model, *optimizer, *self.extras.values()]
 
     def verify(self) -> None:
-        """Reads all of the file and checks every tensor's checksum and the bytes between them.
+        """Reads the whole file, and verifies every tensor's checksum and the bytes between tensors.
         Raises the first fault: CKPT_FORMAT, CKPT_TENSOR_CHECKSUM, CKPT_FILE_CHANGED, CKPT_READ."""
         self._source.check_open()
         for reader in self._readers.values():
@@ -123,8 +124,8 @@ class Checkpoint:
         self._source.check_unchanged()
 
     def close(self) -> None:
-        """Lets go of the file. Arrays that were handed out stay good; the map goes with the last of
-        them. A checkpoint that is dropped is closed as well."""
+        """Releases the file. Arrays that were handed out stay valid; the map is released with the
+        last of them. A dropped checkpoint is closed as well."""
         self._source.close()
 
     def __enter__(self) -> Checkpoint:
@@ -148,7 +149,7 @@ def _read_metadata(source: Source) -> Metadata:
     start = source.read(0, min(HEAD_LENGTH, source.size))
     head = read_head(start, source.size)
     if head.metadata_length > len(start):
-        # What the head was read from is not read again: somebody could have changed it.
+        # The start is not read again, because another process could have changed it.
         data = start + source.read(len(start), head.metadata_length - len(start))
     else:
         data = start[: head.metadata_length]
@@ -156,7 +157,7 @@ def _read_metadata(source: Source) -> Metadata:
     if actual != head.metadata_crc32:
         raise CheckpointError(
             "CKPT_METADATA_CHECKSUM",
-            "the metadata is damaged: its checksum does not fit",
+            "the metadata is damaged: checksum mismatch",
             expected=head.metadata_crc32,
             actual=actual,
         )

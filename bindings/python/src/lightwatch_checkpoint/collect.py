@@ -1,4 +1,4 @@
-"""What one save is to write: the states that a trainer gave, checked, and which memory each segment
+"""The plan of one save: the validated states that a trainer gave, and the memory that each segment
 comes from. Arrays over exactly the same memory share one. No tensor is copied here."""
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _GATHER = 1024 * 1024
 
 
 class SegmentSource(NamedTuple):
-    """Where a segment's bytes come from, and the tensor that messages name."""
+    """The source of a segment's bytes, and the tensor that messages name."""
 
     state: str
     tensor: str
     byte_length: int
-    #: Brings the array; called when the segment's turn comes, and again when it is checked.
+    # Fetches the array. Called when the segment's turn comes, and again to verify it.
     fetch: Callable[[], np.ndarray]
-    #: Whether ``fetch`` brings memory of the caller's, which may have been changed meanwhile.
+    # Whether ``fetch`` returns memory of the caller's, which may have changed meanwhile.
     in_memory: bool
 
 
 class Collected(NamedTuple):
-    """One tensor, checked."""
+    """One tensor, validated."""
 
     dtype: DTypeInfo
     shape: Tuple[int, ...]
@@ -63,7 +63,8 @@ def collect(
     sequence: Any = None,
     saved_at: Any = None,
 ) -> Tuple[Content, List[SegmentSource]]:
-    """Collects everything and checks it. Raises a TypeError or ValueError that names what is wrong."""
+    """Collects and validates everything. Raises a TypeError or ValueError that names what is wrong.
+    """
     progress = Progress(
         _integer(epoch, "epoch"),
         _integer(step, "step"),
@@ -84,15 +85,15 @@ def collect(
 
 
 def pieces(array: np.ndarray) -> Iterator[memoryview]:
-    """The bytes of an array, row-major and little-endian, in pieces: views of its memory where it is
-    contiguous, else gathered a piece at a time. A piece is good until the next one is asked for."""
+    """The bytes of an array, row-major and little-endian, in pieces. Contiguous arrays give views
+    of their memory; others are gathered a piece at a time. A piece is valid until the next one."""
     little = array.dtype.byteorder != ">"
     if array.size == 0:
         return
     if array.flags.c_contiguous and little:
         yield memoryview(array.reshape(-1).view(np.uint8))
         return
-    # As raw bits: NumPy's iterator does not take every dtype of others.
+    # As raw bits: NumPy's iterator does not take every dtype of other packages.
     bits = array if not little else array.view(_BITS[array.dtype.itemsize])
     target = bits.dtype.newbyteorder("<")
     for piece in np.nditer(
@@ -130,12 +131,12 @@ class _Collector:
                 raise ValueError(f"the kind of {shown} {fault}")
         attributes = copy_attributes(getattr(state, "attributes", {}), f"{name}.attributes")
         tensors = []
-        # Of a State the tensors themselves, which say more than the arrays that it hands out.
+        # A State's own tensors, which tell more than the arrays that it hands out.
         given = getattr(state, "tensors", state)
         if not isinstance(given, Mapping):
             given = state
         for key, value in given.items():
-            fault = name_fault(key) if isinstance(key, str) else "is no string"
+            fault = name_fault(key) if isinstance(key, str) else "is not a string"
             if fault is not None:
                 raise ValueError(f"the name of a tensor of {shown}, {quote(str(key))}, {fault}")
             tensor = collect_tensor(value, f"the tensor {quote(key)} of {shown}")
@@ -153,7 +154,7 @@ class _Collector:
 
 
 def collect_tensor(value: Any, what: str) -> Collected:
-    """Checks one tensor of a trainer's."""
+    """Validates one tensor of a trainer."""
     if isinstance(value, Tensor):
         return Collected(value.info, value.shape, value.raw, value.origin, False)
     if isinstance(value, RawTensor):
@@ -178,7 +179,7 @@ def in_memory(dtype: DTypeInfo, shape: Tuple[int, ...], array: np.ndarray) -> Co
     address = array.__array_interface__["data"][0]
     strides = None if array.flags.c_contiguous else array.strides
     layout = (strides, None if strides is None else array.shape, array.dtype.byteorder == ">")
-    # What has no address has no memory that it could share.
+    # An array without an address has no memory that it could share.
     origin = (address, layout) if address else (id(array), "empty")
     return Collected(dtype, shape, lambda: array, origin, True)
 
@@ -187,7 +188,7 @@ def _raw(value: RawTensor, what: str) -> Collected:
     dtype = DTYPES.get(value.dtype)
     if dtype is None:
         raise ValueError(
-            f"{what} has the unknown dtype {quote(str(value.dtype))}; there are {', '.join(DTYPES)}"
+            f"{what} has the unknown dtype {quote(str(value.dtype))}: expected one of {', '.join(DTYPES)}"
         )
     shape = checked_shape(value.shape, dtype, what)
     array = np.ascontiguousarray(np.asarray(value.data)) if not isinstance(
@@ -196,16 +197,16 @@ def _raw(value: RawTensor, what: str) -> Collected:
     needed = tensor_byte_length(dtype, shape)
     if array.nbytes != needed:
         raise ValueError(
-            f"{what} needs {needed} bytes by its dtype and shape, but its data has {array.nbytes}"
+            f"{what}: expected {needed} bytes by its dtype and shape, found {array.nbytes}"
         )
     return in_memory(dtype, shape, array)
 
 
 def checked_shape(shape: Any, dtype: DTypeInfo, what: str) -> Tuple[int, ...]:
-    """A copy of a shape, checked."""
+    """A validated copy of a shape."""
     copied = tuple(int(length) for length in shape)
     if len(copied) > MAX_RANK:
-        raise ValueError(f"{what} has {len(copied)} dimensions; the most is {MAX_RANK}")
+        raise ValueError(f"{what} has {len(copied)} dimensions: expected at most {MAX_RANK}")
     if any(length < 0 for length in copied) or tensor_byte_length(dtype, copied) is None:
         raise ValueError(f"{what} has no whole and safe number of bytes: {dtype.name} {list(copied)}")
     return copied
@@ -250,18 +251,18 @@ def _number(value: Any, what: str) -> float:
 
 
 def _milliseconds(time: Any) -> Any:
-    """Milliseconds since 1970, of a datetime that says its time zone or a number of them."""
+    """Milliseconds since 1970, from a datetime with a time zone or from the number itself."""
     if not isinstance(time, datetime):
         return time
     if time.tzinfo is None:
-        raise ValueError("saved_at must say its time zone: datetime.now(timezone.utc)")
+        raise ValueError("saved_at must have a time zone: datetime.now(timezone.utc)")
     return (time - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _natural(value: Any, what: str) -> int:
     number = _integer(value, what)
     if number < 0:
-        raise ValueError(f"{what} must not be negative, but it is {number}")
+        raise ValueError(f"{what} must not be negative, found {number}")
     return number
 
 

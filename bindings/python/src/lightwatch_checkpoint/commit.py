@@ -1,21 +1,20 @@
-"""The commit of a file, atomic and durable: whoever opens the path finds the whole old file or the
-whole new one, at every instant, and after a power cut at any instant; and once ``commit`` has
-returned, the new one.
+"""The commit of a file, atomic and durable. At every instant, and after a power cut at any instant, the
+path holds the whole old file or the whole new one. Once ``commit`` has returned, it holds the new one.
 
-  1. Missing folders are created, and each one's name synced in the folder above; so is that of the
-     lowest one that was there. The destination is resolved: a symbolic link is followed and stays.
-  2. The temporary files that dead savers have left in the same folder are removed. One is created
-     there, exclusively and under an unpredictable name, and locked: as long as the lock is held, no
-     other saver takes it for a leftover. It takes the mode, the owner and the access list of the file
-     that it is to replace.
-  3. All bytes are written; a short write is gone on with, and the length is checked.
-  4. The file is synced. A sync that fails is not tried again: after an error the system may have
-     dropped the pages and call the next one a success.
-  5. The file is renamed over the destination and then closed, which ends its lock; the folder, opened
-     beforehand, is synced.
+  1. Missing folders are created, and the name of each is synced in the folder above. So is the name of
+     the lowest existing folder. The destination is resolved: symbolic links are followed and stay.
+  2. The temporary files of dead savers in the same folder are removed. A new one is created there,
+     exclusively and under an unpredictable name, and locked. While the lock is held, no other saver
+     takes the file for a leftover. It takes the mode, the owner and the access list of the file that
+     it replaces.
+  3. All bytes are written; a short write is continued, and the length is verified.
+  4. The file is synced. A failed sync is never retried: after an error the system may have dropped
+     the pages, and the next sync would succeed.
+  5. The file is renamed over the destination and then closed, which ends its lock. The folder, which
+     was opened before, is synced.
 
 A failure up to the rename leaves the destination as it was and removes the temporary file. After a
-failure past it the new file is there, and it is uncertain whether a power cut undoes it.
+later failure the new file is in place, but a power cut may undo the rename.
 """
 
 from __future__ import annotations
@@ -29,26 +28,26 @@ from typing import Iterator, Optional
 from .error import CheckpointError
 from .temporary_file import create_temporary_file, is_file_at, sweep_temporary_files
 
-# Most bytes handed to one write call; the system stops at 2 GiB.
+# Most bytes in one write call; the system stops at 2 GiB.
 _MAX_WRITE = 64 * 1024 * 1024
 
-# What a file system answers that cannot sync folders.
+# The errors of file systems that cannot sync folders.
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM)
 
-# Symbolic links that point to one another, at most; Linux's own limit.
+# Most symbolic links that point to one another: Linux's own limit.
 _MAX_LINKS = 40
 
 
 class FileCommit:
-    """One file on its way to ``path``; it will have ``length`` bytes. Raises CKPT_NOT_COMMITTED
-    from every step before the rename; call ``abort`` then."""
+    """One file on its way to ``path``, of ``length`` bytes. Every step before the rename raises
+    CKPT_NOT_COMMITTED; call ``abort`` then."""
 
     def __init__(self, path: str, length: int) -> None:
         self._length = length
         self._file: Optional[int] = None
         self._folder: Optional[int] = None
         self._temporary: Optional[str] = None
-        #: Of the temporary file as it was created, and of the file that it is to replace.
+        # The statuses of the new temporary file, and of the file that it replaces.
         self._status: Optional[os.stat_result] = None
         self._replaced: Optional[os.stat_result] = None
         self._locked = False
@@ -66,29 +65,29 @@ class FileCommit:
             done = 0
             while done < len(data):
                 count = os.pwrite(self._open(), data[done : done + _MAX_WRITE], position + done)
-                # A full disk shows as a short count first. One of zero would go on for ever.
+                # A full disk first shows as a short count. A count of zero would loop for ever.
                 if count == 0:
-                    raise OSError("the system wrote nothing and gave no reason")
+                    raise OSError("the system wrote 0 bytes without an error")
                 done += count
 
     def sync(self) -> None:
-        """Makes sure that all bytes are there, and on the disk."""
+        """Verifies that all bytes have been written, and syncs them to the disk."""
         with _step("write"):
             size = os.fstat(self._open()).st_size
             if size != self._length:
-                raise OSError(f"{size} bytes arrived of {self._length}")
+                raise OSError(f"expected a file of {self._length} bytes, found {size}")
             os.fsync(self._open())
 
     def commit(self) -> str:
-        """Puts the file into its place. Returns ``durable``, or ``file-only`` where the file system
-        cannot sync folders. Raises CKPT_NOT_COMMITTED or CKPT_NOT_DURABLE."""
+        """Renames the file over its destination. Returns ``durable``, or ``file-only`` if the file
+        system cannot sync folders. Raises CKPT_NOT_COMMITTED or CKPT_NOT_DURABLE."""
         temporary = self._temporary
         if temporary is None:
             raise ValueError("there is nothing to commit")
         file = self._open()
         with _step("commit"):
-            # What was synced has no errors left to tell of when it is closed, and a lock is to last
-            # as long as the name of one that is locked.
+            # After a sync, closing has no errors left to report, and the lock must last as long as
+            # the file has the name of a locked one.
             if not self._locked:
                 self._file = None
                 os.close(file)
@@ -107,7 +106,7 @@ class FileCommit:
         return self._sync_folder()
 
     def abort(self) -> None:
-        """Lets go of everything, and removes the temporary file where it was not committed."""
+        """Releases everything, and removes the temporary file unless it was committed."""
         file, self._file = self._file, None
         if file is not None:
             with contextlib.suppress(OSError):
@@ -120,18 +119,18 @@ class FileCommit:
 
     def _begin(self, path: str) -> None:
         with _step("prepare the folder of"):
-            # `..` stays: behind a link it is the folder above the one that the link leads to.
+            # `..` stays: after a link it is the folder above the link's target.
             if not os.path.isabs(path):
                 path = os.path.join(os.getcwd(), path)
             _make_folder(os.path.dirname(path))
             self._destination = _resolve_links(path)
         with _step("examine"):
             replaced = self._replaced = _existing(self._destination)
-        with _step("create a temporary file beside"):
+        with _step("create a temporary file next to"):
             folder, name = os.path.split(self._destination)
-            # Opened before the commit, so that a lack of descriptors or of rights shows in time.
+            # Opened before the commit, so that missing descriptors or rights show in time.
             self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            # First: on a full disk it may be what makes room.
+            # Comes before the new file: on a full disk it may make room for it.
             sweep_temporary_files(folder)
             created = create_temporary_file(folder, name, 0o666 if replaced is None else 0o600)
             self._temporary, self._file, self._locked, self._status = created
@@ -139,8 +138,8 @@ class FileCommit:
                 self._take_after(replaced)
 
     def _take_after(self, replaced: os.stat_result) -> None:
-        """Takes the owner, the group, the mode, the access list and the attributes of the file that is
-        to be replaced. What cannot be kept never makes the new file wider."""
+        """Takes over owner, group, mode, access list and attributes of the replaced file. If
+        something cannot be kept, the new file gets fewer rights, never more."""
         file = self._open()
         fresh = self._status
         assert fresh is not None
@@ -148,14 +147,14 @@ class FileCommit:
         if (fresh.st_uid, fresh.st_gid) != (replaced.st_uid, replaced.st_gid):
             mode = _take_owner(file, fresh, replaced)
         if not _copy_attributes(self._destination, file):
-            # Whom the list kept out must not get in by the mode that was its mask.
+            # A user whom the list kept out must not get in by the mode, which was its mask.
             mode &= 0o7700
         os.fchmod(file, mode)
 
     def _failed_rename(self, temporary: str, cause: OSError) -> Exception:
-        """The error to raise for a rename that failed. It may have taken place: over a network the
-        answer can be lost. Then nobody may be told that the old file is untouched. Which file is
-        where tells."""
+        """The error for a rename that failed. The rename may have taken place, because a network
+        can lose the answer. In that case the message must not say that the old file is untouched.
+        The identities of the files decide."""
         status = self._status
         assert status is not None
         try:
@@ -163,7 +162,7 @@ class FileCommit:
             is_still_temporary = is_file_at(temporary, status)
             there = _lstat_if_any(self._destination)
         except OSError:
-            # It cannot be looked at: nothing speaks against the error.
+            # If the files cannot be examined, the error stands as it is.
             return cause
         if not is_there:
             if is_still_temporary:
@@ -176,10 +175,10 @@ class FileCommit:
                 return OSError(cause.errno, f"{_reason(cause)}; {reason}")
         self._committed = True
         where = (
-            "the new checkpoint is in place, though the system reported an error for that: a power "
+            "the new checkpoint is in place, although the system reported an error: a power "
             "cut may bring back what was there before"
             if is_there
-            else "the temporary file is gone, and another file has taken the place of the old one: it "
+            else "the temporary file is gone, and another file has replaced the old one: it "
             "is uncertain whether the new checkpoint was there in between"
         )
         return CheckpointError("CKPT_NOT_DURABLE", f"{where} ({_reason(cause)})")
@@ -190,8 +189,8 @@ class FileCommit:
             return "file-only"
         try:
             os.fsync(folder)
-            # XFS that has shut itself down calls the sync of a folder a success that does nothing.
-            # To this it answers with EIO.
+            # XFS that shut itself down reports success for the sync of a folder and does nothing.
+            # For this call it returns EIO.
             os.fstat(folder)
             return "durable"
         except OSError as cause:
@@ -219,7 +218,7 @@ class FileCommit:
 
 @contextlib.contextmanager
 def _step(what: str) -> Iterator[None]:
-    """A step before the commit; what fails there is CKPT_NOT_COMMITTED."""
+    """Runs a step before the commit. An error of the step becomes CKPT_NOT_COMMITTED."""
     try:
         yield
     except OSError as cause:
@@ -235,23 +234,24 @@ def _reason(error: OSError) -> str:
 
 
 def _resolve_links(path: str) -> str:
-    """Follows symbolic links to the file that they name, which need not exist. ``path`` is absolute;
-    ``..`` in it, and in a link, is the folder above the one that the name before it leads to."""
+    """Follows symbolic links to the file that they name, which need not exist. ``path`` is
+    absolute. As for the system, ``..`` in it and in links is the folder above the one that the
+    preceding name leads to."""
     current = path
     for _ in range(_MAX_LINKS + 1):
         if current.endswith("/"):
-            raise OSError("it names a folder")
+            raise OSError("the path names a folder")
         folder = os.path.realpath(os.path.dirname(current))
         real = os.path.join(folder, os.path.basename(current))
         status = _lstat_if_any(real)
         if status is None or not stat.S_ISLNK(status.st_mode):
             return real
         current = os.path.join(folder, os.readlink(real))
-    raise OSError(errno.ELOOP, "the symbolic links go round in a circle")
+    raise OSError(errno.ELOOP, "the symbolic links form a circle")
 
 
 def _lstat_if_any(path: str) -> Optional[os.stat_result]:
-    """What is at a path, or None where nothing is. Does not follow a link."""
+    """The status of what is at a path, or None if nothing is there. Does not follow a link."""
     try:
         return os.lstat(path)
     except FileNotFoundError:
@@ -259,22 +259,22 @@ def _lstat_if_any(path: str) -> Optional[os.stat_result]:
 
 
 def _existing(path: str) -> Optional[os.stat_result]:
-    """The file that is to be replaced, or None where there is none."""
+    """The status of the file that the commit replaces, or None if there is none."""
     status = _lstat_if_any(path)
     if status is not None and not stat.S_ISREG(status.st_mode):
         folder = stat.S_ISDIR(status.st_mode)
-        raise OSError("it is a folder" if folder else "it is a device, pipe or socket")
+        raise OSError("the path is a folder" if folder else "the path is a device, pipe or socket")
     return status
 
 
 def _take_owner(file: int, fresh: os.stat_result, replaced: os.stat_result) -> int:
-    """Returns the mode for the owner and the group that the file then has."""
+    """Changes owner and group as far as possible. Returns the mode that is safe with the result."""
     mode = stat.S_IMODE(replaced.st_mode)
     try:
         os.fchown(file, replaced.st_uid, replaced.st_gid)
         return mode
     except OSError:
-        # Only root may give files away. The group may be one of our own.
+        # Only root may give files away. But the group may be one of this user's own.
         pass
     if fresh.st_uid != replaced.st_uid:
         mode &= ~stat.S_ISUID
@@ -283,7 +283,7 @@ def _take_owner(file: int, fresh: os.stat_result, replaced: os.stat_result) -> i
     with contextlib.suppress(OSError):
         os.fchown(file, -1, replaced.st_gid)
         return mode
-    # Nobody of our own group gets in by the mode that was meant for the other one.
+    # The mode's group bits were meant for the other group, so this group gets none of them.
     return mode & ~(stat.S_ISGID | stat.S_IRWXG)
 
 
@@ -291,10 +291,10 @@ _ACCESS_LIST = "system.posix_acl_access"
 
 
 def _copy_attributes(path: str, file: int) -> bool:
-    """Gives an open file the attributes (``user.…``) and the access list of the one at a path. Returns
-    whether it has the same list, or neither has one."""
+    """Gives an open file the attributes (``user.…``) and the access list of the file at a path.
+    Returns whether both have the same list, or neither has one."""
     if not hasattr(os, "listxattr"):
-        # Elsewhere than on Linux the mode means the same with a list and without.
+        # On other systems than Linux the mode means the same with a list and without.
         return True
     try:
         names = os.listxattr(path, follow_symlinks=False)
@@ -309,7 +309,7 @@ def _copy_attributes(path: str, file: int) -> bool:
             value = os.getxattr(path, _ACCESS_LIST, follow_symlinks=False)
             os.setxattr(file, _ACCESS_LIST, value)
         else:
-            # It is not to have the one that its folder gives to new files.
+            # The file must not keep the list that its folder gives to new files.
             os.removexattr(file, _ACCESS_LIST)
         return True
     except OSError as error:
@@ -317,22 +317,24 @@ def _copy_attributes(path: str, file: int) -> bool:
 
 
 def _make_folder(path: str) -> None:
-    """Makes sure of a folder and those above it, each durably: its name is synced in the one
+    """Creates a folder and those above it, unless they exist. Each name is synced in the folder
     above."""
     if os.path.exists(path):
-        # Whoever made it may be about to sync its name, may have failed to, or been killed before.
+        # Its creator may be about to sync its name, may have failed to, or may have been killed
+        # before.
         _sync_names(os.path.dirname(os.path.realpath(path)), may_be_closed=True)
         return
     parent = os.path.dirname(path)
     _make_folder(parent)
     with contextlib.suppress(FileExistsError):
-        # Somebody else may have made it in the meantime.
+        # Another process may have created it in the meantime.
         os.mkdir(path)
     _sync_names(parent)
 
 
 def _sync_names(path: str, may_be_closed: bool = False) -> None:
-    """Syncs a folder, where the system can; one that others own may be closed to us."""
+    """Syncs a folder, if the system can. This process may be unable to open a folder of another
+    user."""
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except PermissionError:
@@ -342,7 +344,7 @@ def _sync_names(path: str, may_be_closed: bool = False) -> None:
     try:
         os.fsync(folder)
     except OSError as error:
-        # Where the system cannot, the commit finds the same, and says so.
+        # If the system cannot sync folders, the commit finds that too, and says so.
         if error.errno not in _CANNOT_SYNC:
             raise
     finally:

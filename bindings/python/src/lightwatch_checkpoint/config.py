@@ -1,5 +1,5 @@
-"""The config of a run: JSON text, kept as given. What JSON cannot hold (NaN, bytes, a date) is refused
-with the path to it."""
+"""The config of a run: JSON text, kept as given. A value that JSON cannot hold (NaN, bytes, a date)
+is refused with its path."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _encode_string = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def config_text(config: Any) -> str:
-    """The text that a file keeps of ``config``: a string as it is (it has to be JSON text), anything
-    else as JSON. Raises a TypeError or ValueError that names the path of what JSON cannot hold."""
+    """The text that a file keeps of ``config``. A string must be JSON text, and stays as it is; any
+    other value becomes JSON. Raises a TypeError or ValueError with the path of what JSON cannot
+    hold."""
     if not isinstance(config, str):
         return _text(config, "config", 0)
     fault = text_fault(config)
@@ -27,13 +28,13 @@ def config_text(config: Any) -> str:
     try:
         _parse(config)
     except (ValueError, RecursionError) as cause:
-        raise ValueError("config is a string, but not JSON text") from cause
+        raise ValueError("a config that is a string must be JSON text") from cause
     return config
 
 
 def parse_config(text: str) -> Any:
-    """The value of a file's config. Raises CKPT_FORMAT, rule ``config.json``, where it is not JSON, or
-    nested deeper than Python's parser goes."""
+    """The value of a file's config. Raises CKPT_FORMAT, rule ``config.json``, if it is not JSON, or
+    is nested too deep for Python's parser."""
     try:
         return _parse(text)
     except (ValueError, RecursionError) as cause:
@@ -52,7 +53,7 @@ def _integer(digits: str) -> Any:
     try:
         return int(digits)
     except ValueError:
-        # More digits than Python converts; such a number is no exact one in any other reader.
+        # More digits than Python converts; no other reader has such a number exactly.
         return float(digits)
 
 

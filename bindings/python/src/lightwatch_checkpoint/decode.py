@@ -1,6 +1,6 @@
-"""From the bytes of the metadata to plain values. Runs after the verifier, and is with encode the
-only place that touches the generated classes. What the values mean for each other is left to the
-rules."""
+"""Decodes the bytes of the metadata into plain values, after the verifier has passed them. Only
+this file and encode touch the generated classes. The rules then validate what the values mean for
+each other."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ _MAP = slot("Value", "map")
 
 
 def decode(data: bytes) -> Metadata:
-    """Decodes metadata that the verifier has passed. Raises CKPT_FORMAT where a value has no meaning
-    by itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice."""
+    """Decodes metadata that the verifier has passed. Raises CKPT_FORMAT if a value has no meaning
+    by itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a duplicate
+    key."""
     root = Checkpoint.GetRootAs(data, 0)
     file_length = _safe(root.FileLength(), "file_length")
     progress = _progress(root)
@@ -56,7 +57,7 @@ def _progress(root: Checkpoint) -> Progress:
         if value is None:
             raise broken("metric.value", f"the metric {quote(name)} has no value")
         if name in metrics:
-            raise broken("metric.unique", f"the metric {quote(name)} is there twice", actual=name)
+            raise broken("metric.unique", f"the metric {quote(name)} appears twice", actual=name)
         metrics[name] = value
     epoch = _safe(root.Epoch(), "epoch")
     step = _safe(root.Step(), "step")
@@ -94,7 +95,7 @@ def _state(state: State, data: bytes) -> StateRecord:
 
 
 def _tensors_in_bulk(tables: TensorTables) -> Optional[List[TensorRecord]]:
-    """The tensors, or None where one of them is to be refused."""
+    """The tensors, or None if one of them must be refused."""
     columns = tables.read()
     if columns is None:
         return None
@@ -134,7 +135,7 @@ def _tensor(tensor: Tensor, state: str) -> TensorRecord:
     byte_length = _safe(tensor.ByteLength(), "a length", name)
     table = tensor._tab
     entry = table.Offset(_DATA)
-    # Unsigned: an offset backwards is one far ahead, and refused as that.
+    # Unsigned: a backward offset becomes a huge forward one, and is refused.
     vector = table.Indirect(table.Pos + entry) if entry else -1
     return TensorRecord(name, dtype, shape, offset, byte_length, tensor.Crc32(), vector)
 
@@ -142,7 +143,7 @@ def _tensor(tensor: Tensor, state: str) -> TensorRecord:
 def _add_entry(entries: Dict[str, Any], entry: Entry) -> None:
     key = decode_text(entry.Key(), "a key")
     if key in entries:
-        raise broken("attribute.unique", f"the key {quote(key)} is there twice", actual=key)
+        raise broken("attribute.unique", f"the key {quote(key)} appears twice", actual=key)
     entries[key] = _value(entry.Value())
 
 

@@ -1,4 +1,4 @@
-"""What the schema says of the layout of its tables, as data: it drives the verifier."""
+"""The schema's layout of its tables, as data that drives the verifier."""
 
 from __future__ import annotations
 

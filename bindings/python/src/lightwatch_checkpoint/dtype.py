@@ -1,7 +1,7 @@
-"""The dtypes: how wide an element is, and which NumPy array holds it.
+"""The dtypes: the width of an element, and the NumPy array that holds it.
 
-A dtype that NumPy has no type for is that of ``ml_dtypes`` where this is installed, else its raw
-bits as unsigned integers. Those of fewer than eight bits are always the packed bytes, a flat array of uint8.
+A dtype that NumPy lacks is that of ``ml_dtypes`` if this is installed, otherwise its raw bits as
+unsigned integers. Dtypes of fewer than eight bits are always packed bytes, a flat array of uint8.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class DTypeInfo(NamedTuple):
     name: str
     #: The number in the file.
     code: int
-    #: Bits an element.
+    # Bits of an element.
     bits: int
     #: The unsigned integers that hold its raw bits.
     raw: np.dtype
-    #: What its elements are read as.
+    # The NumPy dtype that its elements are read as.
     array: np.dtype
 
     @property
@@ -38,7 +38,7 @@ class DTypeInfo(NamedTuple):
 
 
 def _info(name: str, code: int, bits: int, array: Optional[str]) -> DTypeInfo:
-    # A complex number's raw bits are those of a pair.
+    # The raw bits of a complex number are those of a pair.
     raw = np.dtype("V16") if bits == 128 else np.dtype(f"<u{max(bits, 8) // 8}")
     if array is not None:
         dtype = np.dtype(array)
@@ -53,8 +53,8 @@ DTYPES = {row[0]: _info(*row) for row in tables.DTYPES}
 
 _BY_CODE = {info.code: info for info in DTYPES.values()}
 
-# A uint16 array is uint16, though bfloat16 may be read as one where ml_dtypes is missing; an array of
-# bytes is uint8, and not what is packed in them.
+# A uint16 array is uint16, although bfloat16 may be read as one if ml_dtypes is missing. An array
+# of bytes is uint8, and not the elements that are packed in them.
 _BY_ARRAY = {
     info.array: info
     for info in DTYPES.values()
@@ -63,12 +63,12 @@ _BY_ARRAY = {
 
 
 def dtype_of_code(code: int) -> Optional[DTypeInfo]:
-    """The dtype of a number in a file, or None where there is none."""
+    """The dtype of a number in a file, or None if the number stands for none."""
     return _BY_CODE.get(code)
 
 
 def dtype_of_array(array: np.ndarray) -> Optional[DTypeInfo]:
-    """The dtype that an array's elements have, of either byte order, or None."""
+    """The dtype of an array's elements, in either byte order, or None."""
     dtype = array.dtype
     if dtype.byteorder == ">":
         dtype = dtype.newbyteorder("<")
@@ -76,9 +76,9 @@ def dtype_of_array(array: np.ndarray) -> Optional[DTypeInfo]:
 
 
 def tensor_byte_length(dtype: DTypeInfo, shape: Sequence[int]) -> Optional[int]:
-    """Bytes that a tensor takes, or None where that is not a safe integer, or (packed dtypes) where
-    its bits do not fill whole bytes. A dimension of zero makes it zero, but only if the product of
-    the others is safe as well: a huge dimension cannot hide."""
+    """Bytes that a tensor takes. None if that is not a safe integer, or if the bits of a packed
+    dtype do not fill whole bytes. A dimension of zero makes it zero, but only if the product of the
+    others is safe as well: a zero must not hide a huge dimension."""
     count = 1
     empty = False
     for length in shape:

@@ -1,9 +1,10 @@
-"""From plain values to the bytes of the metadata. No byte of a tensor passes through here: the
-metadata is built with what depends on its own length left open, the layout is planned, and the open
-fields are patched in place. The checksums come last, when the segments have been written.
+"""Encodes plain values into the bytes of the metadata. No byte of a tensor passes through here. The
+metadata is built with open fields where a value depends on its own length. Then the layout is
+planned, and the open fields are patched in place. The checksums come last, after the segments have
+been written.
 
-The order in which everything is built is that of the TypeScript library, so that both write the same
-bytes for the same state.
+The order of building is that of the TypeScript library, so that both write the same bytes for the
+same state.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _METADATA_LENGTH = slot("Checkpoint", "metadata_length")
 _METADATA_CRC32 = slot("Checkpoint", "metadata_crc32")
 _FILE_LENGTH = slot("Checkpoint", "file_length")
 
-# What a tensor's table, name and shape take, roughly; the builder doubles where it is too little.
+# Roughly the bytes of a tensor's table, name and shape. If too few, the builder doubles its buffer.
 _BYTES_PER_TENSOR = 128
 
 _U16 = struct.Struct("<H")
@@ -50,7 +51,7 @@ class TensorContent(NamedTuple):
 
 
 class StateContent(NamedTuple):
-    """A state to be written, checked by whoever collected it."""
+    """A state to be written. The code that collects it has validated it."""
 
     name: str
     kind: Optional[str]
@@ -59,8 +60,8 @@ class StateContent(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What a file is to hold; the length of each segment in bytes, in the order in which tensors
-    first name them."""
+    """What a file will hold. Segment lengths are in bytes, in the order in which tensors first use
+    them."""
 
     progress: Progress
     model: StateContent
@@ -70,8 +71,8 @@ class Content(NamedTuple):
 
 
 class UnsealedMetadata:
-    """Metadata that lacks only its checksums. ``offsets`` of the segments and lengths are in bytes;
-    ``plain`` says whether tensors have ``data``."""
+    """Metadata that is complete except for its checksums. ``offsets`` of the segments and lengths
+    are in bytes. ``plain`` says whether tensors have ``data``."""
 
     def __init__(self, content: Content) -> None:
         states = [content.model, *content.extras]
@@ -102,7 +103,8 @@ class UnsealedMetadata:
         _U64.pack_into(data, self._position(self._root, _FILE_LENGTH), self.file_length)
 
     def seal(self, checksums: Sequence[int]) -> bytes:
-        """Puts in the checksum of each segment and returns the finished bytes."""
+        """Writes the checksum of each segment and of the metadata, and returns the finished bytes.
+        """
         data = self._data
         for table, segment in self._placed:
             _U32.pack_into(data, self._position(table, _CRC32), checksums[segment])
@@ -115,18 +117,18 @@ class UnsealedMetadata:
         return table + _U16.unpack_from(self._data, vtable + field_slot)[0]
 
     def _remove_data(self) -> None:
-        """Takes ``data`` out of every tensor, by its entry in the vtable: the metadata keeps its
-        length, and the layout that made the file too long for it still holds. (Only tensors have a
-        vtable with all of these fields, so none of another table is shared with them.)"""
+        """Removes ``data`` from every tensor by clearing its entry in the vtable. The metadata
+        keeps its length, so the planned layout stays valid. (Only tensors have a vtable with all of
+        these fields, so no other table shares it.)"""
         for table, _ in self._placed:
             vtable = table - _I32.unpack_from(self._data, table)[0]
             _U16.pack_into(self._data, vtable + _DATA, 0)
 
 
 class _Vtables(dict):
-    """The builder's vtables. Its own are told apart by the positions of their fields alone, so that
-    two tables of different lengths can share one, and one of them has the wrong length there. Here
-    the length is part of the key, as it is in the builders for other languages."""
+    """The builder's vtables. The builder compares only the positions of fields, so two tables of
+    different lengths can share a vtable that has the wrong length for one of them. Here the length
+    is part of the key, as in the builders for other languages."""
 
     def __init__(self, builder: flatbuffers.Builder) -> None:
         super().__init__()
@@ -148,7 +150,7 @@ class _Build:
     def __init__(self, tensors: int) -> None:
         self._builder = flatbuffers.Builder(1024 + _BYTES_PER_TENSOR * tensors)
         self._builder.vtables = _Vtables(self._builder)
-        # Every field that is added is stored, defaults too: they are patched later.
+        # Stores every field, even with its default value, because open fields are patched later.
         self._builder.ForceDefaults(True)
         #: The builder's offset of each tensor's table, and its segment.
         self.placed: List[Tuple[int, int]] = []
@@ -258,7 +260,7 @@ class _Build:
         return Value.End(builder)
 
     def _field(self, value: Any) -> Tuple[int, Any, Any]:
-        """The kind, the field of it and what to put there; what that refers to has been built."""
+        """The kind, its field, and the value for it; what the value refers to has been built."""
         if value is None:
             return ValueKind.Null, None, None
         if isinstance(value, bool):

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from .generated.tables import ErrorCode, Rule
 
-# Longest text that is quoted whole in a message, in characters.
+# Longest text that a message quotes in full, in characters.
 _QUOTE_LIMIT = 200
 
 # Control and format characters, surrogates, and separators of lines and paragraphs.
@@ -21,10 +21,10 @@ _UNSAFE = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 class CheckpointError(Exception):
     """A file that cannot be read, or a save that failed.
 
-    ``code`` is stable and says what a program can do about it (``CKPT_FORMAT``); ``rule`` is the
-    rule of the format that is broken (``tensor.offset``), or None. ``path``, ``state``, ``tensor``,
-    ``offset`` (in bytes), ``expected`` and ``actual`` say more, and are None where they do not
-    apply. The system's own error, where there was one, is ``__cause__``.
+    ``code`` is stable and tells programs what kind of error it is (``CKPT_FORMAT``). ``rule`` is
+    the broken rule of the format (``tensor.offset``), or None. ``path``, ``state``, ``tensor``,
+    ``offset`` (in bytes), ``expected`` and ``actual`` say more, and are None if they do not apply.
+    The system's own error, if there was one, is ``__cause__``.
     """
 
     def __init__(
@@ -56,19 +56,21 @@ class CheckpointError(Exception):
         return f"{message} [{self.code}{'' if self.rule is None else ' ' + self.rule}]"
 
     def with_path(self, path: str) -> CheckpointError:
-        """The same error with the file that it is about."""
+        """Adds the file's path to the error, and returns the error."""
         if self.path is None:
             self.path = path
         return self
 
 
 def broken(rule: Rule, message: str, **fields: Any) -> CheckpointError:
-    """The error for metadata that is sound, but says what the format does not allow."""
+    """The error for metadata that is a valid FlatBuffer, but says what the format does not allow.
+    """
     return CheckpointError("CKPT_FORMAT", message, rule=rule, **fields)
 
 
 def printable(text: str) -> str:
-    """Text from a file, made safe to print: what steers a terminal becomes ``\\u{...}``."""
+    """Makes text from a file safe to print: each character that steers a terminal becomes
+    ``\\u{...}``."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -77,7 +79,7 @@ def printable(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    """A name from a file or a caller, quoted, printable, and not longer than a line."""
+    """Quotes a name from a file or a caller: printable, and never longer than a line."""
     shown = text[:_QUOTE_LIMIT] + "…" if len(text) > _QUOTE_LIMIT else text
     escaped = printable(shown).replace('"', '\\"')
     return f'"{escaped}"'

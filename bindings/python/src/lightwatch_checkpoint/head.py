@@ -1,6 +1,6 @@
-"""The first look at a file: is it a checkpoint, of a version we know, and as long as it says?
+"""The head of a file: whether it is a checkpoint, in a known version, and as long as it says.
 
-Only the first few kilobytes are needed, and nothing in them is believed without a check.
+Reading it needs only the first few kilobytes and trusts none of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _U64 = struct.Struct("<Q").unpack_from
 
 
 class Head(NamedTuple):
-    """What the head says, checked against the file. Lengths and positions are in bytes."""
+    """The content of the head, compared with the file. Lengths and positions are in bytes."""
 
     version: int
     metadata_length: int
@@ -41,9 +41,9 @@ class Head(NamedTuple):
 
 
 def read_head(start: bytes, file_length: int) -> Head:
-    """Reads the head of a file of ``file_length`` bytes from its first HEAD_LENGTH bytes (or all of
-    them, where it is shorter). Raises CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or
-    CKPT_FORMAT."""
+    """Reads the head of a file of ``file_length`` bytes. ``start`` holds its first HEAD_LENGTH
+    bytes, or all of them if it is shorter. Raises CKPT_NOT_A_CHECKPOINT, CKPT_VERSION,
+    CKPT_FILE_LENGTH or CKPT_FORMAT."""
     _check_identifier(start, file_length)
     if file_length < MIN_BUFFER_LENGTH:
         raise CheckpointError(
@@ -58,7 +58,7 @@ def read_head(start: bytes, file_length: int) -> Head:
         return at >= 0 and at + length <= available
 
     def bad(what: str, offset: int) -> CheckpointError:
-        # A head that does not hold together is a file cut short where the file is short.
+        # An inconsistent head of a short file means that the file was cut short.
         if file_length < HEAD_LENGTH:
             return CheckpointError(
                 "CKPT_FILE_LENGTH",
@@ -98,19 +98,19 @@ def read_head(start: bytes, file_length: int) -> Head:
         raise CheckpointError(
             "CKPT_VERSION",
             f"the file has format version {version}, and this library reads up to version "
-            f"{FORMAT_VERSION}: a newer lightwatch-checkpoint is needed",
+            f"{FORMAT_VERSION}: update lightwatch-checkpoint",
             expected=FORMAT_VERSION,
             actual=version,
         )
     if version == 0:
-        raise broken("version", "the file has format version 0, which never was", actual=version)
+        raise broken("version", "the file has format version 0, which does not exist", actual=version)
 
     declared = _U64(head, position(_FILE_LENGTH, 8, "file_length"))[0]
     if declared != file_length:
         how = "was cut short" if declared > file_length else "has something appended to it"
         raise CheckpointError(
             "CKPT_FILE_LENGTH",
-            f"the file {how}: it is {file_length} bytes long, and says that it has {declared}",
+            f"the file {how}: expected {declared} bytes, as it says itself, found {file_length}",
             expected=declared,
             actual=file_length,
         )
@@ -120,7 +120,7 @@ def read_head(start: bytes, file_length: int) -> Head:
     if metadata_length < MIN_BUFFER_LENGTH or metadata_length > longest:
         raise broken(
             "metadata_length",
-            f"the metadata is said to be {metadata_length} bytes long, in a file of {file_length}",
+            f"the metadata claims {metadata_length} bytes, in a file of {file_length} bytes",
             expected=longest,
             actual=metadata_length,
         )
@@ -128,7 +128,7 @@ def read_head(start: bytes, file_length: int) -> Head:
     metadata_crc32 = _U32(head, crc_offset)[0]
     if crc_offset + 4 > metadata_length:
         raise broken(
-            "metadata_length", "the checksum of the metadata lies behind it", offset=crc_offset
+            "metadata_length", "the checksum of the metadata lies outside the metadata", offset=crc_offset
         )
     return Head(version, metadata_length, metadata_crc32, crc_offset, file_length)
 
@@ -147,7 +147,7 @@ def _check_identifier(start: bytes, file_length: int) -> None:
         return
     raise CheckpointError(
         "CKPT_NOT_A_CHECKPOINT",
-        f"this is no checkpoint: {_looks_like(bytes(start[:9]), file_length)}",
+        f"not a .ckpt file: {_looks_like(bytes(start[:9]), file_length)}",
         offset=4,
         expected=IDENTIFIER.decode(),
         actual=printable(identifier.decode("latin-1")),
@@ -157,7 +157,7 @@ def _check_identifier(start: bytes, file_length: int) -> None:
 def _looks_like(start: bytes, file_length: int) -> str:
     if file_length == 0:
         return "the file is empty"
-    # First, since the length of its header can begin like any of the others; its upper bytes are 0.
+    # Safetensors comes first: the length of its header can begin like any other format.
     if start[8:9] == b"{" and start[6:8] == b"\0\0":
         return "it looks like a safetensors file"
     if start[:2] == b"PK":
@@ -168,4 +168,4 @@ def _looks_like(start: bytes, file_length: int) -> str:
         return "it looks like an HDF5 file"
     if start[:1] in (b"{", b"["):
         return "it looks like JSON"
-    return f"the bytes 4 to 7 are not {IDENTIFIER.decode()}"
+    return f"expected {IDENTIFIER.decode()} at byte 4"

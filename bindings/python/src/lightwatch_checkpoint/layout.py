@@ -1,6 +1,6 @@
-"""Where everything lies in a file: the metadata first, then one segment per distinct tensor.
+"""The layout of a file: the metadata first, then one segment for each distinct tensor.
 
-The positions follow from the lengths alone, so a writer and a reader come to the same ones.
+The positions follow from the lengths alone, so a writer and a reader compute the same ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .generated.tables import FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT
 
 
 def segment_start(end: int) -> int:
-    """Where a segment starts when what stands before it ends at ``end``."""
+    """The position of a segment if what precedes it ends at ``end``."""
     return -(-(end + LENGTH_BYTES) // SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT
 
 
@@ -27,12 +27,13 @@ def plan_layout(metadata_length: int, segment_lengths: Sequence[int]) -> Tuple[L
 
 
 def is_plain_flatbuffer(file_length: int) -> bool:
-    """Whether the tensors of a file of this length are FlatBuffers vectors as well."""
+    """Whether a file of this length is one plain FlatBuffer, in which tensors are vectors as well.
+    """
     return file_length < FLATBUFFER_LIMIT
 
 
 def gap_bytes(gap_length: int, segment_length: int, plain: bool) -> bytes:
-    """The bytes before a segment: zeros, and in the last four the segment's length where the file
-    is a plain FlatBuffer."""
+    """The gap before a segment: zeros, except that the last four bytes hold the segment's length if
+    the file is a plain FlatBuffer."""
     last = segment_length.to_bytes(4, "little") if plain else bytes(LENGTH_BYTES)
     return bytes(gap_length - LENGTH_BYTES) + last

@@ -1,4 +1,4 @@
-"""What the metadata of a checkpoint says, as plain values."""
+"""The metadata of a checkpoint as plain values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .dtype import DTypeInfo
 
-#: The model's name, and the optimizer's, in the file.
+# The names of the model's and the optimizer's state in a file.
 MODEL = "model"
 OPTIMIZER = "optimizer"
 
@@ -20,12 +20,12 @@ class TensorRecord(NamedTuple):
     offset: int
     byte_length: int
     crc32: int
-    #: Position of the ``data`` vector, or -1 where there is none.
+    # Position of the ``data`` vector, or -1 if there is none.
     vector_offset: int
 
 
 class StateRecord(NamedTuple):
-    """A state; its tensors in the order of the state dict."""
+    """A state. Its tensors are in the order of the state dict."""
 
     name: str
     kind: Optional[str]
@@ -42,14 +42,14 @@ class Progress(NamedTuple):
     metrics: Dict[str, float]
     #: JSON text.
     config: Optional[str]
-    #: Place in the order of the saves of its run.
+    # Position in the order of the run's saves.
     sequence: Optional[int] = None
     #: In milliseconds since 1970.
     saved_at: Optional[int] = None
 
 
 class Metadata(NamedTuple):
-    """All of it."""
+    """The whole metadata."""
 
     version: int
     metadata_length: int
@@ -61,13 +61,14 @@ class Metadata(NamedTuple):
 
     @property
     def states(self) -> List[StateRecord]:
-        """In the order in which their segments stand in the file."""
+        """All states, in the order of their segments in the file."""
         return [self.model, *([] if self.optimizer is None else [self.optimizer]), *self.extras]
 
 
 class Segment(NamedTuple):
-    """The bytes of one tensor, or of several over the same memory. In bytes; from ``gap_start`` to
-    ``offset`` is the gap before it. ``state`` and ``tensor`` are the first over it."""
+    """The bytes of one tensor, or of several over the same memory. The gap before it begins at
+    ``gap_start`` and ends at ``offset``, both in bytes. ``state`` and ``tensor`` are the first over
+    it."""
 
     gap_start: int
     offset: int

@@ -52,7 +52,7 @@ def _state(state: LoadedState) -> Dict[str, Any]:
         array = tensor.numpy()
         view = tensor.raw()
         if tensor.dtype != "bool" and array.size and not np.shares_memory(array, view):
-            # Read, and not mapped: the elements are what counts.
+            # Reads the bytes instead of mapping them, because only the elements count.
             view = array.reshape(-1).view(np.uint8)
         tensors.append(
             {

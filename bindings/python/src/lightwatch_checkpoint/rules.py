@@ -1,6 +1,6 @@
-"""The format's own rules: what the values of decoded metadata have to mean for each other. They
-leave no byte of a file unexplained: every segment has one possible position, and the file ends where
-the last one does."""
+"""The format's own rules: what the values of decoded metadata must mean for each other. They
+explain every byte of a file: each segment has one possible position, and the file ends with its
+last segment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_rules(metadata: Metadata) -> Dict[int, Segment]:
             if fault is not None:
                 raise _broken("tensor.name", f"a tensor's name, {quote(name)}, {fault}", state, record)
             if name in names:
-                raise _broken("tensor.unique", f"the tensor {quote(name)} is there twice", state, record)
+                raise _broken("tensor.unique", f"the tensor {quote(name)} appears twice", state, record)
             names.add(name)
             expected: Optional[int] = tensor_byte_length(dtype, shape)
             if expected != byte_length:
@@ -49,7 +49,7 @@ def check_rules(metadata: Metadata) -> Dict[int, Segment]:
                 if offset != expected:
                     raise _broken(
                         "tensor.offset",
-                        f"{quote(name)} is not where it has to be",
+                        f"{quote(name)} is not at the position that the layout implies",
                         state,
                         record,
                         expected=expected,
@@ -77,7 +77,7 @@ def check_rules(metadata: Metadata) -> Dict[int, Segment]:
             if vector_offset != expected:
                 raise _broken(
                     "tensor.data",
-                    f"the data of {quote(name)} is not what its offset says"
+                    f"the data of {quote(name)} and its offset disagree"
                     if plain
                     else f"{quote(name)} has data, which a file of 2 GiB or more cannot have",
                     state,
@@ -88,7 +88,7 @@ def check_rules(metadata: Metadata) -> Dict[int, Segment]:
     if end != file_length:
         raise broken(
             "file_length",
-            f"the file has {file_length - end} bytes that belong to nothing",
+            f"the file has {file_length - end} bytes after its last segment",
             expected=end,
             actual=file_length,
         )

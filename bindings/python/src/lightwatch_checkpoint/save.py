@@ -1,6 +1,6 @@
-"""Saving: the segments first, each straight from the memory that the trainer gave and with its
-checksum made on the way; the metadata, which holds the checksums, last; then the commit. What a save
-holds of its own is the metadata and a piece of an array with strides."""
+"""Saving: first the segments, straight from the trainer's memory and summed on the way; then the
+metadata, which holds the checksums; then the commit. A save's own memory is the metadata and one
+piece of an array with strides."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .encode import UnsealedMetadata
 from .error import CheckpointError, quote
 from .layout import gap_bytes
 
-# Bytes that are checksummed and written at once, while they are in the processor's cache.
+# Bytes that are summed and written at once, while they are in the processor's cache.
 _PIECE = 8 * 1024 * 1024
 
-# One write of this size costs the system about as much per byte as any larger one.
+# Longer writes cost the system hardly less per byte.
 _GATHER = 1024 * 1024
 
 
 class SaveReport(NamedTuple):
-    """What a save did."""
+    """The result of a save."""
 
     #: Length of the file in bytes.
     nbytes: int
-    #: Number of tensors, those that share a segment counted each.
+    # Number of tensors. Those that share a segment count separately.
     tensors: int
-    #: ``durable``, or ``file-only`` where the file system cannot sync folders.
+    # ``durable``, or ``file-only`` if the file system cannot sync folders.
     durability: str
 
 
@@ -50,24 +50,24 @@ def save(
     saved_at: Union[datetime, int, None] = None,
 ) -> SaveReport:
     """Saves a model's state, and an optimizer's if there is one, with the progress of the run. When
-    this returns, the checkpoint is complete and survives a power cut; until then, and if it raises,
+    this returns, the checkpoint is complete and survives a power cut. Until then, and if it raises,
     the path holds what it held before, at every instant.
 
-    A state is a mapping of names to arrays (NumPy arrays, PyTorch tensors, ``RawTensor``, or tensors
-    of another checkpoint), or a ``State``, which has a kind and attributes as well. The arrays are
-    read and not copied. ``config`` is JSON text, or anything that JSON holds exactly; ``extras``
-    maps names to further states. ``sequence`` is the place of this save in the order of the saves of
-    its run, from 0 up; ``saved_at`` is when it is saved, a datetime with a time zone or milliseconds
-    since 1970. Both are absent from the file where they are not given, so that the same state gives
-    the same bytes. Missing folders are created, and a symbolic link is followed.
+    A state is a mapping of names to arrays (NumPy arrays, PyTorch tensors, ``RawTensor``, or
+    tensors of another checkpoint), or a ``State``, which also has a kind and attributes. The arrays
+    are read and not copied. ``config`` is JSON text, or anything that JSON holds exactly.
+    ``extras`` maps names to further states. ``sequence`` is the position of this save in the order
+    of its run's saves, from 0 up. ``saved_at`` is the time of the save, a datetime with a time zone
+    or milliseconds since 1970. The file has neither unless they are given, so that the same state
+    gives the same bytes. Missing folders are created, and a symbolic link is followed.
 
     Raises CheckpointError CKPT_NOT_COMMITTED or CKPT_TENSOR_CHANGED (nothing was saved), or
-    CKPT_NOT_DURABLE (the new file is there, and a power cut may undo it); a TypeError or ValueError,
-    with the name of the tensor or the path of the value, for what a file cannot hold.
+    CKPT_NOT_DURABLE (the new file is in place, but a power cut may undo it). Raises a TypeError or
+    ValueError, with the name of the tensor or the path of the value, for what a file cannot hold.
     """
     text = os.fsdecode(path)
     if text.endswith("/"):
-        raise ValueError(f"{quote(text)} names a folder, and a checkpoint is a file")
+        raise ValueError(f"{quote(text)} names a folder: expected the path of a file")
     if "\0" in text:
         raise ValueError(f"{quote(text)} contains U+0000")
     try:
@@ -104,7 +104,7 @@ def save(
 
 
 class _Writer:
-    """Writes bytes one after the other; small pieces are gathered."""
+    """Writes bytes in sequence, and gathers small pieces."""
 
     def __init__(self, commit: FileCommit, position: int) -> None:
         self._commit = commit
@@ -158,8 +158,8 @@ def _write_segment(writer: _Writer, source: SegmentSource) -> int:
 
 
 def _check_unchanged(sources: List[SegmentSource], checksums: List[int]) -> None:
-    """Checks that the trainer's memory still holds what was written: training that goes on in
-    another thread would else leave a file of some old and some new weights."""
+    """Verifies that the trainer's memory still holds what was written. Otherwise training in
+    another thread could leave a file with old and new weights."""
     for source, checksum in zip(sources, checksums):
         if source.in_memory:
             crc = 0

@@ -1,5 +1,5 @@
-"""A file that is open for reading: through one descriptor, so that a file renamed over it does not
-matter, and mapped where that is asked for."""
+"""A file that is open for reading, through one descriptor, so that a file renamed over it does not
+matter. It is mapped on request."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any, Optional, Union
 
 from .error import CheckpointError
 
-# Most bytes that one call is asked for; Linux stops at 2 GiB.
+# Most bytes that one call asks for; Linux stops at 2 GiB.
 _MAX_READ = 256 * 1024 * 1024
 
-# A private map that may be written to, without a reservation of memory for all of it. Nothing that
-# is written there reaches the file; a page that is written to becomes the process's own.
+# A private map that may be written to, without a reservation of memory for all of it. Writes never
+# reach the file; a written page becomes the process's own.
 _NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)
 
 
 class Source:
-    """An open regular file. ``size`` is in bytes, as it was when the file was opened."""
+    """An open regular file. ``size`` is its length in bytes at the time it was opened."""
 
     def __init__(self, path: Union[str, bytes, "os.PathLike[Any]"]) -> None:
-        """Raises CKPT_READ where the file cannot be opened, or is a folder, FIFO, socket or device
-        (a FIFO without a writer does not block)."""
+        """Raises CKPT_READ if the file cannot be opened, or is a folder, FIFO, socket or device. A
+        FIFO without a writer does not block."""
         self._fd = -1
         self._map: Optional[mmap.mmap] = None
         try:
-            # O_NONBLOCK is for FIFOs, whose open would wait for a writer.
+            # O_NONBLOCK keeps the open of a FIFO from waiting for a writer.
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             self._stat = os.fstat(self._fd)
         except (OSError, ValueError) as cause:
@@ -38,7 +38,7 @@ class Source:
             self.close()
             folder = stat.S_ISDIR(self._stat.st_mode)
             what = "a folder" if folder else "a device, pipe or socket"
-            raise CheckpointError("CKPT_READ", f"this is {what}, not a file")
+            raise CheckpointError("CKPT_READ", f"expected a file, found {what}")
         self.size = self._stat.st_size
 
     @property
@@ -53,7 +53,7 @@ class Source:
         return bytes(data)
 
     def read_into(self, position: int, target: memoryview) -> None:
-        """Fills ``target``, a view of bytes. Raises CKPT_FILE_CHANGED where the file ends before."""
+        """Fills ``target``, a view of bytes. Raises CKPT_FILE_CHANGED if the file ends earlier."""
         done = 0
         while done < len(target):
             self.check_open()
@@ -64,14 +64,13 @@ class Source:
             if count == 0:
                 raise CheckpointError(
                     "CKPT_FILE_CHANGED",
-                    f"the file ended at byte {position + done} while it was being read: "
-                    "something has truncated it",
+                    f"the file was truncated to {position + done} bytes while it was being read",
                     offset=position + done,
                 )
             done += count
 
     def map(self) -> None:
-        """Maps the file. Where the system cannot, the file is read instead."""
+        """Maps the file. If the system cannot, the file is read instead."""
         try:
             self._map = mmap.mmap(
                 self._fd,
@@ -84,17 +83,17 @@ class Source:
                 "CKPT_FILE_CHANGED", "the file was truncated while it was being opened"
             ) from cause
         except OSError as cause:
-            # No memory map on this file system, or no room for one.
+            # This file system has no memory maps, or there is no room for one.
             if cause.errno not in (errno.ENODEV, errno.ENOMEM, errno.EINVAL, errno.ENOSYS):
                 raise _read_error(cause, "could not be mapped") from cause
 
     @property
     def mapping(self) -> Optional[mmap.mmap]:
-        """The map, or None where the file is read."""
+        """The map, or None if the file is read."""
         return self._map
 
     def check_unchanged(self) -> None:
-        """Raises CKPT_FILE_CHANGED where the file was written to since it was opened."""
+        """Raises CKPT_FILE_CHANGED if the file was written to since it was opened."""
         self.check_open()
         now = os.fstat(self._fd)
         if (now.st_size, now.st_mtime_ns) != (self._stat.st_size, self._stat.st_mtime_ns):
@@ -108,7 +107,7 @@ class Source:
             raise CheckpointError("CKPT_CLOSED", "the checkpoint is closed")
 
     def close(self) -> None:
-        """Lets go of the file. The map goes when the last array over it does."""
+        """Releases the file. The map is released with the last array over it."""
         fd, self._fd = self._fd, -1
         self._map = None
         if fd >= 0:

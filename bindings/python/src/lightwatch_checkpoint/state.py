@@ -1,4 +1,4 @@
-"""States: named tensors with attributes and a kind. What a save takes, and what a load gives."""
+"""States: named tensors with attributes and a kind. A save takes them, and a load returns them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .tensor import Tensor
 
 
 class State(Mapping[str, Any]):
-    """A state dict with what it needs beside its tensors, for a save.
+    """A state dict with attributes and a kind besides its tensors, for a save.
 
     ``tensors`` maps names to arrays, in the order that the file keeps: NumPy arrays, PyTorch
-    tensors, ``RawTensor``, or tensors of another checkpoint. ``kind`` is what it is the state of
-    (``AdamW``); ``attributes`` are hyper-parameters, parameter groups, counters.
+    tensors, ``RawTensor``, or tensors of another checkpoint. ``kind`` is the class of the object
+    (``AdamW``). ``attributes`` are hyper-parameters, parameter groups, counters.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class State(Mapping[str, Any]):
 
 
 class RawTensor:
-    """A tensor given as raw bits, for a dtype that the array itself does not say (bfloat16 without
-    ml_dtypes, packed float4). ``data`` holds exactly the bytes that ``dtype`` and ``shape`` take,
-    row-major; it stays the caller's and is not copied."""
+    """A tensor given as raw bits, for a dtype that the array does not imply (bfloat16 without
+    ml_dtypes, packed float4). ``data`` holds exactly the bytes that ``dtype`` and ``shape`` imply,
+    row-major. It stays the caller's and is not copied."""
 
     def __init__(self, dtype: str, shape: Iterable[int], data: Any) -> None:
         self.dtype = dtype
@@ -53,12 +53,12 @@ class RawTensor:
 
 
 class LoadedState(Mapping[str, np.ndarray]):
-    """A state of a checkpoint: a mapping of names to NumPy arrays, read-only views of the file, in
-    the order of the state dict that was saved.
+    """A state of a checkpoint: a mapping of names to NumPy arrays, which are read-only views of the
+    file, in the order of the saved state dict.
 
-    ``name``; ``kind`` or None; ``attributes``, a tree of None, bool, int, float, str, list, dict, and
-    numpy.int64 and numpy.uint64 where the writer had integers of 64 bits; ``tensors``, the same
-    names mapped to ``Tensor``, which says dtype and shape without a look at the bytes.
+    ``name``; ``kind`` or None; ``attributes``, a tree of None, bool, int, float, str, list, dict,
+    and numpy.int64 and numpy.uint64 where the writer had integers of 64 bits; ``tensors``, the same
+    names mapped to ``Tensor``, which has dtype and shape without reading the bytes.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class LoadedState(Mapping[str, np.ndarray]):
         self.tensors = MappingProxyType(tensors)
 
     def tensor(self, name: str) -> Tensor:
-        """Raises CKPT_NO_SUCH_TENSOR where there is none."""
+        """Raises CKPT_NO_SUCH_TENSOR if there is none."""
         try:
             return self.tensors[name]
         except KeyError:

@@ -1,11 +1,11 @@
-"""The temporary files of commits: how they are called, and which of them no save needs any more. A
-process that is killed during a save leaves one behind; the next save into the same folder removes it,
-as it is as large as a checkpoint.
+"""The temporary files of commits: their names, and which of them no save needs any more. A process
+that is killed during a save leaves its file behind. The file is as large as a checkpoint, so the
+next save into the same folder removes it.
 
-A name has the file that it is for, the machine and the process that made it, and 64 random bits:
-``.step-1000.ckpt.5f0c2a91.4711.9d3b7e66c0a1f824.locked.tmp``. A saver holds the advisory lock
-(``flock``) of a file of such a name for as long as the file has the name, so one whose lock can be
-taken is of a dead saver. Without ``.locked`` the number and the age decide. The TypeScript library
+A name holds the name of the destination, a tag of the machine, the number of the process, and 64
+random bits: ``.step-1000.ckpt.5f0c2a91.4711.9d3b7e66c0a1f824.locked.tmp``. A saver holds the
+advisory lock (``flock``) of its file as long as the file has such a name. If the lock of a file can
+be taken, its saver is dead. Without ``.locked``, number and age decide. The TypeScript library
 obeys the same protocol, so each cleans up after the other: see docs/reliability.md.
 """
 
@@ -36,15 +36,15 @@ _PATTERN = re.compile(
     r"\..+\.([0-9a-f]{8})\.([1-9][0-9]{0,9})\.[0-9a-f]{16}(\.locked)?\.tmp", re.DOTALL
 )
 
-# Where nothing better tells, a file goes that has not been written to for longer than any save takes,
-# in seconds.
+# If nothing better tells, a file is removed after this many seconds without writes, which exceeds
+# any save.
 _OLD = 24 * 60 * 60
 
-# Names are 64 random bits, so one that is taken was planted; then a few more are tried. The file of a
-# name can also be removed before it is locked, by another saver that took it for a leftover.
+# Names have 64 random bits, so a name that is taken was planted; a few more are tried. Another
+# saver may also take a file for a leftover and remove it before it is locked.
 _NAME_TRIES = 4
 
-# File systems that are this machine's alone, so that a lock is seen by all who open the file.
+# File systems that belong to one machine, so that every process that opens a file sees its lock.
 _LOCAL = frozenset(
     ("ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay", "f2fs", "zfs", "bcachefs")
 )
@@ -55,14 +55,14 @@ class TemporaryFile(NamedTuple):
 
     path: str
     file: int
-    #: Whether the file is locked, and named so; the lock ends when the file is closed.
+    # Whether the file is locked and has such a name. The lock ends when the file is closed.
     locked: bool
-    #: As it was created.
+    # Its status after creation.
     status: os.stat_result
 
 
 def temporary_name(name: str, locked: bool = True) -> str:
-    """A new name for a temporary file beside the file ``name``; at most 255 bytes."""
+    """A new name for a temporary file next to the file ``name``; at most 255 bytes."""
     random = secrets.token_hex(8)
     suffix = f".{_machine().tag}.{os.getpid()}.{random}{'.locked' if locked else ''}.tmp"
     while len(os.fsencode(f".{name}{suffix}")) > _MAX_NAME_BYTES:
@@ -71,10 +71,11 @@ def temporary_name(name: str, locked: bool = True) -> str:
 
 
 def create_temporary_file(folder: str, name: str, mode: int) -> TemporaryFile:
-    """Creates and locks a temporary file in a folder, for the file ``name`` there. Where nothing can
-    be locked the file has the name of one that is not. Raises OSError; nothing is left then."""
+    """Creates and locks a temporary file in a folder, for the file ``name`` there. If files cannot
+    be locked, the file gets the name of an unlocked one. Raises OSError, and then leaves nothing
+    behind."""
     for tries in range(_NAME_TRIES, 0, -1):
-        # The last one is not locked: others may be quick each time.
+        # The last attempt does not lock: other savers may win each time.
         locking = tries > 1
         path = os.path.join(folder, temporary_name(name, locking))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -91,7 +92,7 @@ def create_temporary_file(folder: str, name: str, mode: int) -> TemporaryFile:
             lock = _lock(file)
             if lock is None:
                 return TemporaryFile(without_lock(path), file, False, status)
-            # Before the lock another saver may have locked it, and removed it as a leftover.
+            # Another saver may have locked the file first, and removed it as a leftover.
             if lock and is_file_at(path, status):
                 return TemporaryFile(path, file, True, status)
             os.close(file)
@@ -107,14 +108,14 @@ def create_temporary_file(folder: str, name: str, mode: int) -> TemporaryFile:
 
 
 def without_lock(path: str) -> str:
-    """Gives a temporary file the name of one that is not locked, and returns the new path."""
+    """Gives a temporary file the name of an unlocked one, and returns the new path."""
     unlocked = path[: -len(".locked.tmp")] + ".tmp"
     os.rename(path, unlocked)
     return unlocked
 
 
 def is_file_at(path: str, status: os.stat_result) -> bool:
-    """Whether the file of that status is the one at a path, which is not followed if it is a link."""
+    """Whether the file with that status is the one at a path. Does not follow a link."""
     try:
         return os.path.samestat(os.lstat(path), status)
     except FileNotFoundError:
@@ -122,10 +123,9 @@ def is_file_at(path: str, status: os.stat_result) -> bool:
 
 
 def sweep_temporary_files(folder: str) -> None:
-    """Removes the temporary files in a folder that dead savers have left behind. Those of living
-    savers stay, and so does every file that is not called like one of ours. Where nothing tells
-    whether a saver lives, its file stays as well, with a warning, once. Never raises: this is
-    tidying."""
+    """Removes the temporary files of dead savers in a folder. Files of living savers stay, and so
+    does every file with another kind of name. If nothing tells whether a saver lives, its file
+    stays too, with one warning per process. Never raises."""
     try:
         names = os.listdir(folder)
     except OSError:
@@ -136,7 +136,7 @@ def sweep_temporary_files(folder: str) -> None:
             continue
         tag, number, locked = match.groups()
         path = os.path.join(folder, name)
-        # Gone already, or not ours to remove.
+        # Already removed, or this process may not remove it.
         with contextlib.suppress(OSError):
             if _is_dead(tag, int(number)):
                 os.unlink(path)
@@ -147,18 +147,18 @@ def sweep_temporary_files(folder: str) -> None:
 
 
 def _sweep_unlocked(path: str, tag: str) -> None:
-    """Of a saver that may be alive, without a lock that could tell."""
+    """Sweeps the file of a saver that may be alive, without a lock that could tell."""
     if _is_old(os.lstat(path)):
         os.unlink(path)
     elif not _is_of_this_machine(tag):
-        _warn_once(path, "until it has not been written to for a day")
+        _warn_once(path, "until a day has passed without a write to it")
 
 
 def _sweep_locked(path: str, tag: str) -> None:
-    # A pipe of that name is not waited for.
+    # Does not wait for a pipe of that name.
     flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        # NFS locks what is open for writing.
+        # NFS locks only files that are open for writing.
         file = os.open(path, os.O_RDWR | flags)
     except OSError:
         file = os.open(path, os.O_RDONLY | flags)
@@ -169,7 +169,7 @@ def _sweep_locked(path: str, tag: str) -> None:
         if not lock:
             return
         status = os.fstat(file)
-        # It may have been committed, and its name be another's, before we had the lock.
+        # Before this process got the lock, the file may have been committed and its name reused.
         if not is_file_at(path, status) or not stat.S_ISREG(status.st_mode):
             return
         # The lock of a saver on another machine may not reach this one.
@@ -180,8 +180,8 @@ def _sweep_locked(path: str, tag: str) -> None:
 
 
 def _lock(file: int) -> Optional[bool]:
-    """Takes the lock of an open file until it is closed, if it can be had at once; None where nothing
-    can be locked."""
+    """Takes the lock of an open file until it is closed, if no other process holds it. None if
+    files cannot be locked."""
     if fcntl is None:
         return None
     try:
@@ -198,7 +198,7 @@ def _is_old(status: os.stat_result) -> bool:
 
 
 def _is_local(path: str) -> bool:
-    """Whether the files at a path are this machine's alone. Linux tells; elsewhere it is unknown."""
+    """Whether only this machine has the files at a path. Only Linux tells."""
     device = os.lstat(path).st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
@@ -214,7 +214,7 @@ def _is_local(path: str) -> bool:
 
 
 def _is_dead(tag: str, pid: int) -> bool:
-    """Whether a process certainly has ended."""
+    """Whether a process has certainly ended."""
     if not _is_of_this_machine(tag) or not _machine().known:
         return False
     try:
@@ -227,9 +227,9 @@ def _is_dead(tag: str, pid: int) -> bool:
 
 
 def _is_of_this_machine(tag: str) -> bool:
-    """Whether a tag is of this machine and container."""
+    """Whether a tag belongs to this machine and container."""
     here = _machine()
-    # Elsewhere than on Linux the machine's name alone tells.
+    # On other systems than Linux the machine's name alone tells.
     return tag == here.tag and (here.known or not sys.platform.startswith("linux"))
 
 
@@ -251,11 +251,11 @@ def _warn_once(path: str, until: str) -> None:
 
 
 class _Machine(NamedTuple):
-    """Which machine, since it was started, and which container this is."""
+    """This machine since its last boot, and this container."""
 
     #: Eight hexadecimal digits.
     tag: str
-    #: Whether equal tags mean that equal process numbers are the same process.
+    # Whether equal tags imply that equal process numbers are the same process.
     known: bool
 
 

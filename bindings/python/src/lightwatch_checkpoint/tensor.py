@@ -1,4 +1,4 @@
-"""A tensor of an open checkpoint, and the segment of the file that its bytes are."""
+"""A tensor of an open checkpoint, and the segment of the file with its bytes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .layout import gap_bytes
 from .metadata import MODEL, OPTIMIZER, Segment, TensorRecord
 from .source import Source
 
-# Bytes that are read at once where a segment is only checked.
+# Bytes that are read at once if a segment is only verified.
 _PIECE = 8 * 1024 * 1024
 
 
 class SegmentReader:
-    """The bytes of one segment, never handed out before they fit their checksum (unless the caller
-    has said so). Tied tensors share it."""
+    """The bytes of one segment. They are never handed out before they match their checksum, unless
+    the caller has turned that off. Tied tensors share it."""
 
     def __init__(self, source: Source, segment: Segment, plain: bool, verify: bool) -> None:
         self._source = source
@@ -31,8 +31,8 @@ class SegmentReader:
         self._lock = threading.Lock()
 
     def writable_bytes(self) -> np.ndarray:
-        """The bytes, writable: where the file is mapped a view of a private map, checked the first
-        time; else read into new memory, and checked."""
+        """The bytes, writable: a view of a private map, verified the first time, or new memory that
+        is read and verified."""
         source, segment = self._source, self._segment
         source.check_open()
         mapping = source.mapping
@@ -53,7 +53,7 @@ class SegmentReader:
         return data
 
     def check(self) -> None:
-        """Reads the segment from the file and checks it and the bytes before it."""
+        """Reads the segment from the file, and verifies it and the bytes before it."""
         segment = self._segment
         self._check_gap()
         buffer = memoryview(bytearray(min(_PIECE, segment.byte_length)))
@@ -73,7 +73,7 @@ class SegmentReader:
             i = next(i for i, byte in enumerate(expected) if byte != actual[i])
             raise broken(
                 "gap",
-                f"the bytes before {quote(segment.tensor)} are not what they have to be",
+                f"the bytes before {quote(segment.tensor)} are damaged",
                 state=segment.state,
                 tensor=segment.tensor,
                 offset=segment.gap_start + i,
@@ -89,8 +89,8 @@ class SegmentReader:
         shown = state if state in (MODEL, OPTIMIZER) else quote(state)
         raise CheckpointError(
             "CKPT_TENSOR_CHECKSUM",
-            f"the bytes of {quote(segment.tensor)} ({shown}) are damaged: their checksum is "
-            f"{actual:08x}, and should be {segment.crc32:08x}",
+            f"the bytes of {quote(segment.tensor)} ({shown}) are damaged: checksum mismatch, "
+            f"expected {segment.crc32:08x}, found {actual:08x}",
             state=state,
             tensor=segment.tensor,
             offset=segment.offset,
@@ -100,7 +100,7 @@ class SegmentReader:
 
 
 class Tensor:
-    """A tensor of a checkpoint: what the file says of it, and its elements when they are asked for.
+    """A tensor of a checkpoint: its description, and its elements on demand.
 
     ``name``; ``dtype``, its name in the format; ``shape``, in elements; ``offset`` and ``nbytes``,
     the position and length of its bytes in the file.
@@ -134,36 +134,36 @@ class Tensor:
 
     @property
     def info(self) -> DTypeInfo:
-        """Everything about its dtype."""
+        """The full description of its dtype."""
         return self._record.dtype
 
     @property
     def origin(self) -> Tuple[int, int]:
-        """The same for tensors over the same segment of the same open file, and for no others."""
+        """Equal for tensors over the same segment of the same open file, and for no others."""
         return id(self._reader), self._record.offset
 
     def raw(self) -> np.ndarray:
         """The bytes, as a flat array of uint8: a read-only view of the mapped file, or new memory
-        where the file is read. Raises CKPT_TENSOR_CHECKSUM where they are damaged."""
+        if the file is read. Raises CKPT_TENSOR_CHECKSUM if they are damaged."""
         data = self._reader.writable_bytes()
         data.flags.writeable = False
         return data
 
     def numpy(self) -> np.ndarray:
-        """The elements: like ``raw``, without a copy, read-only, of the shape of the tensor.
+        """The elements: like ``raw``, without a copy, read-only, in the shape of the tensor.
 
-        A dtype that NumPy lacks is that of ml_dtypes where it is installed, else unsigned integers
-        of its raw bits; dtypes below eight bits are the packed bytes, flat. Booleans are copied
-        where the file holds one that is neither 0 nor 1, which NumPy takes badly.
+        A dtype that NumPy lacks is that of ml_dtypes if it is installed, otherwise unsigned
+        integers of its raw bits. Dtypes below eight bits are packed bytes, flat. Booleans are
+        copied if the file holds one that is neither 0 nor 1, which NumPy does not expect.
         """
         array = self.elements()
         array.flags.writeable = False
         return array
 
     def elements(self, dtype: Optional[np.dtype] = None) -> np.ndarray:
-        """Like ``numpy``, but writable: what is written to a mapped file's array stays in this
-        process, and all who hold one over the same tensor see it. The elements are taken as
-        ``dtype`` where one is given, of the same size."""
+        """Like ``numpy``, but writable. Writes to a mapped file's array stay in this process, and
+        are visible in all arrays over the same tensor. ``dtype`` reinterprets the elements as
+        another dtype of the same size."""
         info = self._record.dtype
         data = self._reader.writable_bytes()
         if info.packed:
@@ -178,7 +178,7 @@ class Tensor:
         array = self.numpy()
         if dtype is not None and np.dtype(dtype) != array.dtype:
             if copy is False:
-                raise ValueError("the elements are of another dtype: a copy is needed")
+                raise ValueError("the elements have another dtype, so a copy is needed")
             return array.astype(dtype)
         return array.copy() if copy else array
 

@@ -1,8 +1,8 @@
-"""The tables of a state's tensors, verified and read in bulk with NumPy: a checkpoint can have a
-hundred thousand, and Python takes some twenty microseconds for each where it goes field by field.
+"""The tables of a state's tensors, verified and read in bulk with NumPy. A checkpoint can have a
+hundred thousand, which take Python long one field at a time.
 
-Here only what is wholly sound and regular is taken; for all else there is None, and whoever asked
-goes through the tables one by one and finds out what is wrong.
+This module accepts only tables that are valid and regular. Otherwise it returns None, and the
+caller goes through the tables one by one to find the fault.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from .description import TABLES
 from .generated.tables import MAX_RANK, MAX_SAFE_INTEGER
 
-#: From this many tables on the work in bulk is worth it.
+# Number of tables from which the work in bulk pays off.
 BULK = 16
 
 _FIELDS = TABLES["Tensor"]
@@ -23,7 +23,7 @@ _U16 = struct.Struct("<H").unpack_from
 
 
 class TensorColumns(NamedTuple):
-    """What a vector of tensors says, by column. A vector offset of -1 is none."""
+    """The columns of a vector of tensors. A vector offset of -1 means none."""
 
     names: List[bytes]
     dtypes: List[int]
@@ -35,7 +35,7 @@ class TensorColumns(NamedTuple):
 
 
 class TensorTables:
-    """``count`` tables, the offsets of which stand at ``start`` in the metadata ``data``."""
+    """``count`` tables, whose offsets stand at ``start`` in the metadata ``data``."""
 
     def __init__(self, data: bytes, start: int, count: int) -> None:
         length = len(data)
@@ -47,8 +47,8 @@ class TensorTables:
         self._where = start + 4 * np.arange(count, dtype=np.int64)
 
     def verify(self) -> Optional[int]:
-        """What the verifier's budget has to give for these tables, or None where one of them is
-        not sound. Nothing is read outside of the metadata."""
+        """What these tables cost of the verifier's budget, or None if one of them is not valid.
+        Reads nothing outside the metadata."""
         length = len(self._data)
         tables = self._targets(self._where)
         if tables is None:
@@ -92,8 +92,8 @@ class TensorTables:
         return cost
 
     def read(self) -> Optional[TensorColumns]:
-        """The columns of tables that have passed the verifier; None where a number is not safe, or
-        a rank too high."""
+        """The columns of tables that have passed the verifier. None if a number is not safe, or a
+        rank too high."""
         tables = self._where + self._u32[self._where >> 2]
         layout = self._vtables(tables)
         if layout is None:
@@ -115,7 +115,7 @@ class TensorTables:
         ends = starts + self._u32[name_at >> 2]
         metadata = self._data
         names = [metadata[a:b] for a, b in zip(starts.tolist(), ends.tolist())]
-        # Unsigned: an offset backwards is one far ahead, and refused as that.
+        # Unsigned: a backward offset becomes a huge forward one, and is refused.
         at = tables + data
         vectors = np.where(data != 0, at + self._u32[np.where(data != 0, at, 0) >> 2], -1)
         return TensorColumns(
@@ -129,8 +129,8 @@ class TensorTables:
         )
 
     def _targets(self, at: np.ndarray) -> Optional[np.ndarray]:
-        """Where the offsets at ``at`` lead, or None where one leads nowhere that a table or a
-        vector can begin. The positions are inside and aligned."""
+        """Where the offsets at ``at`` lead, or None if one does not lead to a possible table or
+        vector. The positions are inside and aligned."""
         offsets = self._u32[at >> 2].astype(np.int64)
         targets = at + offsets
         if (offsets == 0).any() or (offsets > 0x7FFFFFFF).any():
@@ -140,8 +140,8 @@ class TensorTables:
         return targets
 
     def _vector(self, at: np.ndarray, size: int) -> Optional[Tuple[np.ndarray, np.ndarray]]:
-        """Where the elements begin of the vectors whose offsets are at ``at``, and how many there
-        are; None where one is not inside."""
+        """The starts of the elements, and their numbers, of the vectors whose offsets are at
+        ``at``. None if one is not inside."""
         vectors = self._targets(at)
         if vectors is None:
             return None
@@ -155,13 +155,13 @@ class TensorTables:
     def _vtables(
         self, tables: np.ndarray
     ) -> Optional[Tuple[List[np.ndarray], np.ndarray, np.ndarray]]:
-        """Of each table its entry for each field (0 where it is absent), the length of its vtable,
-        and its own."""
+        """For each table: its entry for each field (0 if absent), the length of its vtable, and its
+        own length."""
         soffsets = self._u32[tables >> 2].view("<i4").astype(np.int64)
         vtables, kinds = np.unique(tables - soffsets, return_inverse=True)
         data = self._data
         length = len(data)
-        # Each table with a vtable of its own would be a hostile file, or a strange one.
+        # A file in which each table has its own vtable is hostile, or strange.
         if len(vtables) > 64:
             return None
         rows = []
@@ -187,7 +187,7 @@ class TensorTables:
     def _scalars(
         self, source: np.ndarray, tables: np.ndarray, entry: np.ndarray, shift: int
     ) -> np.ndarray:
-        """The scalars of a field; 0 where it is absent."""
+        """The scalars of a field; 0 if absent."""
         present = entry != 0
         values = source[np.where(present, tables + entry, 0) >> shift]
         return np.where(present, values, np.zeros((), source.dtype))

@@ -1,4 +1,4 @@
-"""Text in a file: strict UTF-8, taken literally (a byte order mark is a character like any other)."""
+"""Text in a file: UTF-8, decoded strictly. A byte order mark is a character like any other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from .generated.tables import MAX_NAME_BYTES
 
 
 def decode_text(data: bytes, what: str) -> str:
-    """Decodes UTF-8, or raises CKPT_FORMAT with rule ``text.utf8``; ``what`` names it."""
+    """Decodes UTF-8. Raises CKPT_FORMAT with rule ``text.utf8``, and ``what`` in the message, if
+    invalid."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as cause:
@@ -17,7 +18,7 @@ def decode_text(data: bytes, what: str) -> str:
 
 
 def name_fault(name: str) -> Optional[str]:
-    """Why a string cannot be the name of a tensor, a state or a metric, or None where it can."""
+    """Why a string cannot be the name of a tensor, a state or a metric, or None if it can."""
     if not name:
         return "is empty"
     if "\0" in name:
@@ -29,11 +30,11 @@ def name_fault(name: str) -> Optional[str]:
 
 
 def text_fault(text: str) -> Optional[str]:
-    """Why a string cannot be written as UTF-8, or None where it can."""
+    """Why a string cannot be written as UTF-8, or None if it can."""
     if text.isascii():
         return None
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        return "contains half of a surrogate pair, which is no text"
+        return "contains half of a surrogate pair, which UTF-8 cannot encode"
     return None

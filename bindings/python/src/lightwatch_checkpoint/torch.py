@@ -21,25 +21,25 @@ from .error import CheckpointError, quote
 from .state import LoadedState, State
 from .tensor import Tensor
 
-# Names that PyTorch has for dtypes of ours that it calls otherwise; two of them are in one element.
+# PyTorch's other names for dtypes of this library; two of them are in one element.
 _PACKED = {"float4_e2m1fn_x2": "float4_e2m1fn"}
 
-# What memory of an element's size is taken as on its way to NumPy, which lacks some dtypes.
+# The dtype, by size of an element, that memory has on its way to NumPy, which lacks some dtypes.
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def state_dict(state: LoadedState) -> Dict[str, torch.Tensor]:
-    """The tensors of a checkpoint's state for ``load_state_dict``: over the mapped file, without a
-    copy. They may be written to, which stays in this process; they keep the map alive, and the file
-    must not be truncated while they live: ``clone()`` what is kept. Dtypes below eight bits come as
-    their packed bytes."""
+    """The tensors of a checkpoint's state for ``load_state_dict``, over the mapped file and without
+    a copy. They may be written to; the writes stay in this process. They keep the map alive, and
+    the file must not be truncated while they live: ``clone()`` what you keep. Dtypes below eight
+    bits come as packed bytes."""
     return {name: _tensor(tensor) for name, tensor in state.tensors.items()}
 
 
 def optimizer_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> State:
-    """An optimizer's state for ``save``: buffers as ``exp_avg/layer.weight``, what is no tensor and
-    the parameter groups as attributes, with parameters by their names. Raises a ValueError where
-    the optimizer has a parameter that the model has not."""
+    """An optimizer's state for ``save``. Buffers are named ``exp_avg/layer.weight``. Other values
+    and the parameter groups are attributes, with parameters by their names. Raises a ValueError if
+    the optimizer has a parameter that the model lacks."""
     given = optimizer.state_dict()
     names = _names(model, optimizer)
     tensors: Dict[str, torch.Tensor] = {}
@@ -59,7 +59,7 @@ def optimizer_state(model: torch.nn.Module, optimizer: torch.optim.Optimizer) ->
             if key == "params":
                 saved[key] = [names[index] for index in value]
             elif isinstance(value, torch.Tensor):
-                # A learning rate on the device; no name of a buffer is like this one, without a slash.
+                # A learning rate on the device. No buffer has such a name, without a slash.
                 tensors[f"param_groups.{i}.{key}"] = value
             else:
                 saved[key] = value
@@ -74,14 +74,15 @@ def load_optimizer_state(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: LoadedState
 ) -> None:
     """Puts a saved state into an optimizer over the same parameters, in the same groups. All of it
-    is checked before the optimizer is touched; the buffers are copies. Raises CKPT_STATE_MISMATCH where
-    the groups or their parameters are others, and CKPT_TENSOR_CHECKSUM for damaged bytes."""
+    is verified and compared before the optimizer changes; the buffers are copies. Raises
+    CKPT_STATE_MISMATCH if the groups or their parameters differ, and CKPT_TENSOR_CHECKSUM for
+    damaged bytes."""
     names = _names(model, optimizer)
     current = optimizer.state_dict()["param_groups"]
     saved = state.attributes.get("param_groups")
     wanted = [[names[index] for index in group["params"]] for group in current]
     if not isinstance(saved, list) or not all(isinstance(group, dict) for group in saved):
-        raise _mismatch("the state has no parameter groups: it is of no PyTorch optimizer", state)
+        raise _mismatch("the state has no parameter groups: it is not that of a PyTorch optimizer", state)
     found = [group.get("params") for group in saved]
     if found != wanted:
         raise _mismatch(
@@ -91,7 +92,7 @@ def load_optimizer_state(
         )
     groups: List[Dict[str, Any]] = []
     for group, now in zip(saved, current):
-        # A file has lists alone, and some optimizers care.
+        # A file has only lists, and some optimizers distinguish them from tuples.
         groups.append(
             {
                 key: tuple(value) if isinstance(now.get(key), tuple) else value
@@ -104,7 +105,7 @@ def load_optimizer_state(
     entries: Dict[int, Dict[str, Any]] = {}
     values = state.attributes.get("state", {})
     if not isinstance(values, dict):
-        raise _mismatch("its attribute `state` is no map", state)
+        raise _mismatch("its attribute `state` is not a map", state)
     for name, keys in values.items():
         if name not in indices or not isinstance(keys, dict):
             raise _mismatch(f"the parameter {quote(name)} is not the optimizer's", state)
@@ -115,25 +116,25 @@ def load_optimizer_state(
             prefix, _, rest = key.partition(".")
             number, _, option = rest.partition(".")
             if prefix != "param_groups" or not number.isdigit() or int(number) >= len(groups):
-                raise _mismatch(f"the tensor {quote(full_name)} is of no parameter", state)
+                raise _mismatch(f"the tensor {quote(full_name)} belongs to no parameter", state)
             groups[int(number)][option] = _tensor(tensor).clone()
             continue
         if name not in indices:
-            raise _mismatch(f"the tensor {quote(full_name)} is of no parameter", state)
+            raise _mismatch(f"the tensor {quote(full_name)} belongs to no parameter", state)
         entries.setdefault(indices[name], {})[key] = _tensor(tensor).clone()
     optimizer.load_state_dict({"state": entries, "param_groups": groups})
 
 
 def collect_torch(value: torch.Tensor, what: str) -> Collected:
-    """Checks a tensor that is to be saved. One on a device is brought when its turn comes."""
+    """Validates a tensor of a save. A tensor on a device is fetched when its turn comes."""
     name = str(value.dtype).rpartition(".")[2]
     dtype = DTYPES.get(_PACKED.get(name, name))
     if dtype is None or value.layout is not torch.strided:
         raise TypeError(f"{what} is {name} ({value.layout}), which a file cannot hold")
     shape = tuple(value.shape)
     if dtype.packed and name not in _PACKED:
-        # A byte an element here, and less in a file: not the same bytes.
-        raise TypeError(f"{what} is {name}, of which a file holds packed bytes: give a RawTensor")
+        # A byte per element here and fewer bits in a file: not the same bytes.
+        raise TypeError(f"{what} is {name}, which a file holds as packed bytes: give a RawTensor")
     if name in _PACKED:
         if not shape:
             raise TypeError(f"{what} is a scalar of {name}, which a file cannot hold")
@@ -153,7 +154,7 @@ def collect_torch(value: torch.Tensor, what: str) -> Collected:
 
 
 def _bits(value: torch.Tensor) -> np.ndarray:
-    """The memory of a tensor on the processor, as an array of the same strides."""
+    """The memory of a tensor on the processor, as an array with the same strides."""
     value = value.resolve_conj().resolve_neg()
     if value.is_complex():
         return value.numpy()
@@ -181,7 +182,7 @@ def _names(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Dict[int
         for parameter, index in zip(group["params"], packed["params"]):
             name = known.get(id(parameter))
             if name is None:
-                raise ValueError("the optimizer has a parameter that the model has not")
+                raise ValueError("the optimizer has a parameter that the model lacks")
             names[index] = name
     return names
 

@@ -1,10 +1,10 @@
-"""A verifier for FlatBuffers: whether generated accessors can read a buffer without one of them
-reading outside of it, or something that is not what the schema says. (The runtime for Python has
+"""A verifier for FlatBuffers. It proves that generated accessors can read a buffer without leaving
+it, and without reading something that the schema does not describe. (The runtime for Python has
 none.)
 
-The rules are those of the C++ verifier, and stricter where that one lets something through that
-would be misread. Tensors are many and alike, so their tables are verified in bulk; what is not
-plainly sound is gone through one by one, which finds the first fault.
+The rules are those of the C++ verifier, and stricter where C++ passes something that would be
+misread. Tensors are many and alike, so their tables are verified in bulk. If that fails, they are
+verified one by one, which finds the first fault.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .generated.tables import (
 )
 from .tensor_tables import BULK, TensorTables
 
-# A vtable starts with its own length and that of the table, two bytes each.
+# A vtable starts with its own length and the length of the table, two bytes each.
 _VTABLE_HEADER = 4
 
 _U16 = struct.Struct("<H").unpack_from
@@ -36,8 +36,8 @@ _I32 = struct.Struct("<i").unpack_from
 
 
 def verify_flatbuffer(data: bytes) -> None:
-    """Verifies the buffer ``data``, all of it, starting at its root offset. Raises CKPT_FLATBUFFER
-    with the rule that is broken and where."""
+    """Verifies all of ``data``, from its root offset. Raises CKPT_FLATBUFFER with the broken rule
+    and its position."""
     _Verification(data).root()
 
 
@@ -46,8 +46,8 @@ class _Verification:
         self._data = data
         self._length = len(data)
         self._depth = 0
-        # Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
-        # range that is visited is added up, shared or not.
+        # Shared tables and strings are legal, and let a small buffer stand for an enormous tree. So
+        # every visited range counts towards a budget, shared or not.
         self._budget = BUDGET_PER_BYTE * len(data) + BUDGET_BASE
 
     def root(self) -> None:
@@ -59,29 +59,30 @@ class _Verification:
         self._table(self._offset(0, "the root"), ROOT)
 
     def _range(self, at: int, length: int, what: str) -> None:
-        """``length`` bytes at ``at`` lie in the buffer. Lengths equal to the buffer's fail, as in
-        C++."""
+        """Verifies that ``length`` bytes at ``at`` lie in the buffer. As in C++, a length equal to
+        the buffer's fails."""
         if not (at >= 0 and length < self._length and at <= self._length - length):
-            raise _fault("flatbuffer.range", f"{what} of {length} bytes reaches outside of the buffer", at)
+            raise _fault("flatbuffer.range", f"{what} of {length} bytes reaches outside the buffer", at)
         self._budget -= length
         if self._budget < 0:
             raise _fault("flatbuffer.budget", f"it stands for far more than its {self._length} bytes", at)
 
     def _inline(self, at: int, size: int, align: int, what: str) -> None:
-        """A number of ``size`` bytes at ``at`` lies in the buffer, aligned to ``align``."""
+        """Verifies that a number of ``size`` bytes at ``at`` lies in the buffer, aligned to
+        ``align``."""
         if at % align:
             raise _fault("flatbuffer.alignment", f"{what} is not aligned to {align} bytes", at)
         self._range(at, size, what)
 
     def _offset(self, at: int, what: str) -> int:
-        """Where the offset at ``at`` leads."""
+        """Verifies the offset at ``at``, and returns the position that it leads to."""
         self._inline(at, 4, 4, f"the offset of {what}")
         offset = _U32(self._data, at)[0]
         if offset == 0:
             raise _fault("flatbuffer.offset", f"{what} has a null offset", at)
         if offset > 0x7FFFFFFF or at + offset >= self._length:
             raise _fault(
-                "flatbuffer.offset", f"the offset of {what} leads outside of the buffer", at, actual=offset
+                "flatbuffer.offset", f"the offset of {what} leads outside the buffer", at, actual=offset
             )
         return at + offset
 
@@ -120,7 +121,7 @@ class _Verification:
         size = field.size if kind in ("number", "bool") else 4
         if entry < 4 or entry > MAX_VTABLE_NUMBER or entry + size > table_length:
             raise _fault(
-                "flatbuffer.field", f"{name}.{field.name} lies outside of its table", table, actual=entry
+                "flatbuffer.field", f"{name}.{field.name} lies outside its table", table, actual=entry
             )
         at = table + entry
         what = field.name
@@ -139,7 +140,7 @@ class _Verification:
         elif kind == "numbers":
             self._numbers(self._offset(at, what), field.size, what)
         else:
-            # Its elements lie beyond the metadata; the format's own rules say where.
+            # Its elements lie beyond the metadata; the format's own rules place them.
             self._inline(at, 4, 4, f"the offset of {what}")
 
     def _string(self, at: int, what: str) -> None:
@@ -149,7 +150,7 @@ class _Verification:
             raise _fault("flatbuffer.string", f"{what} does not end with a zero byte", end)
 
     def _numbers(self, at: int, size: int, what: str) -> int:
-        """Verifies a vector of numbers, and returns where it ends."""
+        """Verifies a vector of numbers, and returns the position of its end."""
         length = self._vector_length(at, size, what)
         start = at + 4
         if length > 0 and start % size:
@@ -172,7 +173,7 @@ class _Verification:
     def _vector_length(self, at: int, size: int, what: str) -> int:
         self._inline(at, 4, 4, f"the length of {what}")
         length = _U32(self._data, at)[0]
-        # Bounded before anything loops over it.
+        # Bounded before any loop over it.
         if length >= FLATBUFFER_LIMIT / size:
             raise _fault("flatbuffer.length", f"{what} has {length} elements", at, actual=length)
         self._range(at, 4 + length * size, what)
@@ -182,7 +183,7 @@ class _Verification:
 def _fault(rule: Rule, message: str, offset: int, **fields: Any) -> CheckpointError:
     return CheckpointError(
         "CKPT_FLATBUFFER",
-        f"the metadata is no sound FlatBuffer: {message} (at byte {offset})",
+        f"the metadata is not a valid FlatBuffer: {message} (at byte {offset})",
         rule=rule,
         offset=offset,
         **fields,

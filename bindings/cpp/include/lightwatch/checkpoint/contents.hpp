@@ -178,7 +178,7 @@ class Contents {
     details.offset = segment.gap_start + static_cast<std::uint64_t>(differs.first - gap);
     throw CheckpointError(ErrorCode::format,
                           "the bytes before " + quote(asker.tensor.name) + " (" +
-                              quote(asker.state.name) + ") are not what they have to be: byte " +
+                              quote(asker.state.name) + ") are damaged: byte " +
                               std::to_string(*details.offset) + " is " +
                               std::to_string(*differs.first) + ", and has to be " +
                               std::to_string(*differs.second),

@@ -71,7 +71,7 @@ class Decoder {
       const auto value = metric.value();
       if (!value) broken(rule::metric_value, "the metric " + quote(name) + " has no value");
       if (i == index.first_duplicate()) {
-        broken(rule::metric_unique, "the metric " + quote(name) + " is there twice");
+        broken(rule::metric_unique, "the metric " + quote(name) + " appears twice");
       }
       entries.emplace_back(name, *value);
     }
@@ -154,7 +154,7 @@ class Decoder {
       const format::Entry &entry = *vector.Get(i);
       const std::string_view key = text(*entry.key(), "a key");
       if (i == index.first_duplicate()) {
-        broken(rule::attribute_unique, "the key " + quote(key) + " is there twice");
+        broken(rule::attribute_unique, "the key " + quote(key) + " appears twice");
       }
       entries.emplace_back(key, value(*entry.value()));
     }

@@ -73,7 +73,7 @@ class HeadReader {
     const std::uint64_t longest = std::min(file_length_, flatbuffer_limit - 1);
     if (head.metadata_length < min_buffer_length || head.metadata_length > longest) {
       refuse(ErrorCode::format, rule::metadata_length,
-             "the metadata is said to be " + std::to_string(head.metadata_length) +
+             "the metadata claims to be " + std::to_string(head.metadata_length) +
                  " bytes long, in a file of " + std::to_string(file_length_));
     }
     const std::int64_t crc_at =
@@ -81,7 +81,7 @@ class HeadReader {
     head.metadata_crc32 = number<std::uint32_t>(crc_at);
     head.crc_offset = static_cast<std::uint32_t>(crc_at);
     if (crc_at + 4 > std::int64_t{head.metadata_length}) {
-      refuse(ErrorCode::format, rule::metadata_length, "the checksum of the metadata lies behind it");
+      refuse(ErrorCode::format, rule::metadata_length, "the checksum of the metadata lies outside the metadata");
     }
     return head;
   }
@@ -101,7 +101,7 @@ class HeadReader {
                                                        std::string_view(file_identifier).begin());
     if (!fits) {
       refuse(ErrorCode::not_a_checkpoint, "",
-             "this is no checkpoint: " + looks_like(start_, file_length_));
+             "not a .ckpt file: " + looks_like(start_, file_length_));
     }
     if (file_length_ < min_buffer_length) {
       refuse(ErrorCode::file_length, "",
@@ -139,7 +139,7 @@ class HeadReader {
                  ": a newer one is needed");
     }
     if (version == 0) {
-      refuse(ErrorCode::format, rule::version, "the file has format version 0, which never was");
+      refuse(ErrorCode::format, rule::version, "the file has format version 0, which does not exist");
     }
   }
 

@@ -1,4 +1,4 @@
-// Finding names among others, and telling whether one is there twice.
+// Finding names among others, and telling whether one appears twice.
 
 #ifndef LIGHTWATCH_CHECKPOINT_NAME_INDEX_HPP
 #define LIGHTWATCH_CHECKPOINT_NAME_INDEX_HPP

@@ -51,7 +51,7 @@ class Rules {
     tensor_ = nullptr;
     if (end_ != metadata_.file_length) {
       broken(rule::file_length, "the file has " + std::to_string(metadata_.file_length - end_) +
-                                " bytes that belong to nothing");
+                                " bytes after its last segment");
     }
     return std::move(segments_);
   }
@@ -85,7 +85,7 @@ class Rules {
     if (const char *fault = name_fault(tensor.name)) {
       broken(rule::tensor_name, "a tensor's name, " + quote(tensor.name) + ", " + fault);
     }
-    if (duplicate) broken(rule::tensor_unique, "the tensor " + quote(tensor.name) + " is there twice");
+    if (duplicate) broken(rule::tensor_unique, "the tensor " + quote(tensor.name) + " appears twice");
     if (tensor_byte_length(tensor.dtype, tensor.shape()) != tensor.byte_length) {
       broken(rule::tensor_byte_length, quote(tensor.name) + " has " +
                                        std::to_string(tensor.byte_length) +
@@ -101,7 +101,7 @@ class Rules {
     const bool plain = is_plain_flatbuffer(metadata_.file_length);
     if (tensor.vector_offset != (plain ? tensor.offset - length_bytes : 0)) {
       broken(rule::tensor_data,
-             plain ? "the data of " + quote(tensor.name) + " is not what its offset says"
+             plain ? "the data of " + quote(tensor.name) + " and its offset disagree"
                    : quote(tensor.name) + " has data, which a file of 2 GiB or more cannot have");
     }
   }

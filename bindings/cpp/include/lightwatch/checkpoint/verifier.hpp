@@ -60,7 +60,7 @@ class Verifier {
   void range(Position at, std::uint64_t length, const char *what) {
     if (at < 0 || length >= length_ || static_cast<std::uint64_t>(at) > length_ - length) {
       fail(rule::flatbuffer_range,
-           std::string(what) + " of " + std::to_string(length) + " bytes reaches outside of the buffer",
+           std::string(what) + " of " + std::to_string(length) + " bytes reaches outside the buffer",
            at);
     }
     if (length > budget_) {
@@ -84,7 +84,7 @@ class Verifier {
     const auto offset = read<std::uint32_t>(at);
     if (offset == 0) fail(rule::flatbuffer_offset, std::string(what) + " has a null offset", at);
     if (offset > 0x7fffffff || static_cast<std::uint64_t>(at) + offset >= length_) {
-      fail(rule::flatbuffer_offset, std::string("the offset of ") + what + " leads outside of the buffer", at);
+      fail(rule::flatbuffer_offset, std::string("the offset of ") + what + " leads outside the buffer", at);
     }
     return at + offset;
   }
@@ -133,7 +133,7 @@ class Verifier {
     const std::uint32_t size = is_number ? described.size : 4;
     if (entry < 4 || entry > max_vtable_number || entry + size > table_length) {
       fail(rule::flatbuffer_field,
-           std::string(table_name) + "." + described.name + " lies outside of its table", table_at);
+           std::string(table_name) + "." + described.name + " lies outside its table", table_at);
     }
     const Position at = table_at + entry;
     const char *name = described.name;
@@ -190,7 +190,7 @@ class Verifier {
     details.rule = rule;
     if (at >= 0) details.offset = static_cast<std::uint64_t>(at);
     throw CheckpointError(ErrorCode::flatbuffer,
-                          "the metadata is no sound FlatBuffer: " + message + " (at byte " +
+                          "the metadata is not a valid FlatBuffer: " + message + " (at byte " +
                               std::to_string(at) + ")",
                           details);
   }

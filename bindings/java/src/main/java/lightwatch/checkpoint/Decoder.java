@@ -235,7 +235,7 @@ final class Decoder {
   }
 
   private static CheckpointException twice(String rule, String what, String name) {
-    return broken(rule, what + " " + Printable.quote(name) + " is there twice");
+    return broken(rule, what + " " + Printable.quote(name) + " appears twice");
   }
 
   private static CheckpointException broken(String rule, String message) {

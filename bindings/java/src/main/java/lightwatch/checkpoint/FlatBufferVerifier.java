@@ -46,7 +46,7 @@ final class FlatBufferVerifier {
   /** {@code size} bytes at {@code at} lie in the buffer. As many as it has fail, as in C++. */
   private void range(long at, long size, String what) {
     if (!(at >= 0 && size < length && at <= length - size)) {
-      throw fault(Rule.FLATBUFFER_RANGE, what + " of " + size + " bytes reaches outside of the buffer", at);
+      throw fault(Rule.FLATBUFFER_RANGE, what + " of " + size + " bytes reaches outside the buffer", at);
     }
     budget -= size;
     if (budget < 0) {
@@ -68,7 +68,7 @@ final class FlatBufferVerifier {
     long offset = Integer.toUnsignedLong(bytes.getInt((int) at));
     if (offset == 0) throw fault(Rule.FLATBUFFER_OFFSET, what + " has a null offset", at);
     if (offset > Integer.MAX_VALUE || at + offset >= length) {
-      throw fault(Rule.FLATBUFFER_OFFSET, "the offset of " + what + " leads outside of the buffer", at);
+      throw fault(Rule.FLATBUFFER_OFFSET, "the offset of " + what + " leads outside the buffer", at);
     }
     return at + offset;
   }
@@ -109,7 +109,7 @@ final class FlatBufferVerifier {
     String name = field.name();
     int size = field.type().size();
     if (entry < 4 || entry > Limits.MAX_VTABLE_NUMBER || entry + size > tableLength) {
-      throw fault(Rule.FLATBUFFER_FIELD, "the field " + name + " lies outside of its table", table);
+      throw fault(Rule.FLATBUFFER_FIELD, "the field " + name + " lies outside its table", table);
     }
     long at = table + entry;
     // A chain and no switch over types, which Java 17 has only as a preview.
@@ -165,6 +165,6 @@ final class FlatBufferVerifier {
     return new CheckpointException(
         ErrorCode.CKPT_FLATBUFFER,
         rule,
-        "the metadata is no sound FlatBuffer: " + message + " (at byte " + at + ")");
+        "the metadata is not a valid FlatBuffer: " + message + " (at byte " + at + ")");
   }
 }

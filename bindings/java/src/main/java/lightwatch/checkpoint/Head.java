@@ -81,14 +81,14 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
       if (metadataLength < Limits.MIN_BUFFER_LENGTH || metadataLength > longest) {
         throw format(
             Rule.METADATA_LENGTH,
-            "the metadata is said to be "
+            "the metadata claims to be "
                 + metadataLength
                 + " bytes long, in a file of "
                 + fileLength);
       }
       int crcOffset = position(Table.CHECKPOINT_METADATA_CRC32);
       if (crcOffset + 4 > metadataLength) {
-        throw format(Rule.METADATA_LENGTH, "the checksum of the metadata lies behind it");
+        throw format(Rule.METADATA_LENGTH, "the checksum of the metadata lies outside the metadata");
       }
       return new Head((int) metadataLength, bytes.getInt(crcOffset), crcOffset);
     }
@@ -120,10 +120,10 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
                 + version
                 + ", and this library reads up to version "
                 + Limits.FORMAT_VERSION
-                + ": a newer lightwatch-checkpoint is needed");
+                + ": update lightwatch-checkpoint");
       }
       if (version == 0) {
-        throw format(Rule.VERSION, "the file has format version 0, which never was");
+        throw format(Rule.VERSION, "the file has format version 0, which does not exist");
       }
     }
 
@@ -166,7 +166,7 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
     for (int i = 0; same && i < 4; i++) same = start[4 + i] == Limits.IDENTIFIER.charAt(i);
     if (same) return;
     throw new CheckpointException(
-        ErrorCode.CKPT_NOT_A_CHECKPOINT, "this is no checkpoint: " + looksLike(start, fileLength));
+        ErrorCode.CKPT_NOT_A_CHECKPOINT, "not a .ckpt file: " + looksLike(start, fileLength));
   }
 
   private static String looksLike(byte[] start, long fileLength) {

@@ -55,7 +55,7 @@ final class Rules {
     if (end != metadata.fileLength()) {
       throw broken(
           Rule.FILE_LENGTH,
-          "the file has " + (metadata.fileLength() - end) + " bytes that belong to nothing");
+          "the file has " + (metadata.fileLength() - end) + " bytes after its last segment");
     }
     return new ArrayList<>(segments.values());
   }
@@ -64,7 +64,7 @@ final class Rules {
     String name = Printable.quote(tensor.name());
     String fault = Text.nameFault(tensor.name());
     if (fault != null) throw broken(Rule.TENSOR_NAME, "a tensor's name, " + name + ", " + fault);
-    if (!names.add(tensor.name())) throw broken(Rule.TENSOR_UNIQUE, name + " is there twice");
+    if (!names.add(tensor.name())) throw broken(Rule.TENSOR_UNIQUE, name + " appears twice");
     checkLength(tensor, name);
     Segment known = segments.get(tensor.offset());
     if (known == null) {
@@ -119,7 +119,7 @@ final class Rules {
       throw broken(
           Rule.TENSOR_DATA,
           plain
-              ? "the data of " + name + " is not what its offset says"
+              ? "the data of " + name + " and its offset disagree"
               : name + " has data, which a file of 2 GiB or more cannot have");
     }
   }

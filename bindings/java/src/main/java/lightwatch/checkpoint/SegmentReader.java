@@ -112,7 +112,7 @@ final class SegmentReader {
           Rule.GAP,
           "the bytes before "
               + Printable.quote(segment.tensor())
-              + " are not what they have to be, from byte "
+              + " are damaged, from byte "
               + (segment.gapStart() + i)
               + " on");
     }
