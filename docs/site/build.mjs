@@ -34,7 +34,10 @@ function guidesInOrder() {
 
 const onSite = new Set(['README.md', ...Object.values(GROUPS).flat()])
 
-/** A page with a title in front, and with the links to what is not on the site leading to the repository. */
+/**
+ * A page with a title in front (the README has the name of the site instead of its own), and with the links to
+ * what is not on the site leading to the repository.
+ */
 function stage(path, group) {
   const page = readFileSync(join(root, path), 'utf8')
   const [, title] = /^# (.*)$/m.exec(page) ?? [undefined, path]
@@ -47,12 +50,13 @@ function stage(path, group) {
       return `${open}${repository}/blob/main/${target.replaceAll('\\', '/')}${anchor})`
     },
   )
+  const body = group === undefined ? linked.replace(/^# .*\n/, '') : linked
   const matter =
     group === undefined
       ? ''
       : `---\ntitle: ${JSON.stringify(title.replaceAll('`', ''))}\ngroup: ${group}\n---\n\n`
   mkdirSync(dirname(join(pages, path)), { recursive: true })
-  writeFileSync(join(pages, path), matter + linked)
+  writeFileSync(join(pages, path), matter + body)
 }
 
 /** The entries of the package: the name of each by the file in src/ that it is made from. */
@@ -114,7 +118,9 @@ const app = await Application.bootstrap({
     'jsonc',
   ],
   ignoredHighlightLanguages: ['hexdump'],
-  validation: { notExported: false },
+  // What they are is in the text of the types that name them.
+  intentionallyNotExported: ['DTYPES', 'WritableFile'],
+  navigationLinks: { GitHub: repository },
   treatWarningsAsErrors: true,
 })
 app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {

@@ -106,6 +106,7 @@ inChromium(
     t.is(status, 0, stdout + stderr)
     const { visits, complaints } = await visit(t)
     t.deepEqual(complaints, [])
+    t.true(visits.length > 80, `${visits.length} pages`)
     const broken = visits.flatMap(({ path, links }) =>
       links.flatMap((link) => {
         const why = brokenBy(link)
