@@ -1,6 +1,7 @@
 /** The files for those who carry the project on: workflows, forms, CONTRIBUTING.md, and the URLs of the packages. */
 
 import { readdir, readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
 
@@ -74,14 +75,10 @@ test('dependabot looks at every folder that has a manifest of an ecosystem', asy
     'go.mod': 'gomod',
     'pom.xml': 'maven',
   }
-  const expected = ['github-actions /', 'npm /', 'npm /test/support/smoke/tools']
-  for (const parent of ['bindings', 'examples']) {
-    for (const folder of await readdir(new URL(parent, root))) {
-      const names = await readdir(new URL(`${parent}/${folder}`, root)).catch((): string[] => [])
-      for (const [file, ecosystem] of Object.entries(ecosystems)) {
-        if (names.includes(file)) expected.push(`${ecosystem} /${parent}/${folder}`)
-      }
-    }
+  const expected = ['github-actions /']
+  for (const path of await manifestsIn('', Object.keys(ecosystems))) {
+    const ecosystem = ecosystems[basename(path) as keyof typeof ecosystems]
+    expected.push(`${ecosystem} ${dirname(`/${path}`)}`)
   }
   t.deepEqual(looked.sort(), expected.sort())
 })
@@ -130,3 +127,16 @@ test('the commands and folders of CONTRIBUTING.md and UPGRADING.md are there', a
     }
   }
 })
+
+const NOT_OURS = new Set(['node_modules', 'dist', 'build', 'target', 'coverage', 'reports', '.git'])
+
+/** Files of these names in a folder of the repository, as paths in the repository. */
+async function manifestsIn(folder: string, names: readonly string[]): Promise<string[]> {
+  const entries = await readdir(new URL(folder, root), { withFileTypes: true })
+  const found = entries.map((entry) => {
+    const path = `${folder}${entry.name}`
+    if (entry.isDirectory()) return NOT_OURS.has(entry.name) ? [] : manifestsIn(`${path}/`, names)
+    return names.includes(entry.name) ? [path] : []
+  })
+  return (await Promise.all(found)).flat()
+}
