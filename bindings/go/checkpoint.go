@@ -11,38 +11,38 @@ import (
 
 // Checkpoint is an open file. Its methods may be called from several goroutines at once.
 //
-// Views of its tensors lie in the mapped file and end with Close: reading one afterwards crashes
-// the program, and so does reading one after somebody has truncated the file (SIGBUS). See
-// WithoutMap for files that others may change.
+// Views of its tensors lie in the mapped file and end with Close. Reading one afterwards crashes the program,
+// and so does reading one after another program has truncated the file (SIGBUS). Use WithoutMap for files
+// that other programs may change.
 type Checkpoint struct {
 	Version        uint32
 	MetadataLength int64 // in bytes
 	FileLength     int64 // in bytes
 	Epoch          int64
 	Step           int64    // optimizer steps taken
-	Loss           *float64 // nil where there is none yet
+	Loss           *float64 // nil if there is none yet
 	Metrics        []Metric // in the order of the file
 	Config         *string  // JSON text, or nil
-	Sequence       *int64   // place in the order of the saves of its run, or nil
-	SavedAt        *int64   // when it was saved, in milliseconds since 1970, or nil
+	Sequence       *int64   // position in the order of its run's saves, or nil
+	SavedAt        *int64   // time of the save, in milliseconds since 1970, or nil
 	Model          *State
-	Optimizer      *State   // nil where there is none
+	Optimizer      *State   // nil if there is none
 	Extras         []*State // in the order of the file
 
 	segments  []*segment
 	unchecked bool
 
-	// Held for reading while bytes are looked at, for writing by Close.
+	// Held for reading while bytes are used, and for writing by Close.
 	mutex  sync.RWMutex
 	file   *os.File
 	mapped []byte
 	closed bool
 }
 
-// State is the state of one thing that has a state dict.
+// State is the state of one object with a state dict.
 type State struct {
 	Name       string
-	Kind       *string // what it is the state of ("AdamW"), or nil
+	Kind       *string // the class of the object ("AdamW"), or nil
 	Attributes Map
 	Tensors    []*Tensor // in the order of the state dict
 
@@ -57,23 +57,23 @@ type Option func(*options)
 
 type options struct{ noMap, unchecked bool }
 
-// WithoutMap reads tensors into memory of the program when they are first asked for. They stay
-// valid after Close, and a truncated file is an error instead of a crash.
+// WithoutMap reads tensors into the program's memory when they are first used. They stay valid after Close,
+// and a truncated file is an error instead of a crash.
 func WithoutMap() Option { return func(o *options) { o.noMap = true } }
 
-// WithoutTensorChecks hands out tensors without checking the bytes before them and their checksum.
-// Verify checks them all the same.
+// WithoutTensorChecks hands out tensors without verifying their checksums and the bytes before them. Verify
+// still verifies them.
 func WithoutTensorChecks() Option { return func(o *options) { o.unchecked = true } }
 
-// Open opens a checkpoint and checks all of its metadata. Tensors are checked when their bytes are
-// first asked for. Every error is an *Error.
+// Open opens a checkpoint and verifies all of its metadata. Tensors are verified when their bytes are first
+// used. Every error is an *Error.
 func Open(path string, opts ...Option) (*Checkpoint, error) {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
 	if probe := uint16(1); *(*byte)(unsafe.Pointer(&probe)) != 1 {
-		return nil, failure(CodeBigEndian, "", "checkpoints are little-endian, and this machine is big-endian")
+		return nil, failure(CodeBigEndian, "", "expected a little-endian machine, found a big-endian one")
 	}
 	c, err := open(path, o)
 	var e *Error
@@ -102,7 +102,7 @@ func openFile(file *os.File, o options) (*Checkpoint, error) {
 		return nil, readFailure(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, failure(CodeRead, "", "it is no regular file")
+		return nil, failure(CodeRead, "", "expected a regular file")
 	}
 	c, err := parse(file, info.Size())
 	if err != nil {
@@ -117,7 +117,7 @@ func openFile(file *os.File, o options) (*Checkpoint, error) {
 	return c, nil
 }
 
-// parse reads the metadata into memory of our own, where nobody changes it after it was checked.
+// parse reads the metadata into the package's own memory, which no other code changes after verification.
 func parse(source io.ReaderAt, size int64) (*Checkpoint, error) {
 	start := make([]byte, min64(headLength, size))
 	if err := readAt(source, start, 0); err != nil {
@@ -130,7 +130,7 @@ func parse(source io.ReaderAt, size int64) (*Checkpoint, error) {
 	metadata := start
 	if h.metadataLength > int64(len(start)) {
 		metadata = make([]byte, h.metadataLength)
-		// What the head was read from is not read again: somebody could have changed it.
+		// The start is not read again, because another process could have changed it.
 		n := copy(metadata, start)
 		if err := readAt(source, metadata[n:], int64(n)); err != nil {
 			return nil, err
@@ -138,7 +138,7 @@ func parse(source io.ReaderAt, size int64) (*Checkpoint, error) {
 	}
 	metadata = metadata[:h.metadataLength]
 	if actual := metadataChecksum(metadata, h.crcOffset); actual != h.metadataCRC {
-		return nil, failure(CodeMetadataChecksum, "", "the metadata is damaged: its checksum is %08x, and should be %08x", actual, h.metadataCRC)
+		return nil, failure(CodeMetadataChecksum, "", "the metadata is damaged: checksum mismatch, found %08x, expected %08x", actual, h.metadataCRC)
 	}
 	if err := verifyFlatBuffer(metadata); err != nil {
 		return nil, err
@@ -172,12 +172,12 @@ func readAt(source io.ReaderAt, target []byte, offset int64) error {
 		return nil
 	}
 	if err == io.EOF {
-		return failure(CodeFileChanged, "", "the file became shorter while it was read: it ends after %d bytes", offset+int64(n))
+		return failure(CodeFileChanged, "", "the file was truncated to %d bytes while it was being read", offset+int64(n))
 	}
 	return readFailure(err)
 }
 
-// States returns the model, the optimizer where there is one, and the extras.
+// States returns the model, the optimizer if there is one, and the extras.
 func (c *Checkpoint) States() []*State {
 	states := []*State{c.Model}
 	if c.Optimizer != nil {
@@ -186,8 +186,8 @@ func (c *Checkpoint) States() []*State {
 	return append(states, c.Extras...)
 }
 
-// Close unmaps and closes the file; mapped views are invalid from then on. It waits for calls that
-// are under way. A second Close does nothing.
+// Close unmaps and closes the file; mapped views are invalid from then on. It waits for calls under way. A
+// second Close does nothing.
 func (c *Checkpoint) Close() error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

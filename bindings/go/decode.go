@@ -7,7 +7,7 @@ import (
 	"github.com/lightwatch/lightwatch-checkpoint/bindings/go/internal/format"
 )
 
-// The slots of what the generated accessors do not tell apart, or would follow.
+// The slots of fields that the generated accessors cannot distinguish, or would follow.
 var (
 	dataSlot = flatbuffers.VOffsetT(fieldSlot("Tensor", "data"))
 	listSlot = flatbuffers.VOffsetT(fieldSlot("Value", "list"))
@@ -21,7 +21,7 @@ type Attribute any
 // Integer is an integer that a double holds exactly.
 type Integer int64
 
-// Int64 is any signed integer, kept apart from Integer as the writer had it.
+// Int64 is any signed integer. It is distinct from Integer because the writer distinguished them.
 type Int64 int64
 
 // Uint64 is an integer from 2^63 up.
@@ -55,7 +55,7 @@ type Metric struct {
 	Value float64
 }
 
-// decoder keeps the first fault, after which what it returns means nothing.
+// decoder keeps the first fault. After a fault its results have no meaning.
 type decoder struct{ err error }
 
 func (d *decoder) fail(rule, message string, arguments ...any) {
@@ -165,7 +165,7 @@ func (d *decoder) tensor(tensor *format.Tensor) *Tensor {
 	}
 	rank := tensor.ShapeLength()
 	if rank > maxRank {
-		d.fail(ruleTensorRank, "the tensor %s has %d dimensions", quote(t.Name), rank)
+		d.fail(ruleTensorRank, "the tensor %s has too many dimensions: %d", quote(t.Name), rank)
 	}
 	if d.err != nil {
 		return t
@@ -178,7 +178,7 @@ func (d *decoder) tensor(tensor *format.Tensor) *Tensor {
 	t.ByteLength = d.unsigned(tensor.ByteLength(), "the length of "+quote(t.Name))
 	t.crc = tensor.Crc32()
 	table := tensor.Table()
-	// Taken as unsigned, in 64 bits: an offset backwards is one far ahead, and refused as that.
+	// Unsigned, in 64 bits: a backward offset becomes a huge forward one, and is refused.
 	if entry := table.Offset(dataSlot); entry != 0 {
 		at := table.Pos + flatbuffers.UOffsetT(entry)
 		t.vector = int64(at) + int64(table.GetUint32(at))

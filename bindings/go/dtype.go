@@ -6,15 +6,15 @@ type DType uint8
 type dtypeRow struct {
 	name string
 	bits int64
-	// The type of Go that elements, or their bits, are viewed as.
+	// The Go type that elements, or their bits, are viewed as.
 	element string
 }
 
-// String returns the name, as PyTorch and ml_dtypes have it.
+// String returns the name, as in PyTorch and ml_dtypes.
 func (d DType) String() string { return dtypes[d].name }
 
-// tensorByteLength returns the bytes that a tensor takes; false where they are beyond 2^53 - 1 or
-// no whole number. A huge dimension cannot hide behind a zero.
+// tensorByteLength returns the bytes that a tensor takes. False if they exceed 2^53 - 1 or are not a whole
+// number. A zero must not hide a huge dimension.
 func tensorByteLength(dtype DType, shape []int64) (int64, bool) {
 	count, empty := int64(1), false
 	for _, n := range shape {

@@ -6,13 +6,13 @@ import (
 	"unicode"
 )
 
-// Code says what a program can do about an Error. Codes are stable.
+// Code tells programs the kind of an Error. Codes are stable.
 type Code string
 
 // Error is the one family of errors of this package; find it with errors.As.
 type Error struct {
 	Code Code
-	// Rule of the format that is broken ("tensor.offset"), or empty where the code says it all.
+	// The broken rule of the format ("tensor.offset"), or empty if the code has none.
 	Rule string
 	// Message names what was expected and found. Names from the file are escaped in it.
 	Message string
@@ -29,10 +29,10 @@ func failure(code Code, rule, format string, arguments ...any) *Error {
 	return &Error{Code: code, Rule: rule, Message: fmt.Sprintf(format, arguments...)}
 }
 
-// Longest text that is quoted whole, in characters.
+// Longest text that a message quotes in full, in characters.
 const quoteLimit = 200
 
-// quote makes a name safe to print: what could steer a terminal becomes \u{...}.
+// quote makes a name safe to print: each character that steers a terminal becomes \u{...}.
 func quote(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -12,18 +12,18 @@ type head struct {
 	crcOffset      int64
 }
 
-// readHead checks the first bytes (at most headLength) of a file of fileLength bytes.
+// readHead validates the first bytes (at most headLength) of a file of fileLength bytes.
 func readHead(start []byte, fileLength int64) (head, error) {
 	var h head
 	if len(start) < 8 || string(start[4:8]) != identifier {
-		return h, failure(CodeNotACheckpoint, "", "not a .ckpt file: the bytes 4 to 7 are not %s", identifier)
+		return h, failure(CodeNotACheckpoint, "", "not a .ckpt file: expected %s at byte 4", identifier)
 	}
 	if fileLength < minBufferLength {
 		return h, failure(CodeFileLength, "", "the file was cut short: it ends after %d bytes", fileLength)
 	}
 	length := int64(len(start))
 	within := func(at, n int64) bool { return at >= 0 && at+n <= length }
-	// A head that does not hold together is a file cut short where the file is short, else a bad one.
+	// An inconsistent head means a file that was cut short, if the file is short; otherwise a damaged one.
 	bad := func(what string) error {
 		if fileLength < headLength {
 			return failure(CodeFileLength, ruleHead, "the file was cut short or is damaged: %s does not lie within its %d bytes", what, fileLength)
@@ -73,19 +73,19 @@ func readHead(start []byte, fileLength int64) (head, error) {
 		return h, err
 	}
 	if declared := le.Uint64(start[at:]); declared != uint64(fileLength) {
-		return h, failure(CodeFileLength, "", "the file is %d bytes long, and says that it has %d", fileLength, declared)
+		return h, failure(CodeFileLength, "", "the file was cut short or has something appended to it: expected %d bytes, found %d", declared, fileLength)
 	}
 	if at, err = position("metadata_length", 4); err != nil {
 		return h, err
 	}
 	h.metadataLength = int64(le.Uint32(start[at:]))
-	// Longer metadata would be refused by the verifier, but only after it had all been read.
+	// The verifier would refuse longer metadata too, but only after all of it had been read.
 	longest := fileLength
 	if longest > flatBufferLimit-1 {
 		longest = flatBufferLimit - 1
 	}
 	if h.metadataLength < minBufferLength || h.metadataLength > longest {
-		return h, failure(CodeFormat, ruleMetadataLength, "the metadata claims to be %d bytes long, in a file of %d", h.metadataLength, fileLength)
+		return h, failure(CodeFormat, ruleMetadataLength, "the metadata claims %d bytes, in a file of %d bytes", h.metadataLength, fileLength)
 	}
 	if h.crcOffset, err = position("metadata_crc32", 4); err != nil {
 		return h, err

@@ -6,7 +6,7 @@ import "os"
 
 const openFlags = os.O_RDONLY
 
-// Without a map, tensors are read from the file when they are asked for.
+// Without a map, tensors are read from the file on demand.
 func mapFile(*os.File, int64) ([]byte, error) { return nil, nil }
 
 func unmapFile([]byte) error { return nil }

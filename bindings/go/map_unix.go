@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// A FIFO is opened without waiting for its writer.
+// Does not wait for the writer of a FIFO.
 const openFlags = os.O_RDONLY | syscall.O_NONBLOCK
 
 func mapFile(file *os.File, length int64) ([]byte, error) {

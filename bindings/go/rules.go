@@ -10,7 +10,7 @@ import (
 type segment struct {
 	gapStart, offset, length int64
 	crc                      uint32
-	// The first tensor over it, which messages name.
+	// The first tensor over it, for messages.
 	tensor string
 
 	mutex   sync.Mutex
@@ -18,7 +18,7 @@ type segment struct {
 	copied  []byte
 }
 
-// segmentStart is where a segment starts when what stands before it ends at end.
+// segmentStart is the position of a segment if what precedes it ends at end.
 func segmentStart(end int64) int64 {
 	return (end + lengthBytes + segmentAlignment - 1) / segmentAlignment * segmentAlignment
 }
@@ -35,8 +35,8 @@ func nameFault(name string) string {
 	return ""
 }
 
-// checkRules holds the values against each other, and gives every tensor its segment. They leave no
-// byte of a file unexplained.
+// checkRules validates what the values mean for each other, and gives every tensor its segment. The rules
+// explain every byte of a file.
 func (c *Checkpoint) checkRules() error {
 	if err := c.checkNames(); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (c *Checkpoint) checkRules() error {
 			s := segments[t.offset]
 			if s == nil {
 				if start := segmentStart(end); t.offset != start {
-					return failure(CodeFormat, ruleTensorOffset, "%s is at byte %d, and has to be at %d", name, t.offset, start)
+					return failure(CodeFormat, ruleTensorOffset, "%s is at byte %d: expected %d", name, t.offset, start)
 				}
 				s = &segment{gapStart: end, offset: t.offset, length: t.ByteLength, crc: t.crc, tensor: t.Name}
 				segments[t.offset] = s
@@ -73,7 +73,7 @@ func (c *Checkpoint) checkRules() error {
 				return failure(CodeFormat, ruleTensorAlias, "%s shares its place with a tensor of another length or checksum", name)
 			}
 			if t.hasVector != plain || plain && t.vector != t.offset-lengthBytes {
-				return failure(CodeFormat, ruleTensorData, "the data of %s is not what its offset and the file's length say", name)
+				return failure(CodeFormat, ruleTensorData, "the data of %s disagrees with its offset or the file's length", name)
 			}
 			t.segment, t.checkpoint = s, c
 		}

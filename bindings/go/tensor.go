@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// Bytes that Verify reads at once where the file is not mapped.
+// Bytes that Verify reads at once if the file is not mapped.
 const sliceLength = 1 << 20
 
 // Tensor describes a tensor of an open checkpoint.
@@ -24,8 +24,8 @@ type Tensor struct {
 	checkpoint     *Checkpoint
 }
 
-// Bytes returns the tensor's bytes, row-major, checked the first time. They are read-only memory of
-// the mapped file until Close: a write to them crashes. Tied tensors share them.
+// Bytes returns the tensor's bytes, row-major, verified the first time. They are read-only memory of the
+// mapped file until Close: a write to them crashes. Tied tensors share them.
 func (t *Tensor) Bytes() ([]byte, error) {
 	c, s := t.checkpoint, t.segment
 	c.mutex.RLock()
@@ -64,7 +64,7 @@ func (t *Tensor) Bytes() ([]byte, error) {
 	return bytes, nil
 }
 
-// Verify checks the whole file: the bytes before each tensor, and its checksum.
+// Verify verifies the whole file: the bytes before each tensor, and its checksum.
 func (c *Checkpoint) Verify() error {
 	c.mutex.RLock()
 	defer c.mutex.RUnlock()
@@ -103,10 +103,10 @@ func (s *segment) compare(actual uint32) error {
 	if actual == s.crc {
 		return nil
 	}
-	return failure(CodeTensorChecksum, "", "the bytes of %s are damaged: their checksum is %08x, and should be %08x", quote(s.tensor), actual, s.crc)
+	return failure(CodeTensorChecksum, "", "the bytes of %s are damaged: checksum mismatch, expected %08x, found %08x", quote(s.tensor), s.crc, actual)
 }
 
-// checkGap: zeros, and in the last four bytes the length where the file is a plain FlatBuffer.
+// checkGap verifies zeros, and in the last four bytes the length if the file is a plain FlatBuffer.
 func (c *Checkpoint) checkGap(s *segment) error {
 	gap := make([]byte, s.offset-s.gapStart)
 	if c.mapped != nil {
@@ -131,8 +131,8 @@ type Element interface {
 	float64 | float32 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | complex64 | complex128
 }
 
-// Slice returns the elements without a copy, under the terms of Bytes. Element types are those of
-// the dtypes; float16 and bfloat16 are viewed as uint16, what is narrower (packed) and bool as uint8.
+// Slice returns the elements without a copy, under the terms of Bytes. Element types are those of the dtypes.
+// float16 and bfloat16 are viewed as uint16, narrower dtypes (packed) and bool as uint8.
 func Slice[T Element](t *Tensor) ([]T, error) {
 	var zero T
 	if want := dtypes[t.DType].element; want != elementName(zero) {
@@ -177,5 +177,5 @@ func elementName(zero any) string {
 	return "complex128"
 }
 
-// Offset returns where the tensor's bytes begin, in bytes from the start of the file.
+// Offset returns the position of the tensor's bytes, in bytes from the start of the file.
 func (t *Tensor) Offset() int64 { return t.offset }

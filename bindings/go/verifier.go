@@ -2,7 +2,7 @@ package checkpoint
 
 import "encoding/binary"
 
-// verification of metadata as a FlatBuffer, so that no generated accessor can read outside of it.
+// verification of metadata as a FlatBuffer, so that no generated accessor can read outside it.
 type verification struct {
 	bytes  []byte
 	length int64
@@ -10,11 +10,11 @@ type verification struct {
 	depth  int
 }
 
-// verifyFlatBuffer returns CKPT_FLATBUFFER with the rule that is broken.
+// verifyFlatBuffer returns CKPT_FLATBUFFER with the broken rule.
 func verifyFlatBuffer(metadata []byte) error {
 	n := int64(len(metadata))
-	// Shared tables are legal, and let a small buffer stand for an enormous tree. Every range that is
-	// visited is added up, shared or not.
+	// Shared tables are legal, and let a small buffer stand for an enormous tree. So every visited range counts
+	// towards a budget, shared or not.
 	v := &verification{bytes: metadata, length: n, budget: budgetPerByte*n + budgetBase}
 	if n < minBufferLength || n >= flatBufferLimit {
 		return unsound(ruleFlatBufferLength, 0, "it is %d bytes long", n)
@@ -37,7 +37,7 @@ func unsound(rule string, at int64, format string, arguments ...any) error {
 func (v *verification) u16(at int64) int64 { return int64(binary.LittleEndian.Uint16(v.bytes[at:])) }
 func (v *verification) u32(at int64) int64 { return int64(binary.LittleEndian.Uint32(v.bytes[at:])) }
 
-// span: length bytes at at lie in the buffer. A length equal to the buffer's fails, as in C++.
+// span verifies that length bytes at at lie in the buffer. As in C++, a length equal to the buffer's fails.
 func (v *verification) span(at, length int64, what string) error {
 	if !(at >= 0 && length < v.length && at <= v.length-length) {
 		return unsound(ruleFlatBufferRange, at, "%s of %d bytes reaches outside the buffer", what, length)
@@ -55,7 +55,7 @@ func (v *verification) inline(at, size, align int64, what string) error {
 	return v.span(at, size, what)
 }
 
-// offset returns where the offset at at leads.
+// offset verifies the offset at at, and returns the position that it leads to.
 func (v *verification) offset(at int64, what string) (int64, error) {
 	if err := v.inline(at, 4, 4, what); err != nil {
 		return 0, err
@@ -134,7 +134,7 @@ func (v *verification) field(f *field, table, entry, tableLength int64, name str
 		}
 		return nil
 	case segmentField:
-		// Its elements lie beyond the metadata; the format's own rules say where.
+		// Its elements lie beyond the metadata; the format's own rules place them.
 		return v.inline(at, 4, 4, f.name)
 	}
 	target, err := v.offset(at, f.name)
@@ -180,7 +180,7 @@ func (v *verification) text(at int64, what string) error {
 	return nil
 }
 
-// numbers verifies a vector of numbers, and returns where it ends.
+// numbers verifies a vector of numbers, and returns the position of its end.
 func (v *verification) numbers(at, size int64, what string) (int64, error) {
 	length, err := v.vectorLength(at, size, what)
 	if err != nil {

@@ -1,4 +1,4 @@
-//! Memory of our own for bytes that are viewed as numbers.
+//! Memory of the library's own for bytes that are viewed as numbers.
 
 use crate::error::{Error, Result};
 use crate::tables::ErrorCode;
@@ -14,7 +14,7 @@ pub(crate) struct AlignedBytes {
 }
 
 impl AlignedBytes {
-    /// Zeros. An error where there is not so much memory, or the machine cannot address it.
+    /// Zeros. An error if there is not enough memory, or if the machine cannot address it.
     pub(crate) fn zeros(length: u64) -> Result<Self> {
         let too_large = || {
             let message = format!("there is not enough memory for {length} bytes");

@@ -1,4 +1,4 @@
-//! Attributes: the typed tree that holds what a state is made of beside its tensors.
+//! Attributes: the typed tree of what a state has besides its tensors.
 
 use crate::name_map::NameMap;
 
@@ -19,7 +19,7 @@ pub enum Attribute {
     Int64(i64),
     /// An integer from 2^63 up.
     Uint64(u64),
-    /// Any double: NaN, the infinities and -0 among them.
+    /// Any double, including NaN, the infinities and -0.
     Float64(f64),
     /// Text.
     Text(String),
@@ -46,8 +46,8 @@ impl Attribute {
         }
     }
 
-    /// The value of a `Float64` or an `Integer`: what JavaScript holds as a number. A learning rate
-    /// of 1 is an `Integer`.
+    /// The value of a `Float64` or an `Integer`: the values that JavaScript holds as a number. A
+    /// learning rate of 1 is an `Integer`.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Attribute::Float64(value) => Some(*value),

@@ -16,7 +16,7 @@ use crate::source::{OpenFile, Source};
 use crate::state::State;
 use crate::tensor::Tensor;
 
-/// How a checkpoint is opened; made by [`Checkpoint::options`].
+/// Options for opening a checkpoint; made by [`Checkpoint::options`].
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Options {
@@ -25,16 +25,16 @@ pub struct Options {
 }
 
 impl Options {
-    /// Whether the file is mapped (the default). Otherwise tensors are read into memory when they are
-    /// asked for: for files that others may truncate or overwrite, and for network file systems. A file
-    /// that the system does not map is read in any case.
+    /// Whether the file is mapped (the default). Otherwise tensors are read into memory on demand.
+    /// Turn it off for files that other programs may truncate or overwrite, and for network file
+    /// systems. A file that the system cannot map is read in any case.
     pub fn map(mut self, map: bool) -> Self {
         self.map = map;
         self
     }
 
-    /// Whether a tensor's checksum, and the bytes before it, are checked before its bytes are handed
-    /// out the first time (the default). The metadata is always checked in full.
+    /// Whether a tensor's checksum, and the bytes before it, are verified before its bytes are
+    /// first handed out (the default). The metadata is always verified in full.
     pub fn checksums(mut self, checksums: bool) -> Self {
         self.checksums = checksums;
         self
@@ -52,7 +52,7 @@ impl Options {
 
     fn open_file(self, path: &Path) -> Result<Checkpoint> {
         let file = OpenFile::open(path)?;
-        // Read and not mapped: what has been checked here cannot change any more.
+        // Read and not mapped, so that verified bytes cannot change any more.
         let (metadata, segments) =
             read_metadata(file.length(), |target, offset| file.read(target, offset))?;
         let source = if self.map {
@@ -63,7 +63,7 @@ impl Options {
         Ok(Checkpoint::new(metadata, segments, source, self))
     }
 
-    /// A checkpoint in memory; see [`Checkpoint::from_bytes`].
+    /// Opens a checkpoint in memory; see [`Checkpoint::from_bytes`].
     ///
     /// # Errors
     ///
@@ -88,9 +88,9 @@ impl Options {
 
 /// A checkpoint: the state of a training run in one file.
 ///
-/// It owns the map (or the open file), and everything that it hands out borrows from it: views end
-/// with it, which the compiler sees to. Dropping it unmaps and closes the file. It can be shared among
-/// threads.
+/// It owns the map (or the open file), and everything that it hands out borrows from it. So views
+/// end with it, which the compiler enforces. Dropping it unmaps and closes the file. Threads can
+/// share it.
 pub struct Checkpoint {
     version: u32,
     metadata_length: u64,
@@ -109,32 +109,32 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens a checkpoint: reads its metadata, checks all of it, and maps the file. No tensor is
-    /// touched, so the cost does not depend on their size.
+    /// Opens a checkpoint: reads its metadata, verifies all of it, and maps the file. It touches no
+    /// tensor, so the cost does not depend on their size.
     ///
-    /// While a file is mapped, nobody may truncate it or write to it: a read beyond its new end kills
-    /// the process (SIGBUS), as with every map, and bytes may change under a view. Replacing a file by
-    /// renaming another one over it, as this format's writers do, or deleting it does no harm. Where
-    /// that cannot be promised, use [`Options::map`].
+    /// While a file is mapped, no program may truncate it or write to it. A read beyond its new end
+    /// kills the process (SIGBUS), as with every map, and bytes may change under a view. It is safe
+    /// to delete the file, or to rename another one over it, as this format's writers do. If you
+    /// cannot promise this, use [`Options::map`].
     ///
     /// # Errors
     ///
-    /// `CKPT_READ` where there is no regular file that can be read (a FIFO does not block), and every
-    /// code that says that it is no sound checkpoint. No file makes it panic.
+    /// `CKPT_READ` if there is no regular file that can be read (a FIFO does not block), and every
+    /// code for a file that is not a valid checkpoint. No file makes it panic.
     pub fn open(path: impl AsRef<Path>) -> Result<Checkpoint> {
         Checkpoint::options().open(path)
     }
 
-    /// A checkpoint in memory, of which it makes a copy that is aligned for views.
+    /// Opens a checkpoint in memory. It makes a copy of `bytes` that is aligned for views.
     ///
     /// # Errors
     ///
-    /// Every code that says that it is no sound checkpoint.
+    /// Every code for bytes that are not a valid checkpoint.
     pub fn from_bytes(bytes: &[u8]) -> Result<Checkpoint> {
         Checkpoint::options().from_bytes(bytes)
     }
 
-    /// How a checkpoint is opened: `Checkpoint::options().map(false).open(path)`.
+    /// Options for opening a checkpoint: `Checkpoint::options().map(false).open(path)`.
     pub fn options() -> Options {
         Options {
             map: true,
@@ -176,7 +176,8 @@ impl Checkpoint {
         let state = |record: StateRecord| {
             let mut tensors = NameMap::new();
             for tensor in record.tensors {
-                // Every tensor's offset is one of a segment: the rules made them of the tensors.
+                // Every tensor's offset is that of a segment, because the rules made the segments
+                // from the tensors.
                 let segment = Arc::clone(&segments[by_offset[&tensor.offset]]);
                 tensors.push(Arc::clone(&tensor.name), Tensor::new(tensor, segment));
             }
@@ -236,7 +237,7 @@ impl Checkpoint {
         self.step
     }
 
-    /// The loss, where there is one yet. Any double: NaN and the infinities among them.
+    /// The loss, if there is one yet. Any double, including NaN and the infinities.
     pub fn loss(&self) -> Option<f64> {
         self.loss
     }
@@ -246,19 +247,20 @@ impl Checkpoint {
         &self.metrics
     }
 
-    /// The run's config as JSON text, as the trainer gave it. That it is JSON is not checked.
+    /// The run's config as JSON text, as the trainer gave it. Not validated as JSON.
     pub fn config(&self) -> Option<&str> {
         self.config.as_deref()
     }
 
-    /// The place of this save in the order of the saves of its run, where the writer gave one: a run
-    /// that went back to an earlier step is resumed where this is largest. At most 2^53 - 1.
+    /// The position of this save in the order of its run's saves, if the writer gave one. A run
+    /// that went back to an earlier step resumes from the checkpoint with the largest one. At most
+    /// 2^53 - 1.
     pub fn sequence(&self) -> Option<u64> {
         self.sequence
     }
 
-    /// When it was saved by the writer's clock, in milliseconds since 1970, where the writer gave the
-    /// time. At most 2^53 - 1.
+    /// Time of the save by the writer's clock, in milliseconds since 1970, if the writer gave one.
+    /// At most 2^53 - 1.
     pub fn saved_at(&self) -> Option<u64> {
         self.saved_at
     }
@@ -268,7 +270,7 @@ impl Checkpoint {
         &self.model
     }
 
-    /// The optimizer's state, where there is one.
+    /// The optimizer's state, if there is one.
     pub fn optimizer(&self) -> Option<&State> {
         self.optimizer.as_ref()
     }
@@ -285,11 +287,11 @@ impl Checkpoint {
             .chain(self.extras.values())
     }
 
-    /// Checks every byte of every tensor, in the order of the file, whatever the options say.
+    /// Verifies every byte of every tensor, in the order of the file, whatever the options say.
     ///
     /// # Errors
     ///
-    /// Those of [`Tensor::bytes`], of the first tensor that is damaged.
+    /// Those of [`Tensor::bytes`], for the first damaged tensor.
     pub fn verify(&self) -> Result<()> {
         self.segments.iter().try_for_each(|segment| segment.check())
     }

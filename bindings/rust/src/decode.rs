@@ -1,8 +1,9 @@
-//! From the bytes of the metadata to plain values. Runs after the verifier, and is the only place that
-//! touches the generated classes. What the values mean for each other is left to the rules.
+//! Decodes the bytes of the metadata into plain values, after the verifier has passed them. Only
+//! this module touches the generated classes. The rules then validate what the values mean for each
+//! other.
 //!
-//! Text is fetched as bytes and decoded here: the generated accessors make a `&str` of it without a
-//! look at it.
+//! Text is fetched as bytes and decoded here, because the generated accessors make a `&str` of it
+//! without validation.
 
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use crate::tables::{rule, DType, MAX_RANK, MAX_SAFE_INTEGER};
 use crate::text::decode_text;
 use crate::verifier::verify_flatbuffer;
 
-/// Verifies metadata and decodes it. Refuses (CKPT_FORMAT) what has no meaning by itself: text that is
-/// not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
+/// Verifies metadata and decodes it. Refuses (CKPT_FORMAT) what has no meaning by itself: text that
+/// is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a duplicate key.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Metadata> {
     verify_flatbuffer(bytes)?;
     // SAFETY: the verifier has passed: every offset, vtable, vector and string of the schema's tables
@@ -126,7 +127,7 @@ fn decode_tensor(tensor: &Tensor<'_>) -> Result<TensorRecord> {
     })
 }
 
-/// Where `data` leads, as an unsigned number: an offset backwards is one far ahead.
+/// Where `data` leads, as an unsigned number: a backward offset becomes a huge forward one.
 fn vector_offset(tensor: Table<'_>) -> Option<u64> {
     let entry = usize::from(tensor.vtable().get(Tensor::VT_DATA));
     if entry == 0 {
@@ -209,7 +210,7 @@ fn decode_value(value: &Value<'_>) -> Result<Attribute> {
     })
 }
 
-/// The items of a vector of tables; none where there is no vector.
+/// The items of a vector of tables; none if there is no vector.
 fn items<'a, T: Follow<'a> + 'a>(
     vector: Option<Vector<'a, ForwardsUOffset<T>>>,
 ) -> impl Iterator<Item = T::Inner> + 'a {
@@ -218,7 +219,7 @@ fn items<'a, T: Follow<'a> + 'a>(
 
 /// A required string of a table that the verifier has passed.
 fn required_text<'a>(table: Table<'a>, slot: VOffsetT, what: &str) -> Result<&'a str> {
-    // Never absent: the verifier has seen to it.
+    // Never absent: the verifier requires it.
     Ok(text(table, slot, what)?.unwrap_or_default())
 }
 

@@ -1,4 +1,4 @@
-//! How long a tensor of some dtype and shape is.
+//! The length of a tensor of a dtype and a shape.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ impl fmt::Display for DType {
     }
 }
 
-/// Number of elements of a shape, or `None` beyond 2^53 - 1. A zero anywhere makes it zero, but only if
-/// the other dimensions' product is in range as well: a huge dimension cannot hide.
+/// Number of elements of a shape, or `None` beyond 2^53 - 1. A zero dimension makes it zero, but
+/// only if the product of the others is in range as well: a zero must not hide a huge dimension.
 fn element_count(shape: &[u64]) -> Option<u64> {
     let mut count = 1u64;
     let mut empty = false;
@@ -28,7 +28,7 @@ fn element_count(shape: &[u64]) -> Option<u64> {
     Some(if empty { 0 } else { count })
 }
 
-/// Bytes that a tensor takes, or `None` beyond 2^53 - 1, or where packed bits do not fill whole bytes.
+/// Bytes that a tensor takes. `None` beyond 2^53 - 1, or if packed bits do not fill whole bytes.
 pub(crate) fn tensor_byte_length(dtype: DType, shape: &[u64]) -> Option<u64> {
     let count = element_count(shape)?;
     let bits = u64::from(dtype.bits());

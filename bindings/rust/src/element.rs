@@ -6,8 +6,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A type as which a tensor can be viewed in place. Any bits are a value of it, and it is at most
-/// aligned to eight bytes; so no other crate can add one.
+/// A type that a tensor can be viewed as in place. Any bits are a value of it, and its alignment is
+/// at most eight bytes. So no other crate can implement it.
 ///
 /// | type | dtypes |
 /// | --- | --- |
@@ -66,7 +66,7 @@ impl Element for [f32; 2] {
     }
 }
 
-/// Bytes as elements, in place; `None` where they are not aligned, or not a whole number of elements.
+/// Bytes as elements, in place; `None` if they are not aligned, or not a whole number of elements.
 pub(crate) fn cast<T: Element>(bytes: &[u8]) -> Option<&[T]> {
     let size = std::mem::size_of::<T>();
     let pointer = bytes.as_ptr().cast::<T>();

@@ -18,11 +18,11 @@ impl fmt::Display for ErrorCode {
 
 /// Why a checkpoint, or a part of it, was refused.
 ///
-/// Displayed as the file's path, a sentence with what was expected and found, the code and the rule.
-/// Text from a file is escaped in it: nothing that is printed can steer a terminal.
+/// Displayed as the file's path, a sentence with what was expected and found, the code and the
+/// rule. Text from a file is escaped, so that it cannot steer a terminal.
 pub struct Error(Box<Fault>);
 
-// Boxed, so that a Result of ours is not much larger than what it holds.
+// Boxed, so that a Result is not much larger than its value.
 struct Fault {
     code: ErrorCode,
     rule: Option<&'static str>,
@@ -78,23 +78,23 @@ impl Error {
         self
     }
 
-    /// What a program can do about it.
+    /// The kind of the error, for programs.
     pub fn code(&self) -> ErrorCode {
         self.0.code
     }
 
-    /// The rule of the format that is broken, as `tensor.offset`. The rules are those of the
-    /// document of the format; a code that says it all has none.
+    /// The broken rule of the format, such as `tensor.offset`. docs/format.md lists the rules; some
+    /// codes have none.
     pub fn rule(&self) -> Option<&str> {
         self.0.rule
     }
 
-    /// Where in the file, in bytes, where that is known.
+    /// Position in the file, in bytes, if it is known.
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
     }
 
-    /// The name of the tensor that it is about, as it is in the file: not made safe to print.
+    /// The name of the tensor as it is in the file, not made safe to print.
     pub fn tensor(&self) -> Option<&str> {
         self.0.tensor.as_deref()
     }
@@ -114,7 +114,7 @@ impl fmt::Display for Error {
     }
 }
 
-// As Display: what a program prints that ends with an error, `main` returning it, is this.
+// Like Display, because a program prints this when `main` returns the error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,6 +1,6 @@
-//! The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only
-//! the first few kilobytes are needed, and nothing in them is believed without a check, so this comes
-//! before everything else: a newer version may mean something else by all the rest.
+//! The head of a file: whether it is a checkpoint, in a known version, and as long as it says.
+//! Reading it needs only the first few kilobytes and trusts none of them. It comes before
+//! everything else, because a newer version may give other fields another meaning.
 
 use crate::error::{Error, Result};
 use crate::generated::lightwatch::format::Checkpoint;
@@ -15,14 +15,14 @@ pub(crate) const HEAD_LENGTH: usize = tables::HEAD_LENGTH as usize;
 pub(crate) struct Head {
     /// In bytes.
     pub(crate) metadata_length: usize,
-    /// CRC-32 of the metadata, with its own four bytes taken as zero.
+    /// CRC-32 of the metadata, with the checksum's own four bytes taken as zero.
     pub(crate) metadata_crc32: u32,
-    /// Position of that checksum, in bytes; all of it lies within the metadata.
+    /// Position of the checksum, in bytes; all of it lies within the metadata.
     pub(crate) crc_offset: usize,
 }
 
-/// Reads the head of a file of `file_length` bytes from its first HEAD_LENGTH bytes (or all of them,
-/// where it is shorter).
+/// Reads the head of a file of `file_length` bytes. `start` holds its first HEAD_LENGTH bytes, or
+/// all of them if it is shorter.
 pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
     check_identifier(start, file_length)?;
     if file_length < MIN_BUFFER_LENGTH {
@@ -64,18 +64,18 @@ pub(crate) fn read_head(start: &[u8], file_length: u64) -> Result<Head> {
         return Err(Error::new(
             ErrorCode::FileLength,
             format!(
-                "the file {how}: it is {file_length} bytes long, and says that it has {declared}"
+                "the file {how}: expected {declared} bytes, as it says itself, found {file_length}"
             ),
         ));
     }
 
     let metadata_length = root.u32(Checkpoint::VT_METADATA_LENGTH, "metadata_length")?;
     let length = u64::from(metadata_length);
-    // Longer metadata would be refused by the verifier, but only after it had all been read.
+    // The verifier would refuse longer metadata too, but only after all of it had been read.
     if length < MIN_BUFFER_LENGTH || length > file_length.min(FLATBUFFER_LIMIT - 1) {
         return Err(Error::format(
             rule::METADATA_LENGTH,
-            format!("the metadata claims to be {length} bytes long, in a file of {file_length}"),
+            format!("the metadata claims {length} bytes, in a file of {file_length} bytes"),
         ));
     }
     let metadata_length = metadata_length as usize;
@@ -113,7 +113,7 @@ impl<'a> RootTable<'a> {
             vtable: 0,
             vtable_length: 0,
         };
-        // At least MIN_BUFFER_LENGTH bytes are there.
+        // At least MIN_BUFFER_LENGTH bytes are present.
         let at = u64::from(u32::from_le_bytes(root.bytes(0)));
         if at < 8 || at % 4 != 0 || at + 4 > head.len() as u64 {
             return Err(root.outside("the root table", 0));
@@ -158,14 +158,15 @@ impl<'a> RootTable<'a> {
         ))
     }
 
-    /// Bytes at a position that has been checked.
+    /// Bytes at a position that has been validated.
     fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
         let mut bytes = [0; N];
         bytes.copy_from_slice(&self.head[at..at + N]);
         bytes
     }
 
-    /// A head that does not hold together is a file cut short where the file is short, else a bad one.
+    /// An inconsistent head means a file that was cut short, if the file is short; otherwise a
+    /// damaged one.
     fn outside(&self, what: &str, offset: usize) -> Error {
         let error = if self.file_length < HEAD_LENGTH as u64 {
             Error::new(
@@ -192,7 +193,7 @@ fn check_identifier(start: &[u8], file_length: u64) -> Result<()> {
     }
     let looks_like = match start {
         [] if file_length == 0 => "the file is empty",
-        // First, since the length of its header can begin like any of the others.
+        // Safetensors comes first: the length of its header can begin like any other format.
         [_, _, _, _, _, _, 0, 0, b'{', ..] => "it looks like a safetensors file",
         [b'P', b'K', ..] => "it is a zip archive (PyTorch and NumPy save these)",
         [0x80, 2..=5, ..] => "it looks like a Python pickle",
@@ -203,7 +204,7 @@ fn check_identifier(start: &[u8], file_length: u64) -> Result<()> {
     let message = if looks_like.is_empty() {
         let found = String::from_utf8_lossy(start.get(4..8).unwrap_or_default());
         format!(
-            "not a .ckpt file: the bytes 4 to 7 are {}, not \"LWCK\"",
+            "not a .ckpt file: expected LWCK at byte 4, found {}",
             quote(&found)
         )
     } else {

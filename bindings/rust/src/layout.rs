@@ -1,14 +1,14 @@
-//! Where everything lies in a file: the metadata first, then one segment per distinct tensor. The
-//! positions follow from the lengths alone, so a writer and a reader come to the same ones.
+//! The layout of a file: the metadata first, then one segment for each distinct tensor. The
+//! positions follow from the lengths alone, so a writer and a reader compute the same ones.
 
 use crate::tables::{FLATBUFFER_LIMIT, LENGTH_BYTES, SEGMENT_ALIGNMENT};
 
-/// Where a segment starts when what stands before it ends at `end`, at most 2^54.
+/// The position of a segment if what precedes it ends at `end`, at most 2^54.
 pub(crate) fn segment_start(end: u64) -> u64 {
     (end + LENGTH_BYTES).div_ceil(SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT
 }
 
-/// Whether the tensors of a file of this length are FlatBuffers vectors as well.
+/// Whether a file of this length is one plain FlatBuffer, in which tensors are vectors as well.
 pub(crate) fn is_plain_flatbuffer(file_length: u64) -> bool {
     file_length < FLATBUFFER_LIMIT
 }

@@ -1,4 +1,4 @@
-//! What the metadata of a checkpoint says, as plain values: what decode makes and the rules check.
+//! The metadata of a checkpoint as plain values: decode returns them and the rules validate them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::attribute::Attributes;
 use crate::name_map::NameMap;
 use crate::tables::DType;
 
-/// The model's name, and the optimizer's, in the file.
+/// The names of the model's and the optimizer's state in a file.
 pub(crate) const MODEL: &str = "model";
 pub(crate) const OPTIMIZER: &str = "optimizer";
 
@@ -18,7 +18,7 @@ pub(crate) struct Progress {
     pub(crate) metrics: NameMap<f64>,
     /// JSON text.
     pub(crate) config: Option<String>,
-    /// Place in the order of the saves of its run.
+    /// Position in the order of the run's saves.
     pub(crate) sequence: Option<u64>,
     /// In milliseconds since 1970.
     pub(crate) saved_at: Option<u64>,
@@ -29,11 +29,11 @@ pub(crate) struct TensorRecord {
     pub(crate) name: Arc<str>,
     pub(crate) dtype: DType,
     pub(crate) shape: Box<[u64]>,
-    /// Of its segment, from the start of the file.
+    /// Position of its segment, from the start of the file.
     pub(crate) offset: u64,
     pub(crate) byte_length: u64,
     pub(crate) crc32: u32,
-    /// Position of the `data` vector (of its length), where there is one.
+    /// Position of the length of the `data` vector, if there is one.
     pub(crate) vector_offset: Option<u64>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// All states, in the order in which their segments stand in the file.
+    /// All states, in the order of their segments in the file.
     pub(crate) fn states(&self) -> impl Iterator<Item = &StateRecord> {
         std::iter::once(&self.model)
             .chain(&self.optimizer)

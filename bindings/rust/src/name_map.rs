@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Index;
 use std::sync::Arc;
 
-// Up to so many names a search from the front is faster than a hash, and takes no memory.
+// Up to this many names a linear search is faster than a hash, and takes no memory.
 const SCANNED: usize = 8;
 
 /// Named values in the order of the file, found by name in constant time. Names are unique.
@@ -25,7 +25,7 @@ impl<T> NameMap<T> {
         }
     }
 
-    /// Appends an entry. The name has to be new.
+    /// Appends an entry. The name must be new.
     pub(crate) fn push(&mut self, name: Arc<str>, value: T) {
         debug_assert!(!self.contains(&name));
         self.entries.push((name, value));
@@ -42,7 +42,7 @@ impl<T> NameMap<T> {
         self.entries.len()
     }
 
-    /// Whether there is no entry.
+    /// Whether the map has no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -77,7 +77,7 @@ impl<T> NameMap<T> {
     }
 }
 
-/// The value of that name. Panics where there is none; [`NameMap::get`] does not.
+/// The value of that name. Panics if there is none; [`NameMap::get`] does not.
 impl<T> Index<&str> for NameMap<T> {
     type Output = T;
 
@@ -89,7 +89,7 @@ impl<T> Index<&str> for NameMap<T> {
     }
 }
 
-/// Equal where the same names have equal values in the same order.
+/// Equal if the same names have equal values in the same order.
 impl<T: PartialEq> PartialEq for NameMap<T> {
     fn eq(&self, other: &Self) -> bool {
         self.entries == other.entries

@@ -1,13 +1,13 @@
 //! Text from a file or a caller, made safe to print: a name in a file must not be able to steer a
-//! terminal or a reader's eye.
+//! terminal or mislead a reader.
 
 use std::fmt::Write;
 
-// Longest text that is quoted whole in a message, in characters.
+// Longest text that a message quotes in full, in characters.
 const QUOTE_LIMIT: usize = 200;
 
-// Unicode's general category Cf (format characters: not seen, or turning the direction of text), and
-// Zl and Zp (separators of lines). std knows category Cc alone.
+// Unicode's general category Cf (format characters: invisible, or reversing the direction of text),
+// and Zl and Zp (separators of lines). std knows only category Cc.
 const FORMAT: [(u32, u32); 21] = [
     (0x00ad, 0x00ad),
     (0x0600, 0x0605),
@@ -40,7 +40,7 @@ fn steers(c: char) -> bool {
             .any(|&(first, last)| (first..=last).contains(&code))
 }
 
-/// A text in quotation marks, at most a line long, in which what steers a terminal is `\u{...}`.
+/// Quotes a text, at most a line long. Each character that steers a terminal becomes `\u{...}`.
 pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len().min(QUOTE_LIMIT) + 2);
     quoted.push('"');

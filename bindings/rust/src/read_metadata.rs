@@ -1,6 +1,6 @@
-//! From the start of a file to what its metadata says: read into memory of our own (where nobody
-//! changes it after it has been checked), verified in full, and decoded. No tensor is touched, so the
-//! cost does not depend on their size.
+//! Reads the metadata of a file. It copies the bytes into memory of the library's own, which no
+//! other code changes after verification, verifies them in full, and decodes them. It touches no
+//! tensor, so the cost does not depend on their size.
 
 use crate::checksum::metadata_checksum;
 use crate::decode::decode;
@@ -10,15 +10,15 @@ use crate::metadata::Metadata;
 use crate::rules::{check_rules, Segments};
 use crate::tables::ErrorCode;
 
-/// All of the metadata of a file of `file_length` bytes, and its segments, every rule of the format
-/// checked. `read` fills memory with the bytes at a position.
+/// The whole metadata of a file of `file_length` bytes, and its segments. Every rule of the format
+/// has been validated. `read` fills memory with the bytes at a position.
 pub(crate) fn read_metadata(
     file_length: u64,
     read: impl Fn(&mut [u8], u64) -> Result<()>,
 ) -> Result<(Metadata, Segments)> {
     // The format is little-endian, and tensors are viewed in place.
     if cfg!(target_endian = "big") {
-        let message = "checkpoints are little-endian, and this machine is big-endian";
+        let message = "expected a little-endian machine, found a big-endian one";
         return Err(Error::new(ErrorCode::BigEndian, message));
     }
     let mut start = [0; HEAD_LENGTH];
@@ -27,7 +27,7 @@ pub(crate) fn read_metadata(
     read(start, 0)?;
     let head = read_head(start, file_length)?;
 
-    // What the head was read from is not read again: somebody could have changed it.
+    // The start is not read again, because another process could have changed it.
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(head.metadata_length).map_err(|_| {
         let message = format!(
@@ -45,7 +45,7 @@ pub(crate) fn read_metadata(
     let actual = metadata_checksum(&bytes, head.crc_offset);
     if actual != head.metadata_crc32 {
         let message = format!(
-            "the metadata is damaged: its checksum is {actual:08x}, and should be {:08x}",
+            "the metadata is damaged: checksum mismatch, found {actual:08x}, expected {:08x}",
             head.metadata_crc32
         );
         return Err(Error::new(ErrorCode::MetadataChecksum, message));

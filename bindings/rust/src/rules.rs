@@ -1,6 +1,6 @@
-//! The format's own rules: what the values of decoded metadata have to mean for each other. They leave
-//! no byte of a file unexplained: every segment has one possible position, and the file ends where the
-//! last one does.
+//! The format's own rules: what the values of decoded metadata must mean for each other. They
+//! explain every byte of a file: each segment has one possible position, and the file ends with its
+//! last segment.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::text::name_fault;
 
 /// The bytes of one tensor, or of several over the same memory. Lengths and positions in bytes.
 pub(crate) struct SegmentRecord {
-    /// Where what stands before it ends; from there to `offset` is the gap.
+    /// The end of what precedes the segment; the gap lies between it and `offset`.
     pub(crate) gap_start: u64,
     pub(crate) offset: u64,
     pub(crate) byte_length: u64,
@@ -24,13 +24,13 @@ pub(crate) struct SegmentRecord {
     pub(crate) tensor: std::sync::Arc<str>,
 }
 
-/// The segments in the order of the file, and each one's place in it by its offset.
+/// The segments in the order of the file, and the index of each by its offset.
 pub(crate) struct Segments {
     pub(crate) records: Vec<SegmentRecord>,
     pub(crate) by_offset: HashMap<u64, usize>,
 }
 
-/// Checks the rules and returns the file's segments.
+/// Validates the rules and returns the file's segments.
 pub(crate) fn check_rules(metadata: &Metadata) -> Result<Segments> {
     check_names(metadata)?;
     let file_length = metadata.file_length;
@@ -61,7 +61,7 @@ pub(crate) fn check_rules(metadata: &Metadata) -> Result<Segments> {
             } else {
                 let expected = segment_start(end);
                 if tensor.offset != expected {
-                    let what = format!("is at byte {}, and has to be at {expected}", tensor.offset);
+                    let what = format!("is at byte {}: expected {expected}", tensor.offset);
                     return Err(broken(rule::TENSOR_OFFSET, tensor, &what));
                 }
                 segments
@@ -141,16 +141,16 @@ fn check_length(tensor: &TensorRecord) -> Result<()> {
 }
 
 fn check_vector(tensor: &TensorRecord, plain: bool) -> Result<()> {
-    // A segment's offset is at least LENGTH_BYTES: it has been compared with where it has to be.
+    // A segment's offset is at least LENGTH_BYTES, because it has been compared with the layout's.
     let expected = plain.then(|| tensor.offset - LENGTH_BYTES);
     if tensor.vector_offset == expected {
         return Ok(());
     }
     let what = match (expected, tensor.vector_offset) {
         (Some(expected), Some(found)) => {
-            format!("has data at byte {found}, and by its offset it has to be at {expected}")
+            format!("has data at byte {found}: expected {expected} by its offset")
         }
-        (Some(_), None) => "has no data, which a file of less than 2 GiB has to have".to_owned(),
+        (Some(_), None) => "has no data, which a file of less than 2 GiB must have".to_owned(),
         (None, _) => "has data, which a file of 2 GiB or more cannot have".to_owned(),
     };
     Err(broken(rule::TENSOR_DATA, tensor, &what))

@@ -1,17 +1,18 @@
-//! What the tables of the schema are made of, as data that drives the verifier.
+//! The tables of the schema, as data that drives the verifier.
 
-/// What a field holds. The schema has no structs, no unions, and no vectors of text or of bools.
+/// The content of a field. The schema has no structs, no unions, and no vectors of text or of
+/// bools.
 #[derive(Clone, Copy)]
 pub(crate) enum Holds {
-    /// A number of so many bytes, aligned to as many.
+    /// A number of this many bytes, with the same alignment.
     Number(i64),
     Bool,
     Text,
     Table(&'static Table),
-    /// A vector of numbers of so many bytes.
+    /// A vector of numbers of this many bytes.
     Numbers(i64),
     Tables(&'static Table),
-    /// A vector of bytes that lie outside of the metadata, in a segment.
+    /// A vector of bytes that lie outside the metadata, in a segment.
     Segment,
 }
 
@@ -25,6 +26,6 @@ pub(crate) struct Field {
 
 pub(crate) struct Table {
     pub(crate) name: &'static str,
-    /// In the order of their slots, which is the order of checks.
+    /// In the order of their slots, which is the order of verification.
     pub(crate) fields: &'static [Field],
 }

@@ -1,5 +1,5 @@
-//! The bytes of one segment of a checkpoint: in place where they are in memory, read where they are
-//! not, and never handed out before they fit their checksum (unless the caller has said so).
+//! The bytes of one segment of a checkpoint: in place if they are in memory, otherwise read. They
+//! are never handed out before they match their checksum, unless the caller has turned that off.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,22 +12,23 @@ use crate::source::Source;
 use crate::tables::{rule, ErrorCode};
 use crate::tables::{LENGTH_BYTES, SEGMENT_ALIGNMENT};
 
-// A segment starts at the next multiple of 64 that leaves four bytes: the gap is shorter than this.
+// A segment starts at the next multiple of 64 that leaves four bytes, so the gap is shorter than
+// this.
 const MAX_GAP: usize = (SEGMENT_ALIGNMENT + LENGTH_BYTES) as usize;
 
-// Bytes that are read at a time to be checked and not kept.
+// Bytes that are read at once if they are only verified.
 const PIECE: u64 = 1 << 20;
 
 pub(crate) struct Segment {
     source: Arc<Source>,
     record: SegmentRecord,
-    /// Whether its length stands before it.
+    /// Whether the segment's length precedes it.
     plain: bool,
-    /// Whether bytes are checked before they are handed out.
+    /// Whether bytes are verified before they are handed out.
     checksums: bool,
     gap_checked: OnceLock<()>,
     bytes_checked: OnceLock<()>,
-    /// The bytes, where the source has none in memory, once they have been asked for.
+    /// The bytes, if the source has none in memory, after the first use.
     copy: OnceLock<AlignedBytes>,
 }
 
@@ -49,7 +50,7 @@ impl Segment {
         }
     }
 
-    /// The bytes, aligned to eight, checked the first time.
+    /// The bytes, aligned to eight, verified the first time.
     pub(crate) fn bytes(&self) -> Result<&[u8]> {
         let Some(view) = self
             .source
@@ -73,12 +74,12 @@ impl Segment {
         let mut copy = AlignedBytes::zeros(self.record.byte_length)
             .map_err(|error| error.with_tensor(&self.record.tensor))?;
         self.read_checked(copy.as_mut_slice())?;
-        // Where two threads come to this at once, the first one's bytes are everybody's.
+        // If two threads arrive at once, both use the first one's bytes.
         Ok(self.copy.get_or_init(|| copy).as_slice())
     }
 
-    /// Fills `target`, as long as the segment, with its bytes. What is in it after an error is not to
-    /// be used.
+    /// Fills `target`, which has the length of the segment, with its bytes. After an error its
+    /// content must not be used.
     pub(crate) fn read_into(&self, target: &mut [u8]) -> Result<()> {
         let copy = self.copy.get().map(AlignedBytes::as_slice);
         if matches!(*self.source, Source::File(_)) && copy.is_none() {
@@ -99,7 +100,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Checks the bytes before the segment and its checksum, now, whatever the options say.
+    /// Verifies the bytes before the segment and its checksum, now, whatever the options say.
     pub(crate) fn check(&self) -> Result<()> {
         self.check_gap()?;
         let SegmentRecord {
@@ -124,8 +125,8 @@ impl Segment {
         self.compare(hasher.finalize())
     }
 
-    /// The bytes between the end of what stands before the segment and its start: zeros, and in the
-    /// last four its length where the file is a plain FlatBuffer.
+    /// Verifies the gap before the segment: zeros, except that the last four bytes hold the
+    /// segment's length if the file is a plain FlatBuffer.
     fn check_gap(&self) -> Result<()> {
         if self.gap_checked.get().is_some() {
             return Ok(());
@@ -148,8 +149,8 @@ impl Segment {
         if let Some(i) = (0..length).find(|&i| expected[i] != actual[i]) {
             let at = gap_start + i as u64;
             let message = format!(
-                "the bytes before {} are damaged: byte {at} is {:#04x}, and should \
-                 be {:#04x}",
+                "the bytes before {} are damaged: found {:#04x} at byte {at}, \
+                 expected {:#04x}",
                 quote(&self.record.tensor),
                 actual[i],
                 expected[i]
@@ -168,8 +169,8 @@ impl Segment {
             return Ok(());
         }
         let message = format!(
-            "the bytes of {} are damaged: their checksum is {actual:08x}, and should be \
-             {expected:08x}",
+            "the bytes of {} are damaged: checksum mismatch, expected {expected:08x}, \
+             found {actual:08x}",
             quote(&self.record.tensor)
         );
         Err(Error::new(ErrorCode::TensorChecksum, message)

@@ -1,4 +1,4 @@
-//! Where the bytes of a checkpoint come from: a mapped file, a file that is read by position, memory.
+//! The origin of a checkpoint's bytes: a mapped file, a file that is read by position, or memory.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,7 @@ use crate::aligned_bytes::AlignedBytes;
 use crate::error::{Error, Result};
 use crate::tables::ErrorCode;
 
-/// Bytes that stay where they are, at any position at once, from any thread.
+/// Bytes at any position, for any thread, and for several at once.
 pub(crate) enum Source {
     Map(Mmap),
     File(OpenFile),
@@ -18,8 +18,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The bytes in place, where they are in memory: aligned in it as their position is in the file
-    /// (up to eight bytes). The range lies within what was the file's length.
+    /// The bytes in place, if they are in memory. They are aligned in memory as their position is
+    /// in the file (up to eight bytes). The range must lie within the file's original length.
     pub(crate) fn view(&self, offset: u64, length: u64) -> Option<Result<&[u8]>> {
         let bytes: &[u8] = match self {
             Source::Map(map) => map,
@@ -50,7 +50,7 @@ impl Source {
     }
 }
 
-/// A regular file that is open for reading, and its length when it was opened.
+/// A regular file that is open for reading, and its length at the time it was opened.
 pub(crate) struct OpenFile {
     #[cfg(any(unix, windows))]
     file: File,
@@ -68,7 +68,7 @@ impl OpenFile {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            // For FIFOs, whose open would wait for a writer.
+            // Keeps the open of a FIFO from waiting for a writer.
             options.custom_flags(libc::O_NONBLOCK);
         }
         let file = options
@@ -85,7 +85,7 @@ impl OpenFile {
             };
             return Err(Error::new(
                 ErrorCode::Read,
-                format!("this is {what}, not a file"),
+                format!("expected a file, found {what}"),
             ));
         }
         #[cfg(not(any(unix, windows)))]
@@ -96,7 +96,7 @@ impl OpenFile {
         })
     }
 
-    /// In bytes, when it was opened.
+    /// Length in bytes at the time the file was opened.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -138,7 +138,7 @@ impl OpenFile {
         file.read(target)
     }
 
-    /// The file mapped, or, where the system does not map it, as it was.
+    /// Maps the file, or returns it as it was if the system cannot map it.
     #[cfg(any(unix, windows))]
     pub(crate) fn map(self) -> Source {
         let Ok(length) = usize::try_from(self.length) else {
@@ -160,8 +160,6 @@ impl OpenFile {
 }
 
 fn ended(offset: u64) -> Error {
-    let message = format!(
-        "the file ended at byte {offset} while it was being read: something has truncated it"
-    );
+    let message = format!("the file was truncated to {offset} bytes while it was being read");
     Error::new(ErrorCode::FileChanged, message).with_offset(offset)
 }

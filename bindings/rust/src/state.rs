@@ -1,4 +1,4 @@
-//! The state of one thing that has a state dict.
+//! The state of one object with a state dict.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::quote::quote;
 use crate::tables::ErrorCode;
 use crate::tensor::Tensor;
 
-/// The state of one thing that has a state dict: a model, an optimizer, a scheduler, a sampler.
+/// The state of one object with a state dict: a model, an optimizer, a scheduler, a sampler.
 #[derive(Debug)]
 pub struct State {
     pub(crate) name: Arc<str>,
@@ -19,12 +19,12 @@ pub struct State {
 }
 
 impl State {
-    /// `model`, `optimizer`, or what an extra is called.
+    /// `model`, `optimizer`, or the name of an extra.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it is the state of, as its framework calls it: `AdamW`.
+    /// The class of the object, as its framework names it: `AdamW`.
     pub fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
@@ -43,7 +43,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// `CKPT_NO_SUCH_TENSOR`, with some of the names that there are.
+    /// `CKPT_NO_SUCH_TENSOR`, with some of the existing names.
     pub fn tensor(&self, name: &str) -> Result<&Tensor> {
         self.tensors.get(name).ok_or_else(|| {
             let count = self.tensors.len();

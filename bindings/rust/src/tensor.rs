@@ -11,7 +11,8 @@ use crate::segment::Segment;
 use crate::tables::DType;
 use crate::tables::ErrorCode;
 
-/// A tensor of a checkpoint. What it hands out borrows from it, and so from its checkpoint.
+/// A tensor of a checkpoint. Everything that it hands out borrows from it, and so from its
+/// checkpoint.
 pub struct Tensor {
     record: TensorRecord,
     segment: Arc<Segment>,
@@ -40,7 +41,7 @@ impl Tensor {
 
     /// Number of elements; 1 for a scalar.
     pub fn element_count(&self) -> u64 {
-        // The rules have seen that it does not overflow.
+        // The rules have ensured that it does not overflow.
         self.record.shape.iter().product()
     }
 
@@ -59,25 +60,25 @@ impl Tensor {
         Arc::ptr_eq(&self.segment, &other.segment)
     }
 
-    /// The bytes, in place where the file is mapped or in memory. Otherwise they are read the first
-    /// time, and kept for as long as the checkpoint; see [`Tensor::read_into`].
+    /// The bytes, in place if the file is mapped or in memory. Otherwise they are read the first
+    /// time, and kept as long as the checkpoint; see [`Tensor::read_into`].
     ///
-    /// The bytes before the segment and the checksum are checked the first time.
+    /// The bytes before the segment and the checksum are verified the first time.
     ///
     /// # Errors
     ///
-    /// `CKPT_FORMAT` (rule `gap`) or `CKPT_TENSOR_CHECKSUM` where the bytes are damaged, `CKPT_READ`,
-    /// `CKPT_FILE_CHANGED` or `CKPT_TENSOR_TOO_LARGE` where they cannot be read.
+    /// `CKPT_FORMAT` (rule `gap`) or `CKPT_TENSOR_CHECKSUM` if the bytes are damaged; `CKPT_READ`,
+    /// `CKPT_FILE_CHANGED` or `CKPT_TENSOR_TOO_LARGE` if they cannot be read.
     pub fn bytes(&self) -> Result<&[u8]> {
         self.segment.bytes()
     }
 
-    /// The elements, in place like [`Tensor::bytes`]. [`Element`] says which type goes with which
+    /// The elements, in place like [`Tensor::bytes`]. [`Element`] lists which type fits which
     /// dtype.
     ///
     /// # Errors
     ///
-    /// `CKPT_STATE_MISMATCH` where the tensor has another dtype, and those of [`Tensor::bytes`].
+    /// `CKPT_STATE_MISMATCH` if the tensor has another dtype, and those of [`Tensor::bytes`].
     pub fn as_slice<T: Element>(&self) -> Result<&[T]> {
         if !T::holds(self.record.dtype) {
             return Err(self.mismatch(format!(
@@ -87,21 +88,21 @@ impl Tensor {
             )));
         }
         let bytes = self.bytes()?;
-        // Segments are aligned to 64 bytes in the file, and it to eight or more in memory.
+        // Segments are aligned to 64 bytes in the file, and the file to eight or more in memory.
         cast(bytes).ok_or_else(|| self.mismatch("is not aligned in memory".to_owned()))
     }
 
-    /// Copies the bytes over `target`, which has to be as long. Where the file is not mapped they are
-    /// not kept.
+    /// Copies the bytes over `target`, which must have the same length. If the file is not mapped,
+    /// the bytes are not kept.
     ///
     /// # Errors
     ///
-    /// `CKPT_STATE_MISMATCH` where `target` has another length, and those of [`Tensor::bytes`]. After
-    /// an error the content of `target` is not to be used.
+    /// `CKPT_STATE_MISMATCH` if `target` has another length, and those of [`Tensor::bytes`]. After
+    /// an error the content of `target` must not be used.
     pub fn read_into(&self, target: &mut [u8]) -> Result<()> {
         if target.len() as u64 != self.record.byte_length {
             return Err(self.mismatch(format!(
-                "has {} bytes, and the memory for it {}",
+                "has {} bytes, but the memory for it has {}",
                 self.record.byte_length,
                 target.len()
             )));

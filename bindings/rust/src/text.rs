@@ -1,5 +1,5 @@
-//! Text in a file: UTF-8, taken literally. A byte order mark is a character like any other, and what
-//! is not UTF-8 is refused.
+//! Text in a file: UTF-8, decoded strictly. A byte order mark is a character like any other, and
+//! text that is not UTF-8 is refused.
 
 use crate::error::{Error, Result};
 use crate::tables::{rule, MAX_NAME_BYTES};
@@ -14,7 +14,7 @@ pub(crate) fn decode_text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str> {
     })
 }
 
-/// Why a text cannot be the name of a tensor, a state or a metric, or `None` where it can.
+/// Why a text cannot be the name of a tensor, a state or a metric, or `None` if it can.
 pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("is empty");

@@ -1,14 +1,15 @@
-//! A verifier for the metadata: whether it can be read through the generated accessors without one of
-//! them reading outside of it, or something that is not what the schema says.
+//! A verifier for the metadata. It proves that the generated accessors can read it without leaving
+//! it, and without reading something that the schema does not describe.
 //!
-//! The rules are those of the C++ verifier (flatbuffers/verifier.h), and stricter where that one lets
-//! something through that would be misread: fields inside their table, elements aligned, booleans 0
-//! or 1, and a bound on what sharing can blow up. UTF-8 is left to whoever decodes text.
+//! The rules are those of the C++ verifier (flatbuffers/verifier.h). They are stricter where C++
+//! passes something that would be misread: fields must lie inside their table, elements are
+//! aligned, booleans are 0 or 1, and shared parts have a budget. UTF-8 is validated when text is
+//! decoded.
 //!
-//! The verifier of the flatbuffers crate does not run as well. It would refuse what the format allows
-//! (it wants even the elements of an empty vector aligned), it reports text that is not UTF-8 as one
-//! of its own errors, and it cannot leave out the one vector whose bytes are not in the metadata. The
-//! tests run it over whole files, to see that it accepts what this one does.
+//! The verifier of the flatbuffers crate is not used. It would refuse what the format allows (it
+//! requires even the elements of an empty vector to be aligned), it reports text that is not UTF-8
+//! as one of its own errors, and it cannot leave out the one vector whose bytes are not in the
+//! metadata. The tests run it over whole files, and verify that it accepts what this one does.
 
 use std::fmt::{self, Display};
 
@@ -22,12 +23,12 @@ const MAX_BUFFER_LENGTH: i64 = tables::FLATBUFFER_LIMIT as i64;
 
 const MIN_BUFFER_LENGTH: i64 = tables::MIN_BUFFER_LENGTH as i64;
 
-// A vtable starts with its own length and that of the table, two bytes each.
+// A vtable starts with its own length and the length of the table, two bytes each.
 const VTABLE_HEADER: i64 = 4;
 
 const MAX_VTABLE_NUMBER: i64 = tables::MAX_VTABLE_NUMBER as i64;
 
-/// Verifies the metadata `bytes` (all of it, starting at its root offset) against the schema.
+/// Verifies all of the metadata `bytes` against the schema, from its root offset.
 pub(crate) fn verify_flatbuffer(bytes: &[u8]) -> Result<()> {
     let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     if !(MIN_BUFFER_LENGTH..MAX_BUFFER_LENGTH).contains(&length) {
@@ -41,8 +42,8 @@ pub(crate) fn verify_flatbuffer(bytes: &[u8]) -> Result<()> {
         let what = format_args!("its identifier is not LWCK");
         return Err(fault(rule::FLATBUFFER_IDENTIFIER, what, 4));
     }
-    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree (a doubling
-    // at each level of depth). Every range that is visited is added up, shared or not.
+    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree, which
+    // doubles at each level. So every visited range counts towards a budget, shared or not.
     let budget = tables::BUDGET_PER_BYTE as i64 * length + tables::BUDGET_BASE as i64;
     let mut verifier = Verifier {
         bytes,
@@ -54,7 +55,8 @@ pub(crate) fn verify_flatbuffer(bytes: &[u8]) -> Result<()> {
     verifier.table(root, &CHECKPOINT)
 }
 
-/// Positions and lengths are in bytes, and signed: an offset to a vtable can lead to before the start.
+/// Positions and lengths are in bytes. They are signed, because an offset to a vtable can lead
+/// before the start.
 struct Verifier<'a> {
     bytes: &'a [u8],
     length: i64,
@@ -63,7 +65,8 @@ struct Verifier<'a> {
 }
 
 impl Verifier<'_> {
-    /// `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in C++.
+    /// Verifies that `length` bytes at `at` lie in the buffer. As in C++, a length equal to the
+    /// buffer's fails.
     fn range(&mut self, at: i64, length: i64, what: &dyn Display) -> Result<()> {
         if !(at >= 0 && length < self.length && at <= self.length - length) {
             return Err(fault(
@@ -83,7 +86,7 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// A number of `size` bytes at `at` lies in the buffer, aligned to `align`.
+    /// Verifies that a number of `size` bytes at `at` lies in the buffer, aligned to `align`.
     fn inline(&mut self, at: i64, size: i64, align: i64, what: &dyn Display) -> Result<()> {
         if at % align != 0 {
             return Err(fault(
@@ -95,7 +98,7 @@ impl Verifier<'_> {
         self.range(at, size, what)
     }
 
-    /// Where the offset at `at` leads.
+    /// Verifies the offset at `at`, and returns the position that it leads to.
     fn offset(&mut self, at: i64, what: &dyn Display) -> Result<i64> {
         self.inline(at, 4, 4, &format_args!("the offset of {what}"))?;
         let offset = i64::from(self.u32(at));
@@ -235,7 +238,7 @@ impl Verifier<'_> {
                 }
                 Ok(())
             }
-            // Its bytes lie beyond the metadata; the format's own rules say where.
+            // Its bytes lie beyond the metadata; the format's own rules place them.
             Holds::Segment => self.inline(at, 4, 4, &format_args!("the offset of {name}")),
         }
     }
@@ -253,7 +256,8 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Verifies that a vector of elements of `size` bytes lies in the buffer, and returns how many.
+    /// Verifies that a vector of elements of `size` bytes lies in the buffer, and returns its
+    /// length.
     fn vector(&mut self, at: i64, size: i64, what: &dyn Display) -> Result<i64> {
         self.inline(at, 4, 4, &format_args!("the length of {what}"))?;
         let length = i64::from(self.u32(at));
@@ -269,7 +273,7 @@ impl Verifier<'_> {
         Ok(length)
     }
 
-    // Only at positions whose range has been checked; they index, so a mistake would be a panic and
+    // Called only at verified positions. They index a slice, so a mistake would be a panic and
     // never a read elsewhere.
 
     fn byte(&self, at: i64) -> u8 {
@@ -288,7 +292,7 @@ impl Verifier<'_> {
     }
 }
 
-// Kept out of the way of what is taken: files are sound.
+// Kept out of the hot path: almost all files are valid.
 #[cold]
 fn fault(rule: &'static str, what: fmt::Arguments<'_>, at: i64) -> Error {
     let message = format!("the metadata is not a valid FlatBuffer: {what} (at byte {at})");

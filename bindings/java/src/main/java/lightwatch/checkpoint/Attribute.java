@@ -3,8 +3,8 @@ package lightwatch.checkpoint;
 import java.math.BigInteger;
 
 /**
- * A node in a state's tree of attributes: hyper-parameters, parameter groups, counters. Values are
- * kept in the kind in which they were saved, so that they can be saved again as they were.
+ * A node in a state's tree of attributes: hyper-parameters, parameter groups, counters. A value keeps
+ * the kind in which it was saved, so that it can be saved again unchanged.
  */
 public sealed interface Attribute {
   /** Nothing: {@code null}, {@code None}. */
@@ -29,7 +29,7 @@ public sealed interface Attribute {
     }
   }
 
-  /** Any double: NaN, the infinities and -0 among them. */
+  /** Any double, including NaN, the infinities and -0. */
   record Float64(double value) implements Attribute {}
 
   /** Text, possibly empty; it may contain U+0000. */
@@ -38,6 +38,6 @@ public sealed interface Attribute {
   /** A list, unmodifiable. */
   record Sequence(java.util.List<Attribute> items) implements Attribute {}
 
-  /** A map, unmodifiable, in the order in which it was saved. */
+  /** A map, unmodifiable, in the order of the save. */
   record Mapping(java.util.Map<String, Attribute> entries) implements Attribute {}
 }

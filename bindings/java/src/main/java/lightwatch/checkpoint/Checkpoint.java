@@ -16,17 +16,17 @@ import lightwatch.checkpoint.Metadata.StateRecord;
 import lightwatch.checkpoint.Metadata.TensorRecord;
 
 /**
- * An open checkpoint: how far a training run had come, and its states.
+ * An open checkpoint: the progress of a training run, and its states.
  *
- * <p>Opening reads and checks the metadata in full and maps the tensors; what that costs does not
- * depend on their size. All of it may be used by several threads at once.
+ * <p>Opening reads and verifies the metadata in full and maps the tensors, at a cost that does not
+ * depend on their size. Several threads may use a checkpoint at once.
  *
- * <p><b>The map.</b> Buffers of tensors are views into it and stay good after {@link #close}. There
- * is no unmapping by hand in Java 17, so the map goes when the garbage collector has found the last
- * of them, and the checkpoint, unreachable; on Windows the file cannot be deleted until then. A
- * file that is truncated while it is mapped makes access fail with an InternalError, or ends the
- * JVM. Files that are replaced by renaming, as this format's writers do, are safe; {@link
- * OpenOptions#withoutMap} is for all others.
+ * <p><b>The map.</b> Buffers of tensors are views into it and stay valid after {@link #close}. Java 17
+ * cannot unmap explicitly. So the map is released when the garbage collector has found the last buffer,
+ * and the checkpoint, unreachable; on Windows the file cannot be deleted until then. If a file is
+ * truncated while it is mapped, access fails with an InternalError, or ends the JVM. Files that are
+ * replaced by renaming, as this format's writers do, are safe; use {@link OpenOptions#withoutMap} for
+ * all others.
  */
 public final class Checkpoint implements AutoCloseable {
   private final Metadata metadata;
@@ -64,24 +64,24 @@ public final class Checkpoint implements AutoCloseable {
         record.name(), record.kind(), record.attributes(), Collections.unmodifiableMap(tensors));
   }
 
-  /** Opens a checkpoint, checked and mapped. See the other {@code open}. */
+  /** Opens a checkpoint, verified and mapped. See the other {@code open}. */
   public static Checkpoint open(Path path) {
     return open(path, OpenOptions.DEFAULT);
   }
 
   /**
-   * Opens a checkpoint. Throws a {@link CheckpointException} where there is no file that can be
-   * read (CKPT_READ; also for folders, devices and pipes), or where it is no whole and sound
-   * checkpoint: CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH, CKPT_METADATA_CHECKSUM,
-   * CKPT_FLATBUFFER, CKPT_FORMAT; CKPT_FILE_CHANGED where something changes it meanwhile, and
-   * CKPT_BIG_ENDIAN on a big-endian machine.
+   * Opens a checkpoint. Throws a {@link CheckpointException} if there is no file that can be read
+   * (CKPT_READ; also for folders, devices and pipes), or if it is not a complete and valid checkpoint:
+   * CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH, CKPT_METADATA_CHECKSUM, CKPT_FLATBUFFER,
+   * CKPT_FORMAT. Throws CKPT_FILE_CHANGED if another program changes it meanwhile, and CKPT_BIG_ENDIAN
+   * on a big-endian machine.
    */
   public static Checkpoint open(Path path, OpenOptions options) {
     try {
       if (ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN) {
         throw new CheckpointException(
             ErrorCode.CKPT_BIG_ENDIAN,
-            "checkpoints are little-endian, and this machine is big-endian");
+            "expected a little-endian machine, found a big-endian one");
       }
       return open(FileSource.open(path), options, path);
     } catch (CheckpointException fault) {
@@ -89,7 +89,7 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /** Takes over the file, and closes it unless the checkpoint goes on reading from it. */
+  /** Takes ownership of the file, and closes it unless the checkpoint continues to read from it. */
   private static Checkpoint open(FileSource file, OpenOptions options, Path path) {
     Source source = null;
     try {
@@ -102,7 +102,7 @@ public final class Checkpoint implements AutoCloseable {
     } catch (IOException cause) {
       throw FileSource.readError("could not be mapped", cause);
     } catch (OutOfMemoryError cause) {
-      // Not the end of the program: what was allocated for the file is garbage by now.
+      // The program can continue: the memory for this file is garbage by now.
       throw new CheckpointException(
           ErrorCode.CKPT_READ, "its metadata needs more memory than this JVM has", cause);
     } finally {
@@ -110,14 +110,17 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /** All of the metadata, in memory of our own, where nobody changes it after it was checked. */
+  /**
+   * Reads the whole metadata into the library's own memory, which no other code changes after
+   * verification.
+   */
   private static Metadata readMetadata(FileSource file) {
     long fileLength = file.size();
     var start = new byte[(int) Math.min(Limits.HEAD_LENGTH, fileLength)];
     file.read(start, 0, start.length, 0);
     Head head = Head.read(start, fileLength);
     var bytes = new byte[head.metadataLength()];
-    // What the head was read from is not read again: somebody could have changed it.
+    // The start is not read again, because another process could have changed it.
     int known = Math.min(start.length, bytes.length);
     System.arraycopy(start, 0, bytes, 0, known);
     file.read(bytes, known, bytes.length - known, known);
@@ -146,27 +149,27 @@ public final class Checkpoint implements AutoCloseable {
     return metadata.loss();
   }
 
-  /** Metrics by their names, unmodifiable, in the order in which they were saved. */
+  /** Metrics by their names, unmodifiable, in the order of the save. */
   public Map<String, Double> metrics() {
     return metadata.metrics();
   }
 
-  /** The run's config, if there is one: JSON text, as it was given and not checked. */
+  /** The run's config, if there is one: JSON text as it was given, not validated. */
   public Optional<String> config() {
     return metadata.config();
   }
 
   /**
-   * The place of this save in the order of the saves of its run, if the writer gave one, up to
-   * 2^53 - 1: a run that went back to an earlier step is resumed where this is largest.
+   * The position of this save in the order of its run's saves, if the writer gave one, up to 2^53 - 1.
+   * A run that went back to an earlier step resumes from the checkpoint with the largest one.
    */
   public OptionalLong sequence() {
     return metadata.sequence();
   }
 
   /**
-   * When it was saved by the writer's clock, in milliseconds since 1970, if the writer gave the time;
-   * up to 2^53 - 1.
+   * Time of the save by the writer's clock, in milliseconds since 1970, if the writer gave one; up to
+   * 2^53 - 1.
    */
   public OptionalLong savedAt() {
     return metadata.savedAt();
@@ -182,7 +185,7 @@ public final class Checkpoint implements AutoCloseable {
     return optimizer;
   }
 
-  /** Whatever else was saved by its name, unmodifiable, in the order in which it was given. */
+  /** Every other saved state by its name, unmodifiable, in the order of the save. */
   public Map<String, State> extras() {
     return extras;
   }
@@ -201,21 +204,21 @@ public final class Checkpoint implements AutoCloseable {
     return metadata.fileLength();
   }
 
-  /** Length of the part that is not tensors, in bytes. */
+  /** Length of the metadata in bytes: everything before the tensors. */
   public int metadataLength() {
     return metadata.metadataLength();
   }
 
   /**
-   * Reads all of the file and checks every tensor's checksum and the bytes between them, also where
-   * it was opened without these checks. Throws the first fault, like a tensor's {@code bytes}.
+   * Reads the whole file, and verifies every tensor's checksum and the bytes between tensors, whatever
+   * the options said. Throws the first fault, like a tensor's {@code bytes}.
    */
   public void verify() {
     for (SegmentReader reader : readers) reader.check();
   }
 
   /**
-   * Lets go of the file. Tensors give no more buffers; those that were handed out stay good.
+   * Releases the file. Tensors then return no more buffers; those that were handed out stay valid.
    * Closing again does nothing.
    */
   @Override

@@ -4,14 +4,14 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * What a file or a disk can cause: the one exception of this library for anything that is not a
- * caller's mistake.
+ * An error of a file or a disk: the one exception of this library for everything that is not a mistake
+ * of the caller.
  *
- * <p>It is unchecked. A tensor is checked when its bytes are first asked for, which is often deep
- * in numerical code, in lambdas and streams that let no checked exception through; and there is
- * little that a caller near by could do about a damaged file. {@link #code} is what to act on.
+ * <p>It is unchecked. A tensor is verified when its bytes are first used, which is often deep in
+ * numerical code, in lambdas and streams that let no checked exception through. Code nearby could do
+ * little about a damaged file. Programs should act on {@link #code}.
  *
- * <p>Names from a file are escaped in the message: it is safe to print.
+ * <p>Names from a file are escaped in the message, so it is safe to print.
  */
 public final class CheckpointException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -55,7 +55,7 @@ public final class CheckpointException extends RuntimeException {
     return code;
   }
 
-  /** The rule of the format that is broken, for instance {@code tensor.offset}. */
+  /** The broken rule of the format, for instance {@code tensor.offset}. */
   public Optional<String> rule() {
     return Optional.ofNullable(rule);
   }
@@ -75,12 +75,12 @@ public final class CheckpointException extends RuntimeException {
     return Optional.ofNullable(path);
   }
 
-  /** The same fault, told of a tensor of a state. */
+  /** The same fault with the state and the name of its tensor. */
   CheckpointException of(String state, String tensor) {
     return sameWith(state, tensor, getMessage(), path);
   }
 
-  /** The same fault with the file's path, which comes first in the message; once. */
+  /** The same fault with the file's path, which is added to the front of the message once. */
   CheckpointException at(Path path) {
     if (this.path != null) return this;
     return sameWith(state, tensor, Printable.quote(path.toString()) + ": " + getMessage(), path);

@@ -18,8 +18,8 @@ import lightwatch.format.Value;
 import lightwatch.format.ValueKind;
 
 /**
- * From verified metadata to plain values: the only place that touches the generated classes. What
- * the values mean for each other is left to the rules.
+ * Decodes verified metadata into plain values. Only this class touches the generated classes. The rules
+ * then validate what the values mean for each other.
  */
 final class Decoder {
   private final ByteBuffer bytes;
@@ -30,8 +30,8 @@ final class Decoder {
   }
 
   /**
-   * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT where a value has no meaning
-   * by itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a key twice.
+   * Decodes metadata that the verifier has passed. Throws CKPT_FORMAT if a value has no meaning by
+   * itself: text that is not UTF-8, an unknown dtype, an integer beyond 2^53 - 1, a duplicate key.
    */
   static Metadata decode(byte[] metadata) {
     return new Decoder(metadata).checkpoint();
@@ -40,7 +40,7 @@ final class Decoder {
   private Metadata checkpoint() {
     var root = lightwatch.format.Checkpoint.getRootAsCheckpoint(bytes);
     TablePosition position = TablePosition.ofRoot(bytes);
-    // In the order of the format: what is found first is what an error names.
+    // In the order of the format, because an error names the first fault.
     long fileLength = safeUnsigned(root.fileLength(), "file_length");
     Map<String, Double> metrics = metrics(root);
     long epoch = safe(root.epoch(), "epoch");
@@ -160,7 +160,7 @@ final class Decoder {
           case ValueKind.Null -> true;
           case ValueKind.Boolean -> value.hasBoolean();
           case ValueKind.Integer, ValueKind.Int64 -> value.hasInteger();
-          // What is less than 2^63 is an Int64; as a signed number, what is more is negative.
+          // A value below 2^63 is an Int64. As a signed number, a larger one is negative.
           case ValueKind.Uint64 -> value.hasUinteger() && value.uinteger() < 0;
           case ValueKind.Float64 -> value.hasNumber();
           case ValueKind.Text -> string != null;
@@ -195,7 +195,7 @@ final class Decoder {
     };
   }
 
-  // Empty lists and maps take no memory of their own: a file can have very many.
+  // Empty lists and maps use no memory of their own, because a file can have very many.
 
   private List<Attribute> items(Value value) {
     int length = value.listLength();

@@ -13,12 +13,11 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 
 /**
- * A file that is read by position, through one channel that stays open. Every buffer is memory of
- * its own. (The channel is one that the interrupt of a reading thread closes, like all of them.)
+ * A file that is read by position, through one channel that stays open. Every buffer has memory of its
+ * own. (Interrupting a reading thread closes the channel, as it does with every file channel.)
  */
 final class FileSource implements Source {
-  // The runtime copies through memory outside of the heap, and keeps as much as the longest call
-  // took.
+  // The runtime copies through memory outside the heap, and keeps as much as the longest call took.
   private static final int READ_LENGTH = 1 << 20;
 
   private final FileChannel channel;
@@ -29,16 +28,16 @@ final class FileSource implements Source {
   }
 
   /**
-   * Opens a regular file. Throws CKPT_READ for anything else; a FIFO is refused before it is
-   * opened, since that would wait for a writer. (One that takes the file's place just then does
-   * hang: Java has no way to open without waiting.)
+   * Opens a regular file. Throws CKPT_READ for anything else. A FIFO is refused before it is opened,
+   * because opening would wait for a writer. (If one takes the file's place at that instant, the call
+   * hangs: Java cannot open without waiting.)
    */
   static FileSource open(Path path) {
     try {
       var attributes = Files.readAttributes(path, BasicFileAttributes.class);
       if (!attributes.isRegularFile()) {
         String what = attributes.isDirectory() ? "a folder" : "a device, pipe or socket";
-        throw new CheckpointException(ErrorCode.CKPT_READ, "this is " + what + ", not a file");
+        throw new CheckpointException(ErrorCode.CKPT_READ, "expected a file, found " + what);
       }
       return new FileSource(FileChannel.open(path, StandardOpenOption.READ));
     } catch (IOException | SecurityException | UnsupportedOperationException cause) {
@@ -72,9 +71,9 @@ final class FileSource implements Source {
       if (count <= 0) {
         throw new CheckpointException(
             ErrorCode.CKPT_FILE_CHANGED,
-            "the file ended at byte "
+            "the file was truncated to "
                 + (position + done)
-                + " while it was being read: something has truncated it");
+                + " bytes while it was being read");
       }
       done += count;
     }
@@ -89,7 +88,7 @@ final class FileSource implements Source {
     } catch (OutOfMemoryError cause) {
       throw new CheckpointException(
           ErrorCode.CKPT_TENSOR_TOO_LARGE,
-          "there is no memory for the " + length + " bytes of the tensor",
+          "there is not enough memory for the " + length + " bytes of the tensor",
           cause);
     }
     read(bytes, 0, length, position);
@@ -107,7 +106,7 @@ final class FileSource implements Source {
     try {
       channel.close();
     } catch (IOException ignored) {
-      // Nothing was written: there is nothing to lose, and nothing that a caller could do.
+      // Nothing was written, so nothing is lost, and a caller could do nothing about it.
     }
   }
 
@@ -120,7 +119,7 @@ final class FileSource implements Source {
   private static String reason(Exception cause) {
     if (cause instanceof NoSuchFileException) return "there is no such file";
     if (cause instanceof AccessDeniedException) return "access is denied";
-    // Its message has the path in it, not escaped.
+    // Its message contains the path, unescaped.
     if (cause instanceof FileSystemException failure && failure.getReason() != null) {
       return Printable.escape(failure.getReason());
     }

@@ -10,15 +10,15 @@ import lightwatch.checkpoint.Schema.TableType;
 import lightwatch.checkpoint.Schema.VectorType;
 
 /**
- * Whether the metadata can be read through the generated classes without one of them reading
- * outside of it, or something that is not what the schema says. The FlatBuffers runtime for Java
- * has no verifier, and follows offsets backwards and in circles.
+ * Verifies that the generated classes can read the metadata without leaving it, and without reading
+ * something that the schema does not describe. The FlatBuffers runtime for Java has no verifier, and
+ * follows offsets backwards and in circles.
  *
- * <p>The rules are those of the verifier for C++, and stricter where that one lets something
- * through that would be misread. Positions and lengths are longs: no sum of two of them wraps.
+ * <p>The rules are those of the verifier for C++, and stricter where C++ passes something that would be
+ * misread. Positions and lengths are longs, so no sum of two of them wraps.
  */
 final class FlatBufferVerifier {
-  // A vtable starts with its own length and that of the table, two bytes each.
+  // A vtable starts with its own length and the length of the table, two bytes each.
   private static final int VTABLE_HEADER = 4;
 
   private final ByteBuffer bytes;
@@ -29,21 +29,24 @@ final class FlatBufferVerifier {
   private FlatBufferVerifier(byte[] metadata) {
     this.bytes = ByteBuffer.wrap(metadata).order(ByteOrder.LITTLE_ENDIAN);
     this.length = metadata.length;
-    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree. Every
-    // range that is visited is added up, shared or not.
+    // Shared tables and strings are legal, and let a small buffer stand for an enormous tree. So every
+    // visited range counts towards a budget, shared or not.
     this.budget = Limits.BUDGET_PER_BYTE * length + Limits.BUDGET_BASE;
   }
 
   /**
-   * Verifies metadata whose head has been read. Throws CKPT_FLATBUFFER with the rule that is broken
-   * and where.
+   * Verifies metadata whose head has been read. Throws CKPT_FLATBUFFER with the broken rule and its
+   * position.
    */
   static void verify(byte[] metadata) {
     var verifier = new FlatBufferVerifier(metadata);
     verifier.table(verifier.offset(0, "the root"), Table.ROOT);
   }
 
-  /** {@code size} bytes at {@code at} lie in the buffer. As many as it has fail, as in C++. */
+  /**
+   * Verifies that {@code size} bytes at {@code at} lie in the buffer. As in C++, the buffer's whole
+   * length fails.
+   */
   private void range(long at, long size, String what) {
     if (!(at >= 0 && size < length && at <= length - size)) {
       throw fault(Rule.FLATBUFFER_RANGE, what + " of " + size + " bytes reaches outside the buffer", at);
@@ -54,7 +57,7 @@ final class FlatBufferVerifier {
     }
   }
 
-  /** A number of {@code size} bytes at {@code at} lies in the buffer, aligned. */
+  /** Verifies that a number of {@code size} bytes at {@code at} lies in the buffer, aligned. */
   private void inline(long at, int size, int align, String what) {
     if (at % align != 0) {
       throw fault(Rule.FLATBUFFER_ALIGNMENT, what + " is not aligned to " + align + " bytes", at);
@@ -62,7 +65,7 @@ final class FlatBufferVerifier {
     range(at, size, what);
   }
 
-  /** Where the offset at {@code at} leads. */
+  /** Verifies the offset at {@code at}, and returns the position that it leads to. */
   private long offset(long at, String what) {
     inline(at, 4, 4, what);
     long offset = Integer.toUnsignedLong(bytes.getInt((int) at));
@@ -112,7 +115,7 @@ final class FlatBufferVerifier {
       throw fault(Rule.FLATBUFFER_FIELD, "the field " + name + " lies outside its table", table);
     }
     long at = table + entry;
-    // A chain and no switch over types, which Java 17 has only as a preview.
+    // A chain of ifs, because Java 17 has a switch over types only as a preview.
     if (field.type() instanceof Scalar scalar) {
       inline(at, size, size, name);
       if (scalar.bool() && Byte.toUnsignedInt(bytes.get((int) at)) > 1) {
@@ -123,7 +126,7 @@ final class FlatBufferVerifier {
     } else if (field.type() instanceof TableType type) {
       table(offset(at, name), type.table());
     } else if (field.type() instanceof SegmentType) {
-      // Its elements lie beyond the metadata; the format's own rules say where.
+      // Its elements lie beyond the metadata; the format's own rules place them.
       inline(at, 4, 4, name);
     } else if (field.type() instanceof VectorType type) {
       vector(type, offset(at, name), name);

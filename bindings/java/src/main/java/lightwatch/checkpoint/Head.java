@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import java.util.zip.CRC32;
 
 /**
- * The first look at a file: is it a checkpoint, of a version that we know, and as long as it says?
- * Comes before everything else, since a newer version may mean something else by all the rest.
+ * The head of a file: whether it is a checkpoint, in a known version, and as long as it says. It comes
+ * before everything else, because a newer version may give other fields another meaning.
  *
  * @param metadataLength in bytes, at most 2^31 - 2
  * @param metadataCrc32 as 32 bits
@@ -14,9 +14,8 @@ import java.util.zip.CRC32;
  */
 record Head(int metadataLength, int metadataCrc32, int crcOffset) {
   /**
-   * Reads the head of a file of {@code fileLength} bytes from its first bytes, or all of
-   * them if it is shorter. Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or
-   * CKPT_FORMAT.
+   * Reads the head of a file of {@code fileLength} bytes from its first bytes, or all of them if it is
+   * shorter. Throws CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH or CKPT_FORMAT.
    */
   static Head read(byte[] start, long fileLength) {
     checkIdentifier(start, fileLength);
@@ -30,7 +29,10 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
     return new Reader(start, fileLength).head();
   }
 
-  /** Throws CKPT_METADATA_CHECKSUM unless the metadata fits its checksum (its bytes count as 0). */
+  /**
+   * Throws CKPT_METADATA_CHECKSUM unless the metadata matches its checksum (whose own bytes count as
+   * 0).
+   */
   void checkMetadata(byte[] metadata) {
     var crc = new CRC32();
     crc.update(metadata, 0, crcOffset);
@@ -40,7 +42,7 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
       throw new CheckpointException(
           ErrorCode.CKPT_METADATA_CHECKSUM,
           String.format(
-              "the metadata is damaged: its checksum is %08x, and should be %08x",
+              "the metadata is damaged: checksum mismatch, found %08x, expected %08x",
               (int) crc.getValue(), metadataCrc32));
     }
   }
@@ -76,14 +78,14 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
       checkFileLength(bytes.getLong(position(Table.CHECKPOINT_FILE_LENGTH)));
       long metadataLength =
           Integer.toUnsignedLong(bytes.getInt(position(Table.CHECKPOINT_METADATA_LENGTH)));
-      // Longer metadata would be refused by the verifier, but only after it had all been read.
+      // The verifier would refuse longer metadata too, but only after all of it had been read.
       long longest = Math.min(fileLength, Limits.FLATBUFFER_LIMIT - 1);
       if (metadataLength < Limits.MIN_BUFFER_LENGTH || metadataLength > longest) {
         throw format(
             Rule.METADATA_LENGTH,
-            "the metadata claims to be "
+            "the metadata claims "
                 + metadataLength
-                + " bytes long, in a file of "
+                + " bytes, in a file of "
                 + fileLength);
       }
       int crcOffset = position(Table.CHECKPOINT_METADATA_CRC32);
@@ -134,13 +136,16 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
           ErrorCode.CKPT_FILE_LENGTH,
           "the file "
               + (longer ? "was cut short" : "has something appended to it")
-              + ": it is "
-              + fileLength
-              + " bytes long, and says that it has "
-              + Long.toUnsignedString(declared));
+              + ": expected "
+              + Long.toUnsignedString(declared)
+              + " bytes, as it says itself, found "
+              + fileLength);
     }
 
-    /** A head that does not hold together: a file cut short where it is short, else a bad one. */
+    /**
+     * An inconsistent head means a file that was cut short, if the file is short; otherwise a damaged
+     * one.
+     */
     private CheckpointException outside(String what) {
       if (fileLength < Limits.HEAD_LENGTH) {
         return new CheckpointException(
@@ -171,8 +176,8 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
 
   private static String looksLike(byte[] start, long fileLength) {
     if (fileLength == 0) return "the file is empty";
-    // First, since the length of its header can begin like any of the others; its upper bytes are
-    // 0.
+    // Safetensors comes first: the length of its header can begin like any other format, but its upper
+    // bytes are 0.
     if (start.length > 8 && start[8] == '{' && start[6] == 0 && start[7] == 0) {
       return "it looks like a safetensors file";
     }
@@ -183,6 +188,6 @@ record Head(int metadataLength, int metadataCrc32, int crcOffset) {
       return "it looks like a Python pickle";
     }
     if (start[0] == '{' || start[0] == '[') return "it looks like JSON";
-    return "the bytes 4 to 7 are not " + Limits.IDENTIFIER;
+    return "expected " + Limits.IDENTIFIER + " at byte 4";
   }
 }

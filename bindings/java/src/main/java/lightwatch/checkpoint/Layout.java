@@ -4,23 +4,23 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * How long tensors are, and where segments lie in a file, which follows from that alone. All numbers
- * in bytes.
+ * The lengths of tensors, and the positions of segments, which follow from the lengths alone. All
+ * numbers are in bytes.
  */
 final class Layout {
   private Layout() {}
 
-  /** Where a segment starts when what stands before it ends at {@code end}, at most 2^54. */
+  /** The position of a segment if what precedes it ends at {@code end}, at most 2^54. */
   static long segmentStart(long end) {
     return (end + Limits.LENGTH_BYTES + Limits.SEGMENT_ALIGNMENT - 1) & -Limits.SEGMENT_ALIGNMENT;
   }
 
-  /** Whether the tensors of a file of this length are FlatBuffers vectors as well. */
+  /** Whether a file of this length is one plain FlatBuffer, in which tensors are vectors as well. */
   static boolean isPlainFlatBuffer(long fileLength) {
     return fileLength < Limits.FLATBUFFER_LIMIT;
   }
 
-  /** The bytes before a segment: zeros, and last its length where the file is a FlatBuffer. */
+  /** The gap before a segment: zeros, and at the end its length if the file is a plain FlatBuffer. */
   static ByteBuffer gap(int gapLength, long segmentLength, boolean plain) {
     var gap = ByteBuffer.allocate(gapLength).order(ByteOrder.LITTLE_ENDIAN);
     if (plain) gap.putInt(gapLength - Limits.LENGTH_BYTES, (int) segmentLength);
@@ -28,9 +28,9 @@ final class Layout {
   }
 
   /**
-   * Bytes that a tensor of this dtype and shape takes, or -1 if there is no such number: where the product of
-   * the dimensions, leaving out those that are 0, is beyond 2^53 - 1 at any step (a huge dimension
-   * cannot hide behind an empty one), or where bits do not fill whole bytes.
+   * Bytes that a tensor of this dtype and shape takes. Returns -1 if the product of the dimensions,
+   * without those that are 0, exceeds 2^53 - 1 at any step (a zero must not hide a huge dimension), or
+   * if bits do not fill whole bytes.
    */
   static long byteLength(Dtype dtype, long[] shape) {
     long count = 1;
@@ -45,7 +45,7 @@ final class Layout {
       }
     }
     if (empty) count = 0;
-    // Whole bytes an element first: the number of bits could be unsafe where that of bytes is not.
+    // Whole bytes per element first: the number of bits could be unsafe although that of bytes is safe.
     int bits = dtype.bits();
     int unit = bits % 8 == 0 ? bits / 8 : bits;
     if (count > Limits.MAX_SAFE_INTEGER / unit) return -1;

@@ -11,25 +11,25 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
- * A file mapped into memory. A buffer ends at 2 GiB, so the file is mapped in windows, laid such
- * that every segment that fits a buffer is in one window. Nothing is mapped later, so the file need
- * not stay open. A window is unmapped by the garbage collector, after the last buffer over it.
+ * A file mapped into memory. A buffer ends at 2 GiB, so the file is mapped in windows, placed so that
+ * every segment that fits a buffer lies in one window. Nothing is mapped later, so the file need not
+ * stay open. The garbage collector unmaps a window after the last buffer over it.
  */
 final class MappedSource implements Source {
-  // By the position in the file where they start; null when closed.
+  // By their start positions in the file; null after close.
   private volatile NavigableMap<Long, MappedByteBuffer> windows;
 
   private MappedSource(NavigableMap<Long, MappedByteBuffer> windows) {
     this.windows = windows;
   }
 
-  /** Maps all segments and what is between them. The channel may be closed afterwards. */
+  /** Maps all segments and the gaps between them. The channel may be closed afterwards. */
   static MappedSource map(FileChannel channel, List<Segment> segments) throws IOException {
     var windows = new TreeMap<Long, MappedByteBuffer>();
     for (var window : plan(segments, Integer.MAX_VALUE).entrySet()) {
       long start = window.getKey();
       long end = window.getValue();
-      // Beyond the end of a file that has been truncated meanwhile there is nothing to map.
+      // If the file has been truncated meanwhile, nothing beyond its end can be mapped.
       if (end > channel.size()) {
         throw new CheckpointException(
             ErrorCode.CKPT_FILE_CHANGED,
@@ -41,11 +41,10 @@ final class MappedSource implements Source {
   }
 
   /**
-   * The windows, start to end, for a longest window of {@code longest} bytes, which is not less
-   * than twice MAX_PIECE less one. A window starts with a gap and takes in as many segments as fit.
-   * A segment that fits no window with its gap has one for the gap, and then windows MAX_PIECE
-   * apart, which overlap: a piece of that length from anywhere in it is in the last one to start
-   * before it.
+   * The windows, start to end, with at most {@code longest} bytes, which must be at least twice
+   * MAX_PIECE less one. A window starts with a gap and includes as many segments as fit. A segment that
+   * fits no window with its gap has one for the gap, and then windows MAX_PIECE apart, which overlap.
+   * So the last window that starts before a piece of that length contains all of it.
    */
   static NavigableMap<Long, Long> plan(List<Segment> segments, long longest) {
     var windows = new TreeMap<Long, Long>();

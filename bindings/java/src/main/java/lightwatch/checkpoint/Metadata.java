@@ -8,8 +8,8 @@ import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /**
- * What the metadata of a checkpoint says, as plain values. Lengths and positions are in bytes.
- * Lists and maps are in the order of the file.
+ * The metadata of a checkpoint as plain values. Lengths and positions are in bytes. Lists and maps are
+ * in the order of the file.
  */
 record Metadata(
     int version,
@@ -26,7 +26,7 @@ record Metadata(
     Optional<StateRecord> optimizer,
     List<StateRecord> extras) {
 
-  /** All states, in the order in which their segments stand in the file. */
+  /** All states, in the order of their segments in the file. */
   List<StateRecord> states() {
     var states = new ArrayList<StateRecord>();
     states.add(model);
@@ -46,7 +46,7 @@ record Metadata(
    * A tensor as the file describes it.
    *
    * @param crc32 as 32 bits
-   * @param vectorOffset position of the {@code data} vector (of its length), or -1 if there is none
+   * @param vectorOffset position of the length of the {@code data} vector, or -1 if there is none
    */
   record TensorRecord(
       String name,

@@ -2,22 +2,22 @@ package lightwatch.checkpoint;
 
 /**
  * Text from a file or a caller, made safe to print: a name in a file must not be able to steer a
- * terminal or a reader's eye.
+ * terminal or mislead a reader.
  */
 final class Printable {
-  // Longest text that is quoted whole in a message, in UTF-16 units.
+  // Longest text that a message quotes in full, in UTF-16 units.
   private static final int QUOTE_LIMIT = 200;
 
   private Printable() {}
 
-  /** The text in quotes, escaped, and not longer than a line. */
+  /** Quotes and escapes a text, and shortens it to a line. */
   static String quote(String text) {
     boolean cut = text.length() > QUOTE_LIMIT;
     String shown = cut ? text.substring(0, QUOTE_LIMIT) : text;
     return '"' + escape(shown).replace("\"", "\\\"") + (cut ? "…" : "") + '"';
   }
 
-  /** The text, with what steers a terminal or is not seen as {@code \\u{...}}. */
+  /** Escapes characters that steer a terminal or are invisible, as {@code \\u{...}}. */
   static String escape(String text) {
     var escaped = new StringBuilder(text.length());
     text.codePoints()

@@ -12,9 +12,8 @@ import lightwatch.checkpoint.Metadata.StateRecord;
 import lightwatch.checkpoint.Metadata.TensorRecord;
 
 /**
- * What the values of decoded metadata have to mean for each other. The rules leave no byte of a
- * file unexplained: every segment has one possible position, and the file ends where the last one
- * does.
+ * What the values of decoded metadata must mean for each other. The rules explain every byte of a file:
+ * each segment has one possible position, and the file ends with its last segment.
  */
 final class Rules {
   static final String MODEL = "model";
@@ -22,7 +21,7 @@ final class Rules {
 
   private final Metadata metadata;
   private final boolean plain;
-  // By offset; the order is that of the file.
+  // By offset, in the order of the file.
   private final Map<Long, Segment> segments = new LinkedHashMap<>();
   private long end;
 
@@ -33,8 +32,8 @@ final class Rules {
   }
 
   /**
-   * Checks all rules and returns the file's segments in its order. Throws CKPT_FORMAT with the rule
-   * that is broken.
+   * Validates all rules and returns the file's segments in its order. Throws CKPT_FORMAT with the
+   * broken rule.
    */
   static List<Segment> check(Metadata metadata) {
     checkNames(metadata);
@@ -82,7 +81,7 @@ final class Rules {
     long expected = Layout.segmentStart(end);
     if (offset != expected) {
       throw broken(
-          Rule.TENSOR_OFFSET, name + " is at " + offset + ", and has to be at " + expected);
+          Rule.TENSOR_OFFSET, name + " is at byte " + offset + ": expected " + expected);
     }
     segments.put(
         offset,

@@ -1,16 +1,16 @@
 package lightwatch.checkpoint;
 
-/** What the tables of the schema are made of, as data that drives the verifier. */
+/** The tables of the schema, as data that drives the verifier. */
 final class Schema {
   private Schema() {}
 
-  /** What a field can be. */
+  /** The type of a field. */
   sealed interface Type {
     /** Bytes that it takes in its table. */
     int size();
   }
 
-  /** A number of {@code size} bytes, aligned to as many; a bool is 0 or 1. */
+  /** A number of {@code size} bytes, with the same alignment; a bool is 0 or 1. */
   record Scalar(int size, boolean bool) implements Type {}
 
   /** An offset to text. */
@@ -37,7 +37,7 @@ final class Schema {
     }
   }
 
-  /** An offset to a vector beyond the metadata, in a segment: the format's rules say where. */
+  /** An offset to a vector beyond the metadata, in a segment: the format's rules place it. */
   record SegmentType() implements Type {
     @Override
     public int size() {

@@ -5,12 +5,12 @@ import java.nio.file.Path;
 import java.util.zip.CRC32;
 
 /**
- * The bytes of one segment of an open checkpoint: in place where the file is mapped, read where it
- * is not, and not handed out before they fit their checksum, unless the caller has said so. One for
- * all tensors over the segment. Safe for threads: two that check at once both come to the same.
+ * The bytes of one segment of an open checkpoint: in place if the file is mapped, otherwise read. They
+ * are not handed out before they match their checksum, unless the caller has turned that off. All
+ * tensors over the segment share one. Safe for threads: two that verify at once get the same result.
  */
 final class SegmentReader {
-  // Bytes that are checked at a time.
+  // Bytes that are verified at once.
   private static final int SLICE = 1 << 24;
 
   private final Source source;
@@ -29,8 +29,7 @@ final class SegmentReader {
 
   /**
    * All bytes, read-only and little-endian. Throws CKPT_TENSOR_CHECKSUM, CKPT_FORMAT (rule gap),
-   * CKPT_TENSOR_TOO_LARGE, CKPT_CLOSED; CKPT_READ and CKPT_FILE_CHANGED where the file is not
-   * mapped.
+   * CKPT_TENSOR_TOO_LARGE, CKPT_CLOSED, and CKPT_READ and CKPT_FILE_CHANGED if the file is not mapped.
    */
   ByteBuffer bytes() {
     try {
@@ -47,7 +46,7 @@ final class SegmentReader {
         checkOnce();
         return readOnly(source.bytes(segment.offset(), length));
       }
-      // What was read is what is checked, every time: the file may have been changed since.
+      // Verified after each read, because the file may have changed since the last one.
       if (check) checkGap();
       ByteBuffer bytes = source.bytes(segment.offset(), length);
       if (check) {
@@ -63,8 +62,8 @@ final class SegmentReader {
   }
 
   /**
-   * Some bytes, in range, read-only and little-endian. The whole segment is checked before the
-   * first slice. Throws like {@code bytes}.
+   * Some bytes, in range, read-only and little-endian. The whole segment is verified before the first
+   * slice. Throws like {@code bytes}.
    */
   ByteBuffer slice(long offset, int length) {
     try {
@@ -75,7 +74,7 @@ final class SegmentReader {
     }
   }
 
-  /** Checks the bytes before the segment, then its checksum, whatever was asked for on opening. */
+  /** Verifies the bytes before the segment, then its checksum, whatever the options say. */
   void check() {
     try {
       checkNow();
@@ -125,7 +124,7 @@ final class SegmentReader {
     throw new CheckpointException(
         ErrorCode.CKPT_TENSOR_CHECKSUM,
         String.format(
-            "the bytes of %s (of %s) are damaged: their checksum is %08x, and should be %08x",
+            "the bytes of %s (of %s) are damaged: checksum mismatch, found %08x, expected %08x",
             Printable.quote(segment.tensor()),
             Printable.quote(segment.state()),
             actual,

@@ -6,7 +6,7 @@ import java.util.stream.Collectors;
 
 /**
  * A saved state: that of the model, of the optimizer, or of one of the extras. Its maps are
- * unmodifiable, and in the order in which they were saved.
+ * unmodifiable, and in the order of the save.
  */
 public final class State {
   // Names that a message lists.
@@ -28,12 +28,12 @@ public final class State {
     this.tensors = tensors;
   }
 
-  /** {@code model}, {@code optimizer}, or what the extra is called. */
+  /** {@code model}, {@code optimizer}, or the name of the extra. */
   public String name() {
     return name;
   }
 
-  /** What it is the state of, as its framework calls it: {@code AdamW}. */
+  /** The class of the object, as its framework names it: {@code AdamW}. */
   public Optional<String> kind() {
     return kind;
   }
@@ -69,7 +69,7 @@ public final class State {
         .of(this.name, name);
   }
 
-  /** For people: its name and how much it has. */
+  /** For people: its name and size. */
   @Override
   public String toString() {
     return Printable.escape(name) + " with " + tensors.size() + " tensors";

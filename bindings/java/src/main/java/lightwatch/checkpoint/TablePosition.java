@@ -4,9 +4,8 @@ import com.google.flatbuffers.Table;
 import java.nio.ByteBuffer;
 
 /**
- * Where a table of verified metadata lies, which the generated classes keep to themselves. Walks
- * from the root to the tensors beside them, for the one field whose offset counts and not what it
- * leads to: a tensor's {@code data}.
+ * The position of a table of verified metadata, which the generated classes do not reveal. Walks from
+ * the root to the tensors for the one field whose offset matters itself: a tensor's {@code data}.
  */
 final class TablePosition extends Table {
   private TablePosition(int at, ByteBuffer metadata) {
@@ -17,19 +16,19 @@ final class TablePosition extends Table {
     return new TablePosition(metadata.getInt(0), metadata);
   }
 
-  /** The table that a field leads to; the field is there. */
+  /** The table that a field leads to; the field must be present. */
   TablePosition table(Schema.Field field) {
     return new TablePosition(__indirect(bb_pos + __offset(field.slot())), bb);
   }
 
-  /** An element of a vector of tables; the field is there. */
+  /** An element of a vector of tables; the field must be present. */
   TablePosition element(Schema.Field field, int index) {
     return new TablePosition(__indirect(__vector(__offset(field.slot())) + 4 * index), bb);
   }
 
   /**
    * Position that a field's offset leads to, or -1 if the field is absent. Unsigned, unlike the
-   * runtime's own: an offset backwards is one far ahead, and refused as that.
+   * runtime's own: a backward offset becomes a huge forward one, and is refused.
    */
   long target(Schema.Field field) {
     int entry = __offset(field.slot());

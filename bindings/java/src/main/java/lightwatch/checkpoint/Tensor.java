@@ -12,15 +12,15 @@ import java.util.Objects;
 /**
  * A tensor of a checkpoint. Elements are in row-major order, without strides or gaps.
  *
- * <p>Its buffers are read-only views into the mapped file: no copy is made, and tensors over one
- * segment (tied weights) share their memory. They stay good after the checkpoint is closed; the map
- * goes with the last of them. Each call gives a buffer with a position of its own, from the first
- * byte to the last. Where the checkpoint was opened without a map, a buffer is memory of its own.
+ * <p>Its buffers are read-only views into the mapped file, without a copy, and tensors over one segment
+ * (tied weights) share their memory. They stay valid after the checkpoint is closed; the map is
+ * released with the last of them. Each call returns a buffer with its own position, from the first byte
+ * to the last. If the checkpoint was opened without a map, a buffer has memory of its own.
  *
- * <p>The first call checks the tensor's checksum and the bytes before its segment, which reads all
- * of it. Every method that gives a buffer throws a {@link CheckpointException}:
- * CKPT_TENSOR_CHECKSUM or CKPT_FORMAT (rule {@code gap}) where the bytes are damaged, CKPT_CLOSED
- * after the checkpoint was closed, and without a map also CKPT_READ and CKPT_FILE_CHANGED.
+ * <p>The first call verifies the tensor's checksum and the bytes before its segment, which reads all of
+ * it. Every method that returns a buffer throws a {@link CheckpointException}: CKPT_TENSOR_CHECKSUM or
+ * CKPT_FORMAT (rule {@code gap}) if the bytes are damaged, CKPT_CLOSED after the checkpoint was closed,
+ * and without a map also CKPT_READ and CKPT_FILE_CHANGED.
  */
 public final class Tensor {
   /** Longest slice, in bytes, of a tensor that has more bytes than one buffer holds: 1 GiB. */
@@ -54,7 +54,7 @@ public final class Tensor {
   /** Number of elements; 1 for a scalar. */
   public long elementCount() {
     long count = 1;
-    // What is checked is the product of those that are not 0: a 0 has to win before it overflows.
+    // The verified product leaves out zeros, so a zero must be found before the product overflows.
     for (long length : record.shape()) if (length == 0) return 0;
     for (long length : record.shape()) count *= length;
     return count;
@@ -71,31 +71,31 @@ public final class Tensor {
   }
 
   /**
-   * All bytes, in little-endian order. (A duplicate or slice of a buffer is big-endian until it is
-   * told otherwise.) Throws CKPT_TENSOR_TOO_LARGE from 2^31 bytes on: see {@link #slice}.
+   * All bytes, in little-endian order. (A duplicate or slice of a buffer is big-endian until its order
+   * is set.) Throws CKPT_TENSOR_TOO_LARGE from 2^31 bytes on: see {@link #slice}.
    */
   public ByteBuffer bytes() {
     return reader.bytes();
   }
 
   /**
-   * {@code length} bytes from byte {@code offset} of the tensor on, in little-endian order: how to
-   * read a tensor of 2^31 bytes and more, piece by piece. Such a tensor's slices are at most
-   * {@link #MAX_SLICE} bytes long. Throws IndexOutOfBoundsException for a range that is not within
-   * the tensor, and IllegalArgumentException for one that is too long.
+   * {@code length} bytes from byte {@code offset} of the tensor on, in little-endian order. Tensors of
+   * 2^31 bytes and more are read this way, piece by piece, with slices of at most {@link #MAX_SLICE}
+   * bytes. Throws IndexOutOfBoundsException for a range outside the tensor, and
+   * IllegalArgumentException for one that is too long.
    */
   public ByteBuffer slice(long offset, int length) {
     Objects.checkFromIndexSize(offset, length, byteLength());
     if (length > MAX_SLICE && byteLength() > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
-          "a slice of " + length + " bytes, and " + MAX_SLICE + " are the most");
+          "a slice of " + length + " bytes: expected at most " + MAX_SLICE);
     }
     return reader.slice(offset, length);
   }
 
   /**
-   * The elements of a {@code float32}; of a {@code complex64}, two an element. Throws
-   * IllegalStateException for any other dtype, and as {@link #bytes} does.
+   * The elements of a {@code float32}, or of a {@code complex64} with two floats each. Throws
+   * IllegalStateException for any other dtype, and like {@link #bytes}.
    */
   public FloatBuffer floats() {
     expect(Dtype.FLOAT32, Dtype.COMPLEX64);
@@ -103,8 +103,8 @@ public final class Tensor {
   }
 
   /**
-   * The elements of a {@code float64}; of a {@code complex128}, two an element. Throws like {@link
-   * #floats}.
+   * The elements of a {@code float64}, or of a {@code complex128} with two doubles each. Throws like
+   * {@link #floats}.
    */
   public DoubleBuffer doubles() {
     expect(Dtype.FLOAT64, Dtype.COMPLEX128);
@@ -124,8 +124,8 @@ public final class Tensor {
   }
 
   /**
-   * The elements of an {@code int16} or {@code uint16}, or the bits of those of a {@code float16}
-   * or {@code bfloat16}. Throws like {@link #floats}.
+   * The elements of an {@code int16} or {@code uint16}, or the bits of a {@code float16} or {@code
+   * bfloat16}. Throws like {@link #floats}.
    */
   public ShortBuffer shorts() {
     expect(Dtype.INT16, Dtype.UINT16, Dtype.FLOAT16, Dtype.BFLOAT16);
@@ -135,10 +135,10 @@ public final class Tensor {
   private void expect(Dtype... dtypes) {
     if (Arrays.asList(dtypes).contains(dtype())) return;
     throw new IllegalStateException(
-        Printable.quote(name()) + " is " + dtype() + ", and not one of " + Arrays.toString(dtypes));
+        Printable.quote(name()) + " is " + dtype() + ": expected one of " + Arrays.toString(dtypes));
   }
 
-  /** For people: what it is, without its elements. */
+  /** For people: its description, without its elements. */
   @Override
   public String toString() {
     return Printable.escape(state)

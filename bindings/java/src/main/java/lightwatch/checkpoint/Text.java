@@ -7,18 +7,18 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Text in a file: UTF-8, taken literally. The decoders of {@code String} and of the FlatBuffers
- * runtime replace what is not UTF-8, so that two different names could become one.
+ * Text in a file: UTF-8, decoded strictly. The decoders of {@code String} and of the FlatBuffers
+ * runtime replace invalid bytes, so that two different names could become one.
  */
 final class Text {
-  // Of one decoding of metadata, so of one thread.
+  // Used for one decoding of metadata, and so by one thread.
   private final CharsetDecoder decoder =
       StandardCharsets.UTF_8
           .newDecoder()
           .onMalformedInput(CodingErrorAction.REPORT)
           .onUnmappableCharacter(CodingErrorAction.REPORT);
 
-  /** The text of some bytes, or CKPT_FORMAT with rule text.utf8; {@code what} names it. */
+  /** Decodes bytes. Throws CKPT_FORMAT with rule text.utf8, and {@code what} in the message. */
   String decode(ByteBuffer bytes, String what) {
     try {
       return decoder.decode(bytes).toString();
@@ -29,8 +29,8 @@ final class Text {
   }
 
   /**
-   * Why decoded text cannot be the name of a tensor, a state or a metric, or null if it can. A
-   * reader that ends strings at U+0000 would take two names for one.
+   * Why decoded text cannot be the name of a tensor, a state or a metric, or null if it can. A reader
+   * that ends strings at U+0000 would take two names for one.
    */
   static String nameFault(String name) {
     if (name.isEmpty()) return "is empty";
