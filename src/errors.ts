@@ -26,6 +26,8 @@ export interface CheckpointErrorFields {
   readonly actual?: unknown
   /** The states that a restore had finished before it failed. */
   readonly restored?: readonly string[]
+  /** The tensors of a restore that the trainer has not taken as they were saved. */
+  readonly tensors?: readonly { readonly state: string; readonly tensor: string }[]
 }
 
 /**
@@ -43,6 +45,7 @@ export class CheckpointError extends Error {
   declare readonly expected?: unknown
   declare readonly actual?: unknown
   declare readonly restored?: readonly string[]
+  declare readonly tensors?: readonly { readonly state: string; readonly tensor: string }[]
 
   constructor(
     code: CheckpointErrorCode,

@@ -15,13 +15,15 @@ export type { Checkpoint, VerifyOptions } from './load/checkpoint.js'
 export type { OpenOptions } from './load/open.js'
 export type { CheckpointState, CheckpointTensor } from './load/state.js'
 export type { ByteProgress, OnProgress } from './progress.js'
+export type { Converted, Part, Rename, Renamed } from './restore/adapt.js'
 export {
   type StateComparison,
   StateMismatchError,
   type TensorKey,
   type TensorMismatch,
 } from './restore/compare.js'
-export { type RestoreOptions, type RestoreReport, restoreCheckpoint } from './restore/restore.js'
+export { restoreCheckpoint } from './restore/restore.js'
+export type { RestoreOptions, RestoreReport } from './restore/restore-options.js'
 export type { CheckpointProgress } from './save/plan.js'
 export type { SaveOptions, SaveReport } from './save/write.js'
 export type {

@@ -118,6 +118,8 @@ export interface StateFit {
    * Names that the current state has and the checkpoint lacks. An error if strict; otherwise they keep their values.
    */
   readonly missing?: readonly string[]
+  /** Tensors that the checkpoint lacks and `loadStateDict` removes; they do not count as missing. */
+  readonly dropped?: readonly string[]
   /** Names that the checkpoint has and the current state does not take. An error if strict; otherwise skipped. */
   readonly unexpected?: readonly string[]
   /** Names that cannot be restored. An error even if not strict. */
@@ -128,6 +130,8 @@ export interface StateFit {
   }[]
   /** Other differences, one sentence each. An error if strict; otherwise a warning. */
   readonly differences?: readonly string[]
+  /** Differences that do not prevent a restore, one sentence each. Always a warning. */
+  readonly warnings?: readonly string[]
 }
 
 /**

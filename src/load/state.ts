@@ -96,6 +96,11 @@ export class CheckpointTensor implements LoadedTensor {
     return this.#reader()
   }
 
+  /** The same tensor with the file's bytes, whatever the caller has written into `data` of this one. @internal */
+  unwritten(): CheckpointTensor {
+    return new CheckpointTensor(this, () => this.segment(), true)
+  }
+
   #typed(bytes: Uint8Array): TypedArray {
     const ArrayType = arrayType(this.dtype)
     const width = ArrayType.BYTES_PER_ELEMENT
@@ -227,12 +232,13 @@ export class CheckpointState implements LoadedState {
 
   /** The same state with the file's bytes, whatever the caller has written into `data`. */
   unwritten(): CheckpointState {
-    const tensors = Array.from(
-      this,
-      ([name, tensor]) =>
-        [name, new CheckpointTensor(tensor, () => tensor.segment(), true)] as const,
-    )
-    return new CheckpointState(this, new Map(tensors))
+    return this.map((tensor) => tensor.unwritten())
+  }
+
+  /** The same state with what `make` makes of each tensor, under the same names. */
+  map(make: (tensor: CheckpointTensor, name: string) => CheckpointTensor): CheckpointState {
+    const made = new Map(Array.from(this, ([name, tensor]) => [name, make(tensor, name)]))
+    return new CheckpointState(this, made)
   }
 
   /** The same state with only those tensors whose name `keep` accepts. */

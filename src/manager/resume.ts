@@ -7,12 +7,12 @@ import { CheckpointError, withPath } from '../errors.js'
 import { loadCheckpoint } from '../load/load.js'
 import type { OptionNames } from '../options.js'
 import { quote } from '../printable.js'
+import { restoreCheckpoint } from '../restore/restore.js'
 import {
   RESTORE_OPTIONS,
   type RestoreOptions,
   type RestoreReport,
-  restoreCheckpoint,
-} from '../restore/restore.js'
+} from '../restore/restore-options.js'
 import type { Module, Optimizer } from '../state.js'
 import type { CheckpointFolder, SetAside } from './checkpoint-folder.js'
 import { type FolderEntry, isDamage, isGone } from './folder-entry.js'

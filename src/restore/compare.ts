@@ -64,13 +64,14 @@ export function compareState(
   const state = saved.name
   const missing = new Set(fit.missing)
   const unexpected = new Set(fit.unexpected)
+  const dropped = new Set(fit.dropped)
   const mismatched = new Map<string, TensorMismatch>()
   for (const { name, expected, actual } of fit.mismatched ?? []) {
     mismatched.set(name, { state, tensor: name, expected, actual })
   }
   for (const [name, tensor] of target.tensors) {
     if (!saved.has(name)) {
-      missing.add(name)
+      if (!dropped.has(name)) missing.add(name)
       continue
     }
     const expected = typeAndShape(tensor)

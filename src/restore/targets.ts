@@ -4,12 +4,13 @@
  */
 
 import { stateName } from '../format/metadata.js'
-import type { CheckpointState } from '../load/state.js'
+import type { CheckpointState, CheckpointTensor } from '../load/state.js'
 import { haveSameBytes, type SegmentTarget } from '../load/verify.js'
 import { quote } from '../printable.js'
 import type { CollectedState } from '../save/collect.js'
 import type { StateFit, Stateful } from '../state.js'
 import { keyText, type TensorMismatch } from './compare.js'
+import { ConvertedTensor } from './converted-tensor.js'
 
 /** A state of the checkpoint and the object that it is restored into. */
 export interface Pair {
@@ -18,12 +19,15 @@ export interface Pair {
   /** Only the tensors that will be restored, under their current names. */
   readonly saved: CheckpointState
   readonly fit: StateFit
+  /** Whether the rest of the state is left aside. */
+  readonly isPart: boolean
 }
 
 /** A tensor in plain memory, and the segment that is copied there. */
 export interface MemoryTarget extends SegmentTarget {
   readonly state: string
   readonly tensor: string
+  readonly saved: CheckpointTensor
 }
 
 /** Whether a restore copies into the state's memory, because the object has no `loadStateDict`. */
@@ -38,6 +42,7 @@ export function targetsOf(pair: Pair): MemoryTarget[] {
   return Array.from(saved, ([tensor, loaded]) => ({
     state: saved.name,
     tensor,
+    saved: loaded,
     reader: loaded.segment(),
     target: collected.tensors.get(tensor)!.bytes!,
   }))
@@ -116,7 +121,12 @@ function sameRange({ target: a }: MemoryTarget, { target: b }: MemoryTarget): bo
 /** Whether the checkpoint has the same bytes for the memory that two targets share. `b` starts within `a`. */
 async function agree(a: MemoryTarget, b: MemoryTarget): Promise<boolean> {
   const start = b.target.byteOffset - a.target.byteOffset
-  if (a.reader === b.reader && start === 0) return true
+  const isConverted = [a, b].some(({ saved }) => saved instanceof ConvertedTensor)
+  if (a.reader === b.reader && start === 0) {
+    return a.saved.dtype === b.saved.dtype
+  }
+  // Their bytes in the file say nothing of those in memory.
+  if (isConverted) return false
   const length = Math.min(a.target.byteLength - start, b.target.byteLength)
   return haveSameBytes({ reader: a.reader, start }, { reader: b.reader, start: 0 }, length)
 }

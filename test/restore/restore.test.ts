@@ -7,7 +7,8 @@ import type { Checkpoint } from '../../src/load/checkpoint.js'
 import { loadCheckpoint } from '../../src/load/load.js'
 import type { ByteProgress } from '../../src/progress.js'
 import type { StateMismatchError } from '../../src/restore/compare.js'
-import { type RestoreOptions, restoreCheckpoint } from '../../src/restore/restore.js'
+import { restoreCheckpoint } from '../../src/restore/restore.js'
+import type { RestoreOptions } from '../../src/restore/restore-options.js'
 import type { LoadedState, LoadStateOptions, StateFit, Stateful } from '../../src/state.js'
 import { type MemoryState, memoryState, type Tensors } from '../support/memory-state.js'
 import { flipBits, inMemory, positionOf } from '../support/saved.js'
@@ -52,6 +53,8 @@ const copyOf = (...states: MemoryState[]) =>
 
 const ones = (length: number) => new Float32Array(length).fill(1)
 const zeros = (length: number) => new Float32Array(length)
+// For trainers that are told what to load, and only note it.
+const NOT_READ_BACK = { readBack: false }
 
 test('a restore copies into the memory that is there, and says what it did', async (t) => {
   const checkpoint = await saved(
@@ -77,6 +80,10 @@ test('a restore copies into the memory that is there, and says what it did', asy
     unexpected: [],
     missingStates: [],
     unusedStates: ['ema'],
+    warnings: [],
+    renamed: [],
+    converted: [],
+    leftOut: [],
   })
 })
 
@@ -246,7 +253,8 @@ test('not strict: where everything fits there is no warning, and a mismatch is s
 test('who takes states over is given only what fits, unless it creates tensors', async (t) => {
   const checkpoint = await saved(memoryState({ w: ones(2), gone: ones(1) }, { lr: 1 }))
   const model = taking({ w: zeros(2), fresh: zeros(1) })
-  await restoreCheckpoint(checkpoint, model, null, { strict: false, onWarning: () => {} })
+  const lenient = { strict: false, onWarning: () => {}, ...NOT_READ_BACK }
+  await restoreCheckpoint(checkpoint, model, null, lenient)
   t.deepEqual(model.taken, [{ keys: ['w'], attributes: { lr: 1 } }])
 
   const creating = Object.assign(taking({}), { createsTensors: true })
@@ -441,7 +449,8 @@ test('what a state itself says does not fit is known before another one is chang
     })
     t.deepEqual(model.taken, [])
     const warnings: string[] = []
-    const options = { strict: false, onWarning: (message: string) => warnings.push(message) }
+    const onWarning = (message: string) => warnings.push(message)
+    const options = { strict: false, onWarning, ...NOT_READ_BACK }
     const lenient = restoreCheckpoint(checkpoint, model, optimizer, options)
     if (fit.mismatched) await t.throwsAsync(lenient, { code: 'CKPT_STATE_MISMATCH' })
     else await t.notThrowsAsync(lenient)
@@ -471,7 +480,8 @@ test('a state is given its tensors under the names that it says they have here, 
       t.false(state.has('c'))
     },
   }
-  const report = await restoreCheckpoint(checkpoint, model, null, { strict: false, onWarning() {} })
+  const lenient = { strict: false, onWarning() {}, ...NOT_READ_BACK }
+  const report = await restoreCheckpoint(checkpoint, model, null, lenient)
   t.is(report.tensors, 2)
   t.deepEqual(report.unexpected, [{ state: 'model', tensor: 'c' }])
   t.deepEqual(options, [{ strict: false }])
@@ -639,6 +649,7 @@ test('progress counts checking and copying, rises, and ends with its total, once
       await using checkpoint = await loadBy(way, path)
       const reports: ByteProgress[] = []
       await restoreCheckpoint(checkpoint, memoryState({ ...states }), optimizer, {
+        ...NOT_READ_BACK,
         verify,
         onProgress: (progress) => reports.push(progress),
       })
@@ -693,6 +704,7 @@ test('an abort is heeded until the first byte is written, and then the restore i
         },
       })
       const outcome = await restoreCheckpoint(checkpoint, ticking(model), ticking(optimizer), {
+        ...NOT_READ_BACK,
         signal: controller.signal,
         onProgress: tick,
       }).then(
@@ -835,10 +847,10 @@ test('a loadStateDict() gets the file’s bytes as `data`, whatever was written 
       seen.push(Array.from(state, ([, { data }]) => Number(data[2])))
       for (const [, { data }] of state) data.fill(9 as never)
     })
-    await restoreCheckpoint(checkpoint, model)
+    await restoreCheckpoint(checkpoint, model, null, NOT_READ_BACK)
     for (const [, { data }] of checkpoint.model) data.fill(-1 as never)
-    await restoreCheckpoint(checkpoint, model)
-    await restoreCheckpoint(checkpoint, model)
+    await restoreCheckpoint(checkpoint, model, null, NOT_READ_BACK)
+    await restoreCheckpoint(checkpoint, model, null, NOT_READ_BACK)
     t.deepEqual(seen, Array(3).fill([1, 1]))
   }
 })

@@ -144,12 +144,13 @@ test('a stateDict() that returns copies is refused: nothing would reach the mode
   t.deepEqual(w, floats(0, 0))
   // With a loadStateDict() its arrays may be copies: they are not what is restored into.
   let taken: LoadedState | undefined
-  await restoreCheckpoint(checkpoint, {
+  const taking: Stateful = {
     ...copies,
     loadStateDict(state) {
       taken = state
     },
-  })
+  }
+  await restoreCheckpoint(checkpoint, taking, null, { readBack: false })
   t.deepEqual(await taken!.get('w').read(), floats(1, 2))
 })
 

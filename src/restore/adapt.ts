@@ -1,0 +1,141 @@
+/**
+ * A saved state as a restore into what has changed needs it: under other names, with other dtypes, or a part of
+ * it. Nothing is read or written here; tensors are converted when they are read.
+ */
+
+import { type Attribute, type Attributes, describe, isPlainObject } from '../format/attributes.js'
+import { isConvertible } from '../format/convert.js'
+import type { DType } from '../format/dtype.js'
+import { MODEL, stateName } from '../format/metadata.js'
+import type { CheckpointState } from '../load/state.js'
+import { quote } from '../printable.js'
+import type { CollectedState } from '../save/collect.js'
+import type { StateFit } from '../state.js'
+import type { TensorKey } from './compare.js'
+import { ConvertedTensor } from './converted-tensor.js'
+
+/** Other names for tensors: prefixes and what stands in their place, or a function of name and state. */
+export type Rename =
+  | { readonly [prefix: string]: string }
+  | ((name: string, state: string) => string)
+
+/** Part of a model: prefixes of the names that its tensors have here, or a function of them. */
+export type Part = readonly string[] | ((name: string) => boolean)
+
+/** A tensor that has another name in the checkpoint. */
+export interface Renamed extends TensorKey {
+  /** Its name in the checkpoint. */
+  readonly from: string
+}
+
+/** A tensor that has another dtype in the checkpoint. */
+export interface Converted extends TensorKey {
+  /** Its dtype in the checkpoint. */
+  readonly from: DType
+  readonly to: DType
+}
+
+/** Throws a TypeError unless the options are what they must be. */
+export function checkAdaptations(rename: unknown, only: unknown): void {
+  const isMap =
+    isPlainObject(rename) && Object.values(rename).every((name) => typeof name === 'string')
+  if (rename !== undefined && typeof rename !== 'function' && !isMap) {
+    throw new TypeError(
+      `rename must be a function or an object of prefixes, { 'module.': '' }; found ${describe(rename)}`,
+    )
+  }
+  const isList = Array.isArray(only) && only.every((prefix) => typeof prefix === 'string')
+  if (only !== undefined && typeof only !== 'function' && !isList) {
+    throw new TypeError(
+      `only must be a list of prefixes or a function, ['encoder.']; found ${describe(only)}`,
+    )
+  }
+}
+
+/**
+ * The names that the tensors of `saved` have here, by their names in the checkpoint; those that stay are not
+ * among them. Throws a TypeError where two have one name here, or the function returns no name.
+ */
+export function renamesOf(saved: CheckpointState, rename: Rename): ReadonlyMap<string, string> {
+  const renames = new Map<string, string>()
+  const taken = new Map<string, string>()
+  for (const name of saved.keys()) {
+    const given = typeof rename === 'function' ? rename(name, saved.name) : undefined
+    const here = typeof rename === 'function' ? given : withPrefixes(name, saved.name, rename)
+    if (typeof here !== 'string') {
+      throw new TypeError(`rename must return a name for ${quote(name)}, not ${describe(here)}`)
+    }
+    const twin = taken.get(here)
+    if (twin !== undefined) {
+      throw new TypeError(
+        `nothing was restored: rename gives two tensors of ${stateName(saved.name)} the name ${quote(here)}, ` +
+          `${quote(twin)} and ${quote(name)}`,
+      )
+    }
+    taken.set(here, name)
+    if (here !== name) renames.set(name, here)
+  }
+  return renames
+}
+
+function withPrefixes(
+  name: string,
+  state: string,
+  prefixes: { readonly [prefix: string]: string },
+): string {
+  const slash = state === MODEL ? -1 : name.indexOf('/')
+  let kept = ''
+  let rest = name
+  for (const [prefix, replacement] of Object.entries(prefixes)) {
+    if (rest.startsWith(prefix)) rest = replacement + rest.slice(prefix.length)
+    else if (kept === '' && slash !== -1 && name.startsWith(prefix, slash + 1)) {
+      kept = name.slice(0, slash + 1)
+      rest = replacement + name.slice(slash + 1 + prefix.length)
+    }
+  }
+  return kept + rest
+}
+
+/** Attributes with other names in place of those of the model's tensors, as values and as keys. */
+export function renameAttributes(
+  attributes: Attributes,
+  names: ReadonlyMap<string, string>,
+): Attributes {
+  const renamed = (value: Attribute): Attribute => {
+    if (typeof value === 'string') return names.get(value) ?? value
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return value.map(renamed)
+    return renameAttributes(value as Attributes, names)
+  }
+  const entries = Object.entries(attributes)
+  return Object.fromEntries(entries.map(([key, value]) => [names.get(key) ?? key, renamed(value)]))
+}
+
+/** Whether a tensor of the model that has this name here is part of `only`. */
+export function isPart(name: string, only: Part): boolean {
+  return typeof only === 'function' ? only(name) : only.some((prefix) => name.startsWith(prefix))
+}
+
+/** The same, without what is no part of it. */
+export function partOfFit(fit: StateFit, keep: (name: string) => boolean): StateFit {
+  return {
+    ...fit,
+    ...(fit.missing && { missing: fit.missing.filter(keep) }),
+    ...(fit.unexpected && { unexpected: fit.unexpected.filter(keep) }),
+    ...(fit.mismatched && { mismatched: fit.mismatched.filter(({ name }) => keep(name)) }),
+  }
+}
+
+/** The same state with tensors of the dtypes that `here` has, where only these differ. */
+export function convertedTo(here: CollectedState, saved: CheckpointState): CheckpointState {
+  return saved.map((tensor, name) => {
+    const target = here.tensors.get(name)
+    const fits =
+      target !== undefined &&
+      target.dtype !== tensor.dtype &&
+      isConvertible(target.dtype) &&
+      isConvertible(tensor.dtype) &&
+      `${target.shape}` === `${tensor.shape}`
+    return fits ? new ConvertedTensor(tensor, target.dtype) : tensor
+  })
+}

@@ -1,0 +1,68 @@
+/**
+ * Asks restored states for their tensors again and compares these with the checkpoint: a trainer may
+ * initialise its weights after it has loaded them, copy them into the wrong place, or round them.
+ */
+
+import { CheckpointError } from '../errors.js'
+import { crc32 } from '../format/checksum.js'
+import type { CheckpointTensor } from '../load/state.js'
+import { type CollectedTensor, collectState, tensorBytes } from '../save/collect.js'
+import { bytesOf } from '../state.js'
+import { keyText, type TensorKey } from './compare.js'
+import { ConvertedTensor } from './converted-tensor.js'
+import { isMemory, type Pair } from './targets.js'
+
+// Names that a message has at most.
+const NAMED = 10
+
+/**
+ * Reads the tensors of `pairs` back: by default of those that have taken their state over themselves. Throws
+ * CKPT_RESTORE_INCOMPLETE, with the names of the tensors that are not what the checkpoint has.
+ */
+export async function readBack(pairs: readonly Pair[], all: boolean): Promise<void> {
+  const differing: (TensorKey & { readonly reason: string })[] = []
+  for (const { target, collected, saved } of pairs) {
+    // A state of another kind is passed over by a trainer; the caller has been warned.
+    const isOther = saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind
+    if (saved.size === 0 || isOther || (isMemory({ target }) && !all)) continue
+    const { tensors } = await collectState(target, saved.name)
+    for (const [name, tensor] of saved) {
+      const reason = await differenceOf(tensor, tensors.get(name))
+      if (reason !== undefined) differing.push({ state: saved.name, tensor: name, reason })
+    }
+  }
+  if (differing.length === 0) return
+  const lines = differing.slice(0, NAMED).map((one) => `${keyText(one)} ${one.reason}`)
+  const rest = differing.length - lines.length
+  const wrong = new Set(differing.map(({ state }) => state))
+  const restored = pairs.map(({ saved }) => saved.name).filter((name) => !wrong.has(name))
+  throw new CheckpointError(
+    'CKPT_RESTORE_INCOMPLETE',
+    'the trainer has not what it was given: it was asked for its state again, and\n  ' +
+      `${lines.join('\n  ')}${rest > 0 ? `\n  and ${rest} more` : ''}\n` +
+      'Let loadStateDict() finish what it does, and leave its tensors as they were saved; readBack: false ' +
+      'restores without this comparison',
+    { restored, tensors: differing.map(({ state, tensor }) => ({ state, tensor })) },
+  )
+}
+
+/** In what a tensor differs from the saved one, in words; undefined if it does not. */
+async function differenceOf(
+  saved: CheckpointTensor,
+  here: CollectedTensor | undefined,
+): Promise<string | undefined> {
+  if (here === undefined) return 'is not there'
+  const [expected, actual] = [saved, here].map(
+    ({ dtype, shape }) => `${dtype} [${shape.join(', ')}]`,
+  )
+  if (expected !== actual) return `is ${actual}, and not ${expected}`
+  const { dtype, byteLength, name } = here
+  const bytes =
+    here.bytes ?? tensorBytes(await here.fetch!(), dtype, byteLength, `the tensor ${name}`)
+  const checksum = crc32(bytes)
+  const isSame =
+    saved instanceof ConvertedTensor
+      ? checksum === crc32(bytesOf(await saved.read()))
+      : saved.segment().checksumFault(checksum) === undefined
+  return isSame ? undefined : 'has other elements'
+}
