@@ -6,7 +6,7 @@
 
 import { describe } from '../../format/attributes.js'
 import { givenOptions, type OptionNames } from '../../options.js'
-import type { RestoreOptions, RestoreReport } from '../../restore/restore.js'
+import type { RestoreOptions, RestoreReport } from '../../restore/restore-options.js'
 import { checkStateful } from '../../save/collect.js'
 import type { SaveOptions } from '../../save/write.js'
 import type { Module, Optimizer, Stateful } from '../../state.js'
@@ -58,9 +58,8 @@ export interface FitLogs {
 }
 
 /**
- * Fits `callbacks` of `model.fit`, alone or in an array of plain objects. TensorFlow.js takes either plain objects or
- * instances of its own classes, and the first item decides. Next to `tf.callbacks.earlyStopping()`, for example, pass
- * `[new tf.CustomCallback(callback, 'auto'), stopping]`.
+ * Fits `callbacks` of `model.fit`, alone or in an array next to `tf.callbacks.earlyStopping()` and others, in any
+ * order.
  */
 export interface FitCallback {
   /**
@@ -131,7 +130,7 @@ export function tensorflowCallback(
     saved = await manager.save(module, optimizer, { ...progress, ...common, force })
   }
   // `fit` calls these as functions, without a `this`.
-  return {
+  const callback: FitCallback = {
     get step() {
       return step
     },
@@ -171,6 +170,50 @@ export function tensorflowCallback(
       if (!saved) await save(true)
       await manager.flush()
     },
+  }
+  const model = models.get(module)
+  if (model !== undefined) putAfterOthers(model, callback)
+  return callback
+}
+
+/** The models that modules were made of. */
+const models = new WeakMap<Module, object>()
+
+/** Remembers the layers model that a module was made of, whose `fit` gets a callback. */
+export function rememberModel(module: Module, model: object): void {
+  models.set(module, model)
+}
+
+/** The callbacks that a model's `fit` puts after others, by the model. */
+const placed = new WeakMap<object, WeakSet<object>>()
+
+/**
+ * Lets `fit` of that model take `callback` in front of instances of TensorFlow.js's classes. TensorFlow.js takes
+ * an array for one of such instances, or else of plain objects, by its first item; so the callback is put
+ * behind the others. There is no other way to be told of them.
+ */
+function putAfterOthers(model: object, callback: FitCallback): void {
+  const known = placed.get(model)
+  if (known !== undefined) {
+    known.add(callback)
+    return
+  }
+  const ours = new WeakSet<object>([callback])
+  placed.set(model, ours)
+  const isOurs = (item: unknown) => typeof item === 'object' && item !== null && ours.has(item)
+  for (const name of ['fit', 'fitDataset'] as const) {
+    const fit = (model as { [name: string]: unknown })[name]
+    if (typeof fit !== 'function') continue
+    const fitWithAll = function (this: unknown, ...given: unknown[]): unknown {
+      const args = given.map((arg) => {
+        const { callbacks } = (arg ?? {}) as { callbacks?: unknown }
+        if (!Array.isArray(callbacks) || !callbacks.some(isOurs)) return arg
+        const others = callbacks.filter((item) => !isOurs(item))
+        return { ...(arg as object), callbacks: [...others, ...callbacks.filter(isOurs)] }
+      })
+      return fit.apply(this, args)
+    }
+    Object.defineProperty(model, name, { value: fitWithAll, writable: true, configurable: true })
   }
 }
 

@@ -1,15 +1,15 @@
 /**
- * The fields of a TensorFlow.js optimizer, which hold its state. A table lists what each class has, and the reader
- * refuses an optimizer that does not match it. Nothing is changed here.
+ * The fields of TensorFlow.js's own optimizers, which hold their state. A table lists what each class has, and the
+ * reader refuses an optimizer that does not match it. Nothing is changed here.
  */
 
 import { type Attribute, type Attributes, describe } from '../../format/attributes.js'
 import {
   isModel,
+  isTensor,
   type Parameter,
   sameShape,
   type TensorFlowModel,
-  type TensorFlowTensor,
   type TensorFlowVariable,
   type TensorFlowVariables,
 } from './parameters.js'
@@ -44,6 +44,8 @@ export interface OptimizerFields {
   /** The class: `Adam`. */
   readonly kind: string
   readonly iterations: number
+  /** Names of the fields that the table describes; the walk of own fields reads all others. */
+  readonly known: ReadonlySet<string>
   /** The hyper-parameters. Fields of the same names hold them. */
   readonly config: Attributes
   /** Fields that hold one float32 scalar: a variable, or a tensor that is replaced when it changes. */
@@ -85,25 +87,60 @@ const LAYOUTS: { readonly [kind: string]: Layout } = {
 // RMSProp has this list as well, and uses it if it is centered.
 const MEAN_GRADIENTS = { mg: 'accumulatedMeanGrads' }
 
+// Classes above each class of the table: Momentum is derived from SGD.
+const ANCESTORS = { Momentum: ['SGD', 'Optimizer', 'Serializable', 'Object'].length }
+const ANCESTORS_OF_OTHERS = ['Optimizer', 'Serializable', 'Object'].length
+
 /**
- * Reads the fields of `optimizer`, which trains `parameters`. Throws a TypeError for a class that is not in the table,
- * for fields that do not match the table, and for fields with further tensors. The error says what was expected, what
- * was found, and the `version` of TensorFlow.js. Also throws for buffers of a variable that is not among the
- * parameters.
+ * The class of the table that an optimizer is of, exactly. Undefined for one that is derived from it: it answers
+ * `getClassName()` as its base does, and has more fields or other rules.
+ */
+export function builtInKind(optimizer: TensorFlowOptimizer): string | undefined {
+  const prototype = Object.getPrototypeOf(optimizer)
+  const { className } = (prototype?.constructor ?? {}) as { className?: unknown }
+  if (typeof className !== 'string' || !Object.hasOwn(LAYOUTS, className)) return undefined
+  if (!Object.hasOwn(prototype.constructor, 'className')) return undefined
+  let ancestors = 0
+  for (let p = Object.getPrototypeOf(prototype); p !== null; p = Object.getPrototypeOf(p))
+    ancestors++
+  const expected = className === 'Momentum' ? ANCESTORS.Momentum : ANCESTORS_OF_OTHERS
+  return ancestors === expected ? className : undefined
+}
+
+/** The class of the table that an optimizer of another class is derived from, if it is. */
+export function baseKind(optimizer: TensorFlowOptimizer): string | undefined {
+  if (builtInKind(optimizer) !== undefined) return undefined
+  const kind = optimizer.getClassName?.()
+  return typeof kind === 'string' && Object.hasOwn(LAYOUTS, kind) ? kind : undefined
+}
+
+/** An optimizer of a class of the user's: all of its fields are its own, but the counter of its steps. */
+export function ownClassFields(optimizer: TensorFlowOptimizer, kind: string): OptimizerFields {
+  const { iterations } = optimizer
+  const isCounted = isCount(iterations) && fieldsOf(optimizer).iterations_ === iterations
+  return {
+    kind,
+    iterations: isCounted ? iterations : 0,
+    known: new Set(isCounted ? ['iterations_'] : []),
+    config: {},
+    scalars: [],
+    lists: [],
+    order: [],
+  }
+}
+
+/**
+ * Reads the fields of `optimizer`, which trains `parameters` and is of the class `kind` of the table. Throws a
+ * TypeError for fields that do not match the table, with what was expected, what was found, and the `version` of
+ * TensorFlow.js. Also throws for buffers of a variable that is not among the parameters.
  */
 export function readFields(
   optimizer: TensorFlowOptimizer,
+  kind: string,
   parameters: readonly Parameter[],
   version: () => string,
 ): OptimizerFields {
   const fields = fieldsOf(optimizer)
-  const kind = optimizer.getClassName?.()
-  if (typeof kind !== 'string' || !Object.hasOwn(LAYOUTS, kind)) {
-    throw new TypeError(
-      `expected an optimizer of a known class, found ${String(kind)}; ` +
-        `known are ${Object.keys(LAYOUTS).join(', ')} of TensorFlow.js 4 (this is ${version()})`,
-    )
-  }
   const unlike: Unlike = (expected, found) =>
     new TypeError(
       `this ${kind} optimizer differs from that of TensorFlow.js 4: ` +
@@ -128,8 +165,10 @@ export function readFields(
     entries: readList(fields[field], word, field, parameters, unlike),
   }))
   const order = commonOrder(lists, unlike)
-  refuseOtherTensors(fields, [...scalars, ...lists.map(({ field }) => field)], unlike)
-  return { kind, iterations, config: readConfig(optimizer, unlike), scalars, lists, order }
+  const config = readConfig(optimizer, unlike)
+  const listed = Object.values({ ...words, ...(kind === 'RMSProp' ? MEAN_GRADIENTS : {}) })
+  const known = new Set(['iterations_', ...scalars, ...listed, ...Object.keys(config)])
+  return { kind, iterations, known, config, scalars, lists, order }
 }
 
 /** The optimizer as a plain object, because most of these fields are private to its class. */
@@ -219,27 +258,6 @@ function commonOrder(lists: readonly BufferList[], unlike: Unlike): readonly str
     throw unlike(`${field} to be in the order of ${first.field}, ${first.keys}`, keys.join())
   }
   return first.keys
-}
-
-/** Refuses tensors in other fields, which a save would lose: those of a later version, or of a derived class. */
-function refuseOtherTensors(
-  fields: { readonly [name: string]: unknown },
-  known: readonly string[],
-  unlike: Unlike,
-): void {
-  for (const [field, value] of Object.entries(fields)) {
-    const holdsTensors = Array.isArray(value)
-      ? value.some((entry) => isTensor(entry) || isTensor(entry?.variable))
-      : isTensor(value)
-    if (holdsTensors && !known.includes(field)) {
-      throw unlike(`tensors in ${known.join(', ') || 'no field'} alone`, `some in ${field} as well`)
-    }
-  }
-}
-
-function isTensor(value: unknown): value is TensorFlowTensor {
-  const { shape, dtype, data } = (value ?? {}) as Partial<TensorFlowTensor>
-  return Array.isArray(shape) && typeof dtype === 'string' && typeof data === 'function'
 }
 
 /** A value, described briefly. */

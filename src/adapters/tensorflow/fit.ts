@@ -70,7 +70,7 @@ function renamedAttributes(
 }
 
 /** Lists the parameters that are frozen only here, and those frozen only in the checkpoint. */
-function frozenElse({ frozen }: Attributes, parameters: readonly Parameter[]): string[] {
+export function frozenElse({ frozen }: Attributes, parameters: readonly Parameter[]): string[] {
   // Version 0.1.0 did not record them.
   if (!isNames(frozen)) return []
   const here = new Set(frozenOf(parameters))
@@ -92,7 +92,7 @@ function frozenElse({ frozen }: Attributes, parameters: readonly Parameter[]): s
 type AttributeFit = Required<Pick<StateFit, 'missing' | 'unexpected' | 'mismatched'>>
 
 function compareAttributes(
-  { iterations, order, frozen, [NUMBERING]: _, ...config }: Attributes,
+  { iterations, order, frozen, fields: _, hidden: __, [NUMBERING]: ___, ...config }: Attributes,
   current: OptimizerFields,
 ): AttributeFit {
   const mismatched: AttributeFit['mismatched'][number][] = []

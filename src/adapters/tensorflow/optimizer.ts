@@ -6,25 +6,32 @@
  * this module reads and writes the optimizer's fields directly.
  */
 
+import { warn } from '../../errors.js'
 import { type Attributes, describe } from '../../format/attributes.js'
 import { elementCount } from '../../format/dtype.js'
+import { givenOptions, type OptionNames } from '../../options.js'
 import type { LoadedState, Optimizer, State, TensorData, TensorLike } from '../../state.js'
 import {
   type BufferList,
+  baseKind,
+  builtInKind,
   type Entry,
   fieldsOf,
   type OptimizerFields,
+  ownClassFields,
   readFields,
   type TensorFlowOptimizer,
   versionOf,
 } from './fields.js'
 import { checkedAttributes, fitOf, otherKind } from './fit.js'
 import { numberingOf } from './names.js'
+import { className, type HiddenState, OwnFields, type OwnFit, type OwnState } from './own-fields.js'
 import {
   checkFits,
   checkSource,
   fetchOf,
   frozenOf,
+  isModel,
   openUpload,
   type Parameter,
   parametersOf,
@@ -33,18 +40,39 @@ import {
   type TensorFlowVariable,
   type TensorFlowVariables,
   trained,
+  type Upload,
 } from './parameters.js'
 
+/** Options of `tensorflowOptimizer`. */
+export interface TensorFlowOptimizerOptions {
+  /**
+   * Saves and restores what the adapter cannot reach: functions in the optimizer's fields, private fields
+   * (`#velocity`), and what a WeakMap holds for it. The hook answers for all of these.
+   */
+  readonly hidden?: HiddenState | undefined
+}
+
+const OPTIONS: OptionNames<TensorFlowOptimizerOptions> = { hidden: true }
+
 /**
- * A TensorFlow.js optimizer as an Optimizer, for exact resume: SGD, Momentum, Adagrad, Adadelta, RMSProp, Adam and
- * Adamax. `source` is what it trains, as for `tensorflowModule`: the model, or variables by name.
+ * A TensorFlow.js optimizer as an Optimizer, for exact resume. `source` is what it trains, as for `tensorflowModule`:
+ * the model, or variables by name.
  *
- * Tensors are the buffers, named by TensorFlow.js's word for the buffer and the parameter (`m/dense_1/kernel`), and the
- * optimizer's own scalars (`accBeta1`). Attributes are `iterations`, the hyper-parameters of `getConfig()`, and
- * `order`: the parameters that have had a gradient so far, in the order of their buffers. The buffers of all other
- * parameters are saved with their initial values. So the names are the same before the first step and after it, and a
- * new optimizer can be restored. The attribute `frozen` lists parameters that are not trained. (SGD, which has no
- * buffers that tell, always has it.)
+ * TensorFlow.js's own classes are SGD, Momentum, Adagrad, Adadelta, RMSProp, Adam and Adamax. Their tensors are the
+ * buffers, named by TensorFlow.js's word for the buffer and the parameter (`m/dense_1/kernel`), and the optimizer's own
+ * scalars (`accBeta1`). Attributes are `iterations`, the hyper-parameters of `getConfig()`, and `order`: the parameters
+ * that have had a gradient so far, in the order of their buffers. The buffers of all other parameters are saved with
+ * their initial values. So the names are the same before the first step and after it, and a new optimizer can be
+ * restored. The attribute `frozen` lists parameters that are not trained. (An optimizer without such buffers always has
+ * it.)
+ *
+ * Of any other class, derived from these or not, all fields are saved: tensors, variables, typed arrays and values, in
+ * arrays, Maps, Sets, plain objects, instances of classes and other optimizers, nested. A tensor is named by the path
+ * to it, with the name of a parameter in place of that of its variable (`averages.dense_1/kernel`). The attribute
+ * `fields` describes the rest. The class is identified by its `static className`, or else by its name, which a
+ * minifier may change. What the adapter cannot reach (functions in fields, private fields, WeakMaps) is refused by
+ * name, unless the option `hidden` saves it. Nothing can see what a closure or a variable of a module holds; use
+ * `checkResume` to find out whether something was forgotten.
  *
  * A restore also sets the hyper-parameters: set another learning rate after it. TensorFlow.js pairs buffers with
  * gradients by position. A restore leaves the buffers in the saved order, and the first step after it sorts them by
@@ -52,34 +80,146 @@ import {
  * frozen than in the checkpoint, that is an error, or with `strict: false` a warning. With `strict: false` an optimizer
  * of another class stays as it is, and so does a hyper-parameter that only one side has.
  *
- * Throws a TypeError if `optimizer` is not an optimizer. `stateDict` throws one if the class is another one (or
- * derived), if it lacks fields of TensorFlow.js 4, or if it has buffers of a variable that is not in `source`.
- * `loadStateDict` throws one for a state that does not fit, before it changes anything.
+ * Throws a TypeError if `optimizer` is not an optimizer. `stateDict` throws one if the model has been compiled with
+ * another optimizer since, if the optimizer holds something that cannot be reached, if it lacks fields of TensorFlow.js
+ * 4, or if it has buffers of a variable that is not in `source`. `loadStateDict` throws one for a state that does not
+ * fit, before it changes anything.
  */
 export function tensorflowOptimizer(
   optimizer: TensorFlowOptimizer,
   source: TensorFlowModel | TensorFlowVariables,
+  options: TensorFlowOptimizerOptions = {},
 ): Optimizer {
   checkOptimizer(optimizer)
   checkSource(source)
-  const read = (parameters: readonly Parameter[]) =>
-    readFields(optimizer, parameters, () => versionOf(source))
+  const { hidden } = givenOptions('tensorflowOptimizer', OPTIONS, options)
+  if (hidden !== undefined) checkHidden(hidden)
+  const own = new OwnFields(optimizer, source, hidden, (value) => SORTING.has(value as object))
+  const checkInUse = recompileCheck(optimizer, source)
+  const version = () => versionOf(source)
+  const read = (parameters: readonly Parameter[]) => {
+    const kind = builtInKind(optimizer)
+    return kind === undefined
+      ? ownClassFields(optimizer, className(optimizer))
+      : readFields(optimizer, kind, parameters, version)
+  }
+  // Version 0.1.0 saved an optimizer of a derived class as one of its base class.
+  const readFor = (parameters: readonly Parameter[], saved: LoadedState) => {
+    const base = baseKind(optimizer)
+    const isBase = saved.kind === base && saved.attributes.fields === undefined
+    return base !== undefined && isBase
+      ? { isBase, current: readFields(optimizer, base, parameters, version) }
+      : { isBase: false, current: read(parameters) }
+  }
   return {
+    createsTensors: true,
     stateDict() {
+      checkInUse()
       const parameters = parametersOf(source)
-      return stateOf(optimizer, read(parameters), parameters)
+      const current = read(parameters)
+      return stateOf(optimizer, current, parameters, own.read(parameters, current.known))
     },
     compareStateDict(saved) {
       const parameters = parametersOf(source)
-      return fitOf(read(parameters), parameters, saved)
+      const here = read(parameters)
+      const { isBase, current } = readFor(parameters, saved)
+      const fit = fitOf(current, parameters, saved)
+      const listed = listedNames(current, parameters)
+      const { tensors } = own.read(parameters, here.known)
+      if (saved.kind !== current.kind) return fit
+      const fields = isBase
+        ? { ...NOTHING, differences: [onlyBase(here.kind, current.kind)] }
+        : own.fit(saved, fit.attributes ?? saved.attributes, parameters, current.known)
+      const known = new Set([...listed, ...fields.names])
+      const renamed = [...saved.keys()].map((name) => fit.renamed?.get(name) ?? name)
+      const names = isBase ? [...listedNames(here, parameters), ...tensors.keys()] : tensors.keys()
+      return {
+        ...fit,
+        dropped: Array.from(names).filter((name) => !saved.has(name)),
+        missing: [...(fit.missing ?? []), ...fields.missing],
+        unexpected: [
+          ...(fit.unexpected ?? []),
+          ...fields.unexpected,
+          ...renamed.filter((name) => !known.has(name)),
+        ],
+        mismatched: [...(fit.mismatched ?? []), ...fields.mismatched],
+        differences: [...(fit.differences ?? []), ...(fields.differences ?? [])],
+      }
     },
     async loadStateDict(state, { strict } = { strict: true }) {
       const parameters = parametersOf(source)
-      const current = read(parameters)
-      if (state.kind === current.kind) await load(optimizer, current, parameters, state, strict)
-      else if (strict) throw otherKind(state, current)
+      const { isBase, current } = readFor(parameters, state)
+      if (state.kind !== current.kind) {
+        if (strict) throw otherKind(state, current)
+        return
+      }
+      const upload = await openUpload(parameters.map(({ variable }) => variable))
+      const fields = isBase
+        ? undefined
+        : await own.prepare(state, parameters, current.known, upload)
+      try {
+        await load(optimizer, current, parameters, state, strict, upload)
+      } catch (error) {
+        fields?.undo()
+        throw error
+      }
+      await fields?.set()
     },
   }
+}
+
+/**
+ * The check that a model is still trained by the optimizer: throws a TypeError where the model was compiled with
+ * it and has been compiled anew since. Warns at once where it is compiled with another one already; a loop of
+ * the caller's own may train it with this one.
+ */
+function recompileCheck(
+  optimizer: TensorFlowOptimizer,
+  source: TensorFlowModel | TensorFlowVariables,
+): () => void {
+  if (!isModel(source)) return () => {}
+  const compiledWith = () => (source as { readonly optimizer?: object }).optimizer
+  const before = compiledWith()
+  if (before != null && before !== optimizer) {
+    warn(
+      'the model is compiled with another optimizer than the one that tensorflowOptimizer() was given: model.fit() ' +
+        'trains with model.optimizer',
+    )
+  }
+  return () => {
+    const now = compiledWith()
+    if (before !== optimizer || now === optimizer) return
+    throw new TypeError(
+      'nothing was saved or restored: the model has been compiled with another optimizer since ' +
+        'tensorflowOptimizer() was called; call tensorflowOptimizer(model.optimizer, model) again',
+    )
+  }
+}
+
+const NOTHING: OwnFit = { missing: [], unexpected: [], mismatched: [], names: new Set() }
+
+function onlyBase(kind: string, base: string): string {
+  return (
+    `the checkpoint has what an optimizer of the class ${base} has, and this is ${kind}: version 0.1.0 left the ` +
+    'other fields out. They stay as they are with strict: false'
+  )
+}
+
+function checkHidden(hidden: unknown): void {
+  const { get, set } = (hidden ?? {}) as Partial<HiddenState>
+  if (typeof get === 'function' && typeof set === 'function') return
+  throw new TypeError(
+    `hidden must have functions get and set, { get: () => state, set: (saved) => { … } }; found ${describe(hidden)}`,
+  )
+}
+
+/** Names of the tensors that the table of fields accounts for. */
+function listedNames(
+  { scalars, lists, order }: OptimizerFields,
+  parameters: readonly Parameter[],
+): readonly string[] {
+  const listed = trained(parameters, order)
+  return [...scalars, ...lists.flatMap(({ word }) => listed.map(({ key }) => `${word}/${key}`))]
 }
 
 /** Throws a TypeError at once for what cannot be an optimizer. Its class is validated later. */
@@ -101,6 +241,7 @@ function stateOf(
   optimizer: TensorFlowOptimizer,
   { kind, iterations, config, scalars, lists, order }: OptimizerFields,
   parameters: readonly Parameter[],
+  own: OwnState,
 ): State {
   const fields = fieldsOf(optimizer)
   const tensors: (readonly [string, TensorLike])[] = []
@@ -119,9 +260,11 @@ function stateOf(
       tensors.push([name, { dtype: 'float32', shape, data }])
     }
   }
+  tensors.push(...own.tensors)
   const frozen = frozenOf(parameters)
   const attributes = {
     ...{ iterations, ...config, order },
+    ...own.attributes,
     ...(frozen.length > 0 || lists.length === 0 ? { frozen } : {}),
     ...numberingOf(listed),
   }
@@ -143,6 +286,7 @@ async function load(
   parameters: readonly Parameter[],
   state: LoadedState,
   strict: boolean,
+  upload: Upload,
 ): Promise<void> {
   const { iterations, config, order } = checkedAttributes(state, current, strict)
   const { scalars, lists } = current
@@ -161,7 +305,6 @@ async function load(
   const kept = current.order.filter((key) => !saved.has(key))
 
   const fields = fieldsOf(optimizer)
-  const upload = await openUpload(parameters.map(({ variable }) => variable))
   const made: TensorFlowVariable[] = []
   try {
     const filled: Entry[][] = []
@@ -193,7 +336,7 @@ async function load(
     for (const variable of made) variable.dispose()
     throw error
   }
-  Object.assign(fields, config, { iterations_: iterations })
+  Object.assign(fields, config, current.known.has('iterations_') ? { iterations_: iterations } : {})
   if (lists.length > 0 && started.length + kept.length > 0) sortAtFirstStep(optimizer, lists)
 }
 
@@ -212,6 +355,9 @@ function setScalar(
     before.dispose()
   }
 }
+
+/** The functions of `sortAtFirstStep`: they stand in an optimizer's field, and are no part of its state. */
+const SORTING = new WeakSet<object>()
 
 type Gradients = readonly { readonly name: string }[] | { readonly [name: string]: unknown }
 
@@ -244,6 +390,7 @@ function sortAtFirstStep(
     }
     applyGradients.call(optimizer, gradients)
   }
+  SORTING.add(sortAndApply)
   fields.applyGradients = sortAndApply
 }
 

@@ -153,7 +153,14 @@ function parameter(
   return { key, keyByNumber, numbered, variable: tensor, dtype, trainable, frozen }
 }
 
-function isVariable(tensor: TensorFlowTensor | undefined): tensor is TensorFlowVariable {
+/** Whether a value is a `tf.Tensor`, by its shape. */
+export function isTensor(value: unknown): value is TensorFlowTensor {
+  const { shape, dtype, data } = (value ?? {}) as Partial<TensorFlowTensor>
+  return Array.isArray(shape) && typeof dtype === 'string' && typeof data === 'function'
+}
+
+/** Whether a tensor is a `tf.Variable`. */
+export function isVariable(tensor: TensorFlowTensor | undefined): tensor is TensorFlowVariable {
   const { name, assign, data } = (tensor ?? {}) as Partial<TensorFlowVariable>
   return typeof name === 'string' && typeof assign === 'function' && typeof data === 'function'
 }

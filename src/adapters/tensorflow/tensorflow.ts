@@ -6,11 +6,14 @@
 
 import type { LoadedState, Module, StateFit, TensorLike } from '../../state.js'
 import { sameElements } from '../tree/fit.js'
+import { rememberModel } from './callback.js'
+import { frozenElse } from './fit.js'
 import { namesInFile, numberingOf } from './names.js'
 import {
   checkFits,
   checkSource,
   fetchOf,
+  frozenOf,
   isModel,
   openUpload,
   type Parameter,
@@ -29,7 +32,8 @@ export {
   tensorflowCallback,
 } from './callback.js'
 export type { TensorFlowOptimizer } from './fields.js'
-export { tensorflowOptimizer } from './optimizer.js'
+export { type TensorFlowOptimizerOptions, tensorflowOptimizer } from './optimizer.js'
+export type { HiddenState } from './own-fields.js'
 export type {
   TensorFlowModel,
   TensorFlowTensor,
@@ -53,6 +57,9 @@ export type {
  * is assigned before its turn, the save fails with CKPT_TENSOR_CHANGED. A restore writes the saved bits into the
  * current variables, past any constraint of a layer, with extra memory for one tensor at a time.
  *
+ * The attribute `frozen` lists the frozen weights. A restore leaves `trainable` as it is, and warns if other weights
+ * are frozen than at the save.
+ *
  * A save does not include what is not a weight: the running state of a stateful RNN, and dropout's random numbers.
  *
  * Throws a TypeError if `source` is neither. `stateDict` throws one if two weights have the same name, for weights of
@@ -61,7 +68,7 @@ export type {
  */
 export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables): Module {
   checkSource(source)
-  return {
+  const module: Module = {
     stateDict() {
       const parameters = parametersOf(source)
       // A variable under two names is one tensor under both.
@@ -72,8 +79,9 @@ export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables):
         known.set(variable, tensor)
         return [key, tensor] as const
       })
-      if (!isModel(source)) return { tensors }
-      return { kind: source.getClassName(), attributes: numberingOf(parameters), tensors }
+      const attributes = { frozen: frozenOf(parameters), ...numberingOf(parameters) }
+      if (!isModel(source)) return { attributes, tensors }
+      return { kind: source.getClassName(), attributes, tensors }
     },
     async compareStateDict(saved) {
       const parameters = parametersOf(source)
@@ -82,6 +90,7 @@ export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables):
         renamed,
         mismatched: await untied(parameters, saved),
         differences: isUncertain ? [UNCERTAIN_NAMES] : [],
+        warnings: frozenElse(saved.attributes, parameters),
       }
     },
     async loadStateDict(state) {
@@ -98,6 +107,8 @@ export function tensorflowModule(source: TensorFlowModel | TensorFlowVariables):
       }
     },
   }
+  if (isModel(source)) rememberModel(module, source)
+  return module
 }
 
 /** The names of variables that are one here, but were saved as different tensors. */

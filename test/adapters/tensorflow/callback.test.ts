@@ -243,3 +243,40 @@ test('wrong arguments are refused', (t) => {
     message: "ask must be 'epoch' or 'batch', not \"step\"",
   })
 })
+
+test('it stands next to early stopping in any order, and both do their work', async (t) => {
+  const [x, y] = data()
+  for (const order of ['first', 'last', 'between']) {
+    const { model, states } = compiled()
+    const manager = new CheckpointManager(await scratchFolder(t), { save: { everySteps: 1 } })
+    const ours = tensorflowCallback(manager, ...states)
+    const stop = () => tf.callbacks.earlyStopping({ monitor: 'loss', patience: 0, minDelta: 1e9 })
+    const callbacks = {
+      first: [ours, stop()],
+      last: [stop(), ours],
+      between: [stop(), ours, stop()],
+    }[order]
+    const { epoch } = await model.fit(x, y, { ...fitArguments, epochs: 9, callbacks })
+    t.is(epoch.length, 2, order)
+    t.deepEqual(positions(await manager.list()).at(-1), [2, 10], order)
+    await manager.close()
+  }
+})
+
+test("a model's fit takes everything else as before", async (t) => {
+  const [x, y] = data()
+  const { model, states } = compiled()
+  const plain = compiled()
+  await using manager = new CheckpointManager(await scratchFolder(t))
+  tensorflowCallback(manager, ...states)
+  tensorflowCallback(manager, ...states)
+  const seen: number[] = []
+  const onEpochEnd = async (epoch: number) => void seen.push(epoch)
+  for (const callbacks of [undefined, { onEpochEnd }, [{ onEpochEnd }]]) {
+    await model.fit(x, y, { ...fitArguments, epochs: 1, callbacks })
+    await plain.model.fit(x, y, { ...fitArguments, epochs: 1, callbacks })
+  }
+  t.deepEqual(seen, [0, 0, 0, 0])
+  t.deepEqual(Object.keys(model), Object.keys(plain.model))
+  t.deepEqual(weightsOf(model), weightsOf(plain.model))
+})

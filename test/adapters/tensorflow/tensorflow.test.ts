@@ -9,7 +9,7 @@ import test from 'ava'
 import { digits, installPackages } from '../../../scripts/install-packages.js'
 import { tensorflowModule } from '../../../src/adapters/tensorflow/tensorflow.js'
 import { restoreCheckpoint } from '../../../src/index.js'
-import { contents, saved, weightsOf } from '../../support/adapters/tensorflow-states.js'
+import { both, contents, saved, weightsOf } from '../../support/adapters/tensorflow-states.js'
 import {
   classifier,
   INSTALL_MS,
@@ -215,4 +215,50 @@ test('the types fit those of TensorFlow.js', async (t) => {
       throw new Error(error.stdout)
     }),
   )
+})
+
+test('an optimizer that its model was compiled with, and is no longer, is refused', async (t) => {
+  const optimizer = tf.train.adam(0.01)
+  const model = classifier(tf, optimizer)
+  const states = both(optimizer, model)
+  await using checkpoint = await saved(...states)
+  model.compile({ optimizer: tf.train.adam(0.1), loss: 'categoricalCrossentropy' })
+  for (const call of [() => saved(...states), () => restoreCheckpoint(checkpoint, ...states)]) {
+    await t.throwsAsync(call, {
+      instanceOf: TypeError,
+      message: /compiled with another optimizer .* tensorflowOptimizer\(model\.optimizer, model\)/,
+    })
+  }
+  await t.notThrowsAsync(saved(...both(model.optimizer, model)))
+})
+
+test('which weights are frozen is saved, and a difference is warned of and reported', async (t) => {
+  const model = classifier(tf)
+  model.layers[0].trainable = false
+  await using checkpoint = await saved(tensorflowModule(model))
+  t.deepEqual(checkpoint.model.attributes.frozen, ['dense_1/kernel', 'dense_1/bias'])
+  const warnings: string[] = []
+  const onWarning = (message: string) => void warnings.push(message)
+  const same = classifier(tf)
+  same.layers[0].trainable = false
+  await restoreCheckpoint(checkpoint, tensorflowModule(same), null, { onWarning })
+  t.deepEqual(warnings, [])
+  const other = classifier(tf)
+  other.layers[2].trainable = false
+  const report = await restoreCheckpoint(checkpoint, tensorflowModule(other), null, { onWarning })
+  t.is(warnings.length, 2)
+  t.regex(warnings[0]!, /"model": frozen here and trained in the checkpoint: dense_2\/kernel/)
+  t.regex(warnings[1]!, /frozen in the checkpoint and trained here: dense_1\/kernel/)
+  t.deepEqual(report.warnings, warnings)
+  t.deepEqual(weightsOf(other), weightsOf(model))
+})
+
+test('variables are frozen by themselves', async (t) => {
+  const make = (trainable: boolean) => ({ w: tf.variable(tf.tensor1d([1, 2]), trainable) })
+  await using checkpoint = await saved(tensorflowModule(make(false)))
+  t.deepEqual(checkpoint.model.attributes.frozen, ['w'])
+  const warnings: string[] = []
+  const onWarning = (message: string) => void warnings.push(message)
+  await restoreCheckpoint(checkpoint, tensorflowModule(make(true)), null, { onWarning })
+  t.is(warnings.length, 1)
 })
