@@ -8,6 +8,7 @@ export {
   type ManagerOptions,
   type ResumeOptions,
   type ResumeReport,
+  type SavedReport,
 } from './manager/checkpoint-manager.js'
 export type { CheckpointInfo } from './manager/folder-entry.js'
 export type { KeepBest, KeepCandidate, KeepPolicy, KeepRules } from './manager/keep-policy.js'

@@ -6,7 +6,6 @@
 import { messageOf, warn } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { nextTurn } from '../io/concurrency.js'
-import type { Durability } from '../io/sink.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
@@ -18,7 +17,7 @@ import {
   type ManagedSave,
   type WhenBusy,
 } from '../save/background/saver.js'
-import { SAVE_OPTIONS, type SaveOptions } from '../save/write.js'
+import { SAVE_OPTIONS, type SaveOptions, type SaveReport } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
 import { CheckpointFolder } from './checkpoint-folder.js'
 import type { CheckpointInfo } from './folder-entry.js'
@@ -27,9 +26,11 @@ import { OwnCheckpoints, warnOfUnreadable } from './own-checkpoints.js'
 import { Preemption } from './preemption.js'
 import { RESUME_OPTIONS, type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'
 import { bestOf } from './retention.js'
+import { type SavedReport, SaveReporter } from './saved-report.js'
 import { checkSaveRules, type SaveRules, SaveSchedule } from './schedule.js'
 
 export type { ResumeOptions, ResumeReport } from './resume.js'
+export type { SavedReport } from './saved-report.js'
 
 /** When to save, what to keep, and how. Every option may be absent. */
 export interface ManagerOptions {
@@ -55,6 +56,16 @@ export interface ManagerOptions {
    * Worker threads never receive signals; there, any value but false is a TypeError.
    */
   readonly preemption?: boolean | readonly string[] | undefined
+  /**
+   * Whether `close` saves the step that `save` was last called with, if that was not saved (default false). The weights
+   * must still be those of that step.
+   */
+  readonly saveOnClose?: boolean | undefined
+  /**
+   * Called with each checkpoint once it is durable, in order. If it returns a promise, `flush`, `close` and the removal
+   * of old checkpoints wait for it. An error in it becomes a warning.
+   */
+  readonly onSaved?: ((report: SavedReport) => unknown) | undefined
   /** Called with each warning. Without it, warnings go to `process.emitWarning`. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
@@ -65,6 +76,8 @@ const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
   whenBusy: true,
   stagingBytes: true,
   preemption: true,
+  saveOnClose: true,
+  onSaved: true,
   onWarning: true,
 }
 
@@ -119,6 +132,10 @@ export class CheckpointManager implements AsyncDisposable {
   /** Kinds of warnings that must not be repeated with each save. */
   readonly #warned = new Set<string>()
   #closing: Promise<void> | undefined
+  readonly #saveOnClose: boolean
+  readonly #reporter: SaveReporter
+  /** The arguments of the last call of `save`, if it has not saved. */
+  #unsaved: Parameters<CheckpointManager['save']> | undefined
 
   /** The first save creates the folder. Throws a TypeError or RangeError for wrong options. */
   constructor(folder: string | URL, options: ManagerOptions = {}) {
@@ -129,6 +146,14 @@ export class CheckpointManager implements AsyncDisposable {
     if (typeof preemption !== 'boolean' && !Array.isArray(preemption)) {
       throw new TypeError(`preemption must be a boolean or signals, not ${describe(preemption)}`)
     }
+    const { saveOnClose = false, onSaved } = options
+    if (typeof saveOnClose !== 'boolean') {
+      throw new TypeError(`saveOnClose must be true or false, not ${describe(saveOnClose)}`)
+    }
+    if (onSaved !== undefined && typeof onSaved !== 'function') {
+      throw new TypeError(`onSaved must be a function, not ${describe(onSaved)}`)
+    }
+    this.#saveOnClose = saveOnClose
     this.#folder = new CheckpointFolder(pathOf(folder))
     this.#always = save === undefined
     this.#schedule = new SaveSchedule(save ?? {}, performance.now())
@@ -141,6 +166,7 @@ export class CheckpointManager implements AsyncDisposable {
     })
     this.#warn = options.onWarning ?? warn
     this.#own = new OwnCheckpoints(this.#folder, keep, this.#warnOnce)
+    this.#reporter = new SaveReporter(onSaved, this.#warnOnce)
     const signals = preemption === true ? (['SIGTERM', 'SIGINT'] as const) : preemption || []
     this.#preemption = new Preemption(signals, this.#warn)
   }
@@ -180,6 +206,8 @@ export class CheckpointManager implements AsyncDisposable {
     const { force = false, ...saveOptions } = options
     const { step } = options
     const path = this.#folder.pathOf(step)
+    const unsaved: Parameters<CheckpointManager['save']> = [model, optimizer, options]
+    this.#unsaved = unsaved
     const now = performance.now()
     const call = ++this.#calls
     let wantsTurn = this.#underWay > 0 || now - this.#lastTurn > TURN_INTERVAL
@@ -222,8 +250,33 @@ export class CheckpointManager implements AsyncDisposable {
     // The process lives on if the save fails; `staged` or `#throwFailure` then throws.
     if (preempted) await this.#preemption.saved(await isDurable)
     await save.staged
+    if (this.#unsaved === unsaved) this.#unsaved = undefined
     if (preempted) this.#throwFailure()
     return true
+  }
+
+  /**
+   * Runs a training. If it throws, the step that `save` was last called with is saved, unless it has been; then the
+   * error is thrown on. The checkpoint has the weights of that moment: a step that failed halfway may have changed some
+   * of them. Otherwise waits until every save is durable, and resolves to what `train` returned.
+   *
+   * @throws the error of `train`, or of a save that failed
+   */
+  async run<T>(train: () => T | Promise<T>): Promise<T> {
+    let result: T
+    try {
+      result = await train()
+    } catch (error) {
+      try {
+        await this.#saveUnsaved()
+        await this.flush()
+      } catch (failure) {
+        this.#warn(`the training failed, and its last step was not saved: ${messageOf(failure)}`)
+      }
+      throw error
+    }
+    await this.flush()
+    return result
   }
 
   /**
@@ -299,10 +352,31 @@ export class CheckpointManager implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    // `save` checks, before its first wait, whether the manager has been closed.
+    const saved = this.#saveOnClose ? this.#saveUnsaved() : undefined
+    try {
+      await saved
+    } catch (error) {
+      this.#failure ??= { error }
+    }
     await this.#finishing
     await this.#saver.close()
     await this.#preemption.close()
     this.#throwFailure()
+  }
+
+  /** Saves the step of the last call of `save`, unless it has been saved. Earlier failures do not prevent that. */
+  async #saveUnsaved(): Promise<void> {
+    const unsaved = this.#unsaved
+    if (unsaved === undefined || this.#closing !== undefined) return
+    const failure = this.#failure
+    this.#failure = undefined
+    try {
+      const [model, optimizer, options] = unsaved
+      await this.save(model, optimizer, { ...options, force: true })
+    } finally {
+      this.#failure ??= failure
+    }
   }
 
   /**
@@ -376,9 +450,9 @@ export class CheckpointManager implements AsyncDisposable {
         this.#underWay--
         return false
       }
-      let durability: Durability
+      let report: SaveReport
       try {
-        durability = (await save.durable).durability
+        report = await save.durable
         this.#underWay--
       } catch (error) {
         this.#underWay--
@@ -388,9 +462,10 @@ export class CheckpointManager implements AsyncDisposable {
         return false
       }
       await before
+      await this.#reporter.report({ ...report, path, step, sequence: await sequence })
       try {
         await this.#lookedAtFolder
-        await this.#own.hasSaved(path, await sequence, durability)
+        await this.#own.hasSaved(path, await sequence, report.durability)
       } catch (error) {
         this.#warnOnce('remove', `old checkpoints could not be removed: ${messageOf(error)}`)
       }
