@@ -165,7 +165,7 @@ test.serial('every entry can be imported by its name, and the schema resolved', 
   t.is(explicit?.replace('/node ', ''), main)
   t.deepEqual(others, [
     '/tensorflow tensorflowCallback tensorflowModule tensorflowOptimizer',
-    '/tree compareTree flattenTree rebuildTree restoreTree treeState',
+    '/tree compareTree flattenTree pytorchStyle rebuildTree restoreTree treeState',
     '/jax jaxTree',
     '/diff checkHealth diffCheckpoints',
     '/resume-check checkResume',

@@ -30,6 +30,7 @@ import {
   type TreeLeaf,
 } from './leaves.js'
 
+export { type PytorchStyle, type PytorchStyleOptions, pytorchStyle } from './convention.js'
 export type { TensorLeaves } from './leaves.js'
 
 /** Options for how a tree becomes a state. */
