@@ -184,13 +184,19 @@ export function rememberModel(module: Module, model: object): void {
   models.set(module, model)
 }
 
+/** Whether an item of `callbacks` is an instance of one of TensorFlow.js's classes, and not a plain object. */
+function isInstance(item: unknown): boolean {
+  const { setParams, setModel } = (item ?? {}) as { setParams?: unknown; setModel?: unknown }
+  return typeof setParams === 'function' && typeof setModel === 'function'
+}
+
 /** The callbacks that a model's `fit` puts after others, by the model. */
 const placed = new WeakMap<object, WeakSet<object>>()
 
 /**
- * Lets `fit` of that model take `callback` in front of instances of TensorFlow.js's classes. TensorFlow.js takes
- * an array for one of such instances, or else of plain objects, by its first item; so the callback is put
- * behind the others. There is no other way to be told of them.
+ * Lets `fit` of that model take `callback` in front of instances of TensorFlow.js's classes. The first item of an array
+ * decides whether TensorFlow.js takes all of them as such instances or as plain objects. So this puts the callback
+ * behind the others, which only `fit` gets to see.
  */
 function putAfterOthers(model: object, callback: FitCallback): void {
   const known = placed.get(model)
@@ -209,6 +215,7 @@ function putAfterOthers(model: object, callback: FitCallback): void {
         const { callbacks } = (arg ?? {}) as { callbacks?: unknown }
         if (!Array.isArray(callbacks) || !callbacks.some(isOurs)) return arg
         const others = callbacks.filter((item) => !isOurs(item))
+        if (!others.some(isInstance)) return arg
         return { ...(arg as object), callbacks: [...others, ...callbacks.filter(isOurs)] }
       })
       return fit.apply(this, args)
