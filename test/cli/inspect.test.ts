@@ -308,7 +308,7 @@ test('what is not a checkpoint is one line on stderr', async (t) => {
   const missing = join(folder, 'mis\u001b[31msing.ckpt')
 
   for (const [file, words] of [
-    [cut, /5000.*6400/],
+    [cut, /expected 6400 bytes.*found 5000/],
     [json, /JSON/],
     [rotten, /metadata/],
     [folder, /folder/],

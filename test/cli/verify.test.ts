@@ -78,8 +78,8 @@ test('of several files each gets its verdict, and one bad one is enough for exit
   const lines = out.split('\n')
   t.deepEqual([lines[0], ...lines.slice(6)], [ok, ok, ''])
   for (const [i, start, words] of [
-    [1, `${b}: damaged: `, /6000.*6400/],
-    [2, `${c}: damaged: `, /6401.*6400/],
+    [1, `${b}: damaged: `, /expected 6400 bytes.*found 6000/],
+    [2, `${c}: damaged: `, /expected 6400 bytes.*found 6401/],
     [3, `${text}: `, /zip/],
     [4, `${missing}: `, /ENOENT/],
     [5, `${folder}: `, /folder/],

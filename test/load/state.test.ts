@@ -201,8 +201,7 @@ test('a tensor whose bytes are damaged is not handed out, and its neighbours are
   const checkpoint = await loadCheckpoint(file)
   const damaged = {
     code: 'CKPT_TENSOR_CHECKSUM',
-    message:
-      /^the bytes of "layers\.0\.weight" \(model\) are damaged: their checksum is [0-9a-f]{8}/,
+    message: /^the bytes of "layers\.0\.weight" \(model\) are damaged: checksum mismatch/,
   }
   const tensor = checkpoint.model.get('layers.0.weight')
   for (const error of [

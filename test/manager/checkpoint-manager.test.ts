@@ -124,7 +124,7 @@ test('a checkpoint of another step than its name says is neither restored nor re
   await saveSteps(folder, 1)
   await saveCheckpoint(join(folder, fileName(9)), smallModel(9), null, { step: 3 })
   t.is((await manager.restoreLatest(smallModel()))?.step, 1)
-  t.regex(warnings[0]!, /was left alone: .*step 9, and its metadata step 3/)
+  t.regex(warnings[0]!, /was left alone: .*step 9 by its name, found step 3/)
   await manager.save(smallModel(), null, { step: 10 })
   await manager.save(smallModel(), null, { step: 11 })
   await manager.flush()

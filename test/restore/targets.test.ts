@@ -245,7 +245,7 @@ test('a restore asks whether model and optimizer are swapped if the names say so
   const [model, optimizer] = [memoryState({ w: floats(0) }), memoryState({ 'm/w': floats(0) })]
   await t.throwsAsync(restoreCheckpoint(checkpoint, optimizer, model), {
     code: 'CKPT_STATE_MISMATCH',
-    message: /are the two swapped\?/,
+    message: /are the two arguments swapped\?/,
   })
   await t.throwsAsync(restoreCheckpoint(checkpoint, memoryState({ b: floats(0) }), optimizer), {
     code: 'CKPT_STATE_MISMATCH',

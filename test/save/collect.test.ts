@@ -202,8 +202,8 @@ test('the state of a checkpoint is a state dict, with or without a kind, and rea
 
 test('what has no stateDict is refused by name', async (t) => {
   for (const [source, found] of [
-    [undefined, /this is undefined/],
-    [null, /this is null/],
+    [undefined, /found undefined/],
+    [null, /found null/],
     [{}, /found an object/],
     [new Map(), /found an instance of Map/],
     [{ stateDict: {} }, /found an object/],
@@ -294,11 +294,8 @@ const refusals: readonly [tensor: unknown, message: RegExp][] = [
   [{ data }, /needs a shape/],
   [{ shape: null, data }, /needs a shape/],
   [{ shape: 6, data }, /needs a shape/],
-  [
-    { shape: [6], dtype: 'float32', data: undefined },
-    /must be a typed array, .*; this is undefined/,
-  ],
-  [{ shape: [6], dtype: 'float32', data: null }, /this is null/],
+  [{ shape: [6], dtype: 'float32', data: undefined }, /must be a typed array, .* found undefined/],
+  [{ shape: [6], dtype: 'float32', data: null }, /found null/],
   [{ shape: [6], dtype: 'float32', data: [...data] }, /found an array/],
   [{ shape: [6], dtype: 'float32', data: 'data' }, /found a string/],
   [{ shape: [6], dtype: 'int32', data }, /has the dtype int32, but its data is float32/],
@@ -309,10 +306,10 @@ const refusals: readonly [tensor: unknown, message: RegExp][] = [
 
 const misfits: readonly [tensor: unknown, message: RegExp][] = [
   [{ shape: [5], data }, /expected 20 bytes by its dtype and shape, found 24/],
-  [{ shape: [7], data }, /needs 28 bytes/],
-  [{ shape: [], data }, /needs 4 bytes/],
-  [{ shape: [0], data }, /needs 0 bytes/],
-  [{ shape: [2, 3, 2], data }, /needs 48 bytes/],
+  [{ shape: [7], data }, /expected 28 bytes/],
+  [{ shape: [], data }, /expected 4 bytes/],
+  [{ shape: [0], data }, /expected 0 bytes/],
+  [{ shape: [2, 3, 2], data }, /expected 48 bytes/],
   [{ shape: [-6], data }, /has a dimension of -6/],
   [{ shape: [-2, -3], data }, /has a dimension of -2/],
   [{ shape: [1.5], data }, /has a dimension of 1.5/],

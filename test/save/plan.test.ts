@@ -378,7 +378,7 @@ test('the errors of an extra name the extra', async (t) => {
   const extras = { ema: memoryState({ w: { shape: [3], data: new Float32Array(1) } }) }
   await t.throwsAsync(async () => planSave(NOTHING, null, { extras }), {
     instanceOf: RangeError,
-    message: /^the tensor "w" of "ema" needs 12 bytes/,
+    message: /^the tensor "w" of "ema": expected 12 bytes/,
   })
 })
 

@@ -80,7 +80,7 @@ test('a model that is none is refused, and nothing is created for it', async (t)
   })
   await t.throwsAsync(saveCheckpoint(path, wrong), {
     instanceOf: RangeError,
-    message: /^the tensor "w" of model needs 16 bytes/,
+    message: /^the tensor "w" of model: expected 16 bytes/,
   })
   await t.throwsAsync(saveCheckpoint(path, model, wrong), {
     instanceOf: RangeError,

@@ -119,7 +119,7 @@ test('what a function brings is checked, and names the tensor', async (t) => {
   const bring = (data: unknown) =>
     memoryState({ w: { dtype: 'float32', shape: [2], data: async () => data as TensorData } })
   for (const [data, kind, message] of [
-    [undefined, TypeError, /^the data of the tensor "w" of model must be .* this is undefined/],
+    [undefined, TypeError, /^the data of the tensor "w" of model must be .* found undefined/],
     [[1, 2], TypeError, /found an array/],
     [new Int32Array(2), TypeError, /^the tensor "w" of model has the dtype float32/],
     [new Float32Array(3), RangeError, /^the tensor "w" of model needs 8 bytes .* its data has 12/],
@@ -290,7 +290,7 @@ test('a tensor without memory is refused by its name, whatever the engine throws
     const state = memoryState({ w: { dtype: 'uint8', shape: [4], data } })
     await t.throwsAsync(save(new RecordingSink(), state), {
       instanceOf: RangeError,
-      message: /^the tensor "w" of model needs 4 bytes .* its data has 0/,
+      message: /^the tensor "w" of model: expected 4 bytes .* found 0/,
     })
   }
   // One that has no elements needs none.

@@ -289,8 +289,8 @@ test('attributes that no optimizer has are refused before anything changes', asy
   await using checkpoint = await saved(...states)
   const before = await contents(...states)
   for (const [attributes, message] of [
-    [{ iterations: -1 }, /iterations .* is -1/],
-    [{ iterations: 1.5 }, /iterations .* is 1.5/],
+    [{ iterations: -1 }, /iterations .*found -1/],
+    [{ iterations: 1.5 }, /iterations .*found 1.5/],
     [{ order: 'a' }, /order .*: expected a list of names, found a/],
     [{ beta1: '0.9' }, /beta1 .*: expected a number, found 0.9/],
     [{ decay: 1 }, /decay .*: expected no such attribute, found 1/],
