@@ -98,7 +98,7 @@ for (const way of ways) {
     })
   })
 
-  test(`what was loaded, saved again, is the same file: ${way}`, async (t) => {
+  test(`a loaded state that is saved again gives the same file: ${way}`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
     await law(t, 6, async (_, file) => {
       writeFileSync(path, file)
@@ -119,7 +119,7 @@ for (const way of ways) {
     })
   })
 
-  test(`what a restore puts in is what the save took out, bit for bit: ${way}`, async (t) => {
+  test(`a restore puts in what the save took out, bit for bit: ${way}`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
     await law(t, 6, async (given, file) => {
       writeFileSync(path, file)
@@ -164,7 +164,7 @@ function blank(state: ArbitraryState) {
   return { state, memory, target, attributes: () => attributes }
 }
 
-test('the same state makes the same bytes, in a file as in memory', async (t) => {
+test('the same state gives the same bytes, in a file and in memory', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   await law(t, 6, async ({ model, optimizer, extras, progress }, file) => {
     await saveCheckpoint(path, statefulOf(model), optimizer && statefulOf(optimizer), {
@@ -175,7 +175,7 @@ test('the same state makes the same bytes, in a file as in memory', async (t) =>
   })
 })
 
-test('a flipped bit, wherever it is, is an error of ours, and never other values', async (t) => {
+test('any flipped bit is a CheckpointError, and never other values', async (t) => {
   await fc.assert(
     fc.asyncProperty(arbitraryCheckpoint, fc.nat(), fc.nat(7), async (given, where, bit) => {
       const file = await saved(given)

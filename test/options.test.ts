@@ -16,7 +16,7 @@ const NAMES: OptionNames<Options> = { step: true, epoch: true, onWarning: true }
 
 const given = (options: unknown) => givenOptions('train', NAMES, options as Options)
 
-test('what was given is a new object, with nothing in it that is undefined', (t) => {
+test('the given options are a new object, without undefined values', (t) => {
   t.deepEqual(given(undefined), {})
   t.deepEqual(given({ step: 1, epoch: undefined }), { step: 1 })
   // A name that is misspelt and not given does nothing that could be missed.
@@ -37,7 +37,7 @@ test('options may come from a prototype, and from getters', (t) => {
   t.deepEqual(given(Object.create({ step: 2 })), { step: 2 })
 })
 
-test('a name that there is not is refused, with the closest one and all that there are', (t) => {
+test('an unknown name is refused, with the closest name and all names', (t) => {
   for (const [name, closest] of [
     ['steps', 'step'],
     ['epcoh', 'epoch'],
@@ -57,7 +57,7 @@ test('a name that there is not is refused, with the closest one and all that the
   }
 })
 
-test('what is not an object of options is refused', (t) => {
+test('a value that is not an object of options is refused', (t) => {
   for (const options of [null, 5, 'step', [], () => {}]) {
     t.throws(() => given(options), {
       instanceOf: TypeError,

@@ -46,7 +46,7 @@ const references = (value: unknown): number[] =>
 
 const elements = async (array: JaxArray) => [...((await array.ref.data()) as Float32Array)]
 
-test('a save leaves every reference as it was, and the training can go on', async (t) => {
+test('a save leaves every reference as it was, and the training can continue', async (t) => {
   const training = await createTraining('wasm')
   training.train(1)
   const before = references(training.trees())
@@ -68,7 +68,7 @@ test('a restore disposes of what it replaces, once for each place, and makes arr
   t.deepEqual(target.tree.chain, [3, []])
 })
 
-test('what somebody else holds a reference of outlives the restore', async (t) => {
+test('an array that other code holds a reference to outlives the restore', async (t) => {
   const file = await saved(held({ w: np.array([1, 2]) }).state)
   const shared = np.array([5, 6])
   await restoreCheckpoint(file, held({ w: shared.ref }).state)
@@ -87,7 +87,7 @@ test('one array in two places is one array again, with a reference for each', as
   t.is(target.tree.a.refCount, 2)
 })
 
-test('one array in two places is one segment of the file, and takes no two tensors', async (t) => {
+test('one array in two places is one segment of the file, and refuses two tensors', async (t) => {
   const tied = np.array([1, 2])
   const file = await saved(held({ a: tied, b: tied.ref }).state)
   const segments = new Set([...file.model].map(([, tensor]) => tensor.segment()))
@@ -100,7 +100,7 @@ test('one array in two places is one segment of the file, and takes no two tenso
   t.deepEqual(await elements(other), [0, 0])
 })
 
-test('an array that is used up before it is read is an error of ours, not of the engine', async (t) => {
+test('an array that is used up before it is read is a CheckpointError, not an error of the engine', async (t) => {
   const w = np.array([1, 2])
   const { state } = held({ w })
   const sink = new MemorySink()
@@ -114,7 +114,7 @@ test('an array that is used up before it is read is an error of ours, not of the
   await t.throwsAsync(saveCheckpoint(sink, disposing), { code: 'CKPT_TENSOR_CHANGED' })
 })
 
-test('a value that the checkpoint has not leaves the model and its arrays as they are', async (t) => {
+test('a value that the checkpoint lacks leaves the model and its arrays as they are', async (t) => {
   const sink = new MemorySink()
   await saveCheckpoint(sink, held({ w: np.array([1]) }).state, held({ m: np.array([2]) }).state)
   const file = await loadCheckpoint(sink.bytes)

@@ -22,7 +22,7 @@ test('turns alternate, and the first round does not count', async (t) => {
   t.is(failed.size, 0)
 })
 
-test('one that fails is left out with its reason, and the others go on', async (t) => {
+test('a contender that fails is left out with its reason, and the others continue', async (t) => {
   let tries = 0
   const { values, failed } = await runRounds(
     [

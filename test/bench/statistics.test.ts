@@ -22,7 +22,7 @@ test('ratios are those of the rounds, pair by pair', (t) => {
   t.deepEqual(ratios([2, 9], [1, 3]), [2, 3])
 })
 
-test('rounds that one of both has not run are no pairs', (t) => {
+test('rounds that one of the two has not run do not count as pairs', (t) => {
   t.throws(() => ratios([1, 2], [1]), { instanceOf: RangeError })
 })
 

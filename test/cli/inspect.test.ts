@@ -291,7 +291,7 @@ test('the output does not grow with the longest name times the number of tensors
   }
 })
 
-test('what is not a checkpoint is one line on stderr', async (t) => {
+test('a file that is not a checkpoint is one line on stderr', async (t) => {
   const folder = await scratchFolder(t)
   const good = join(folder, 'good.ckpt')
   await saveSample(good)

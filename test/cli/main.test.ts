@@ -105,7 +105,7 @@ posix('a reader that closes the pipe ends verify quietly, and not with success',
   t.is(err, 'exit 1\n')
 })
 
-test('a reader that goes away in the middle is no error', async (t) => {
+test('a reader that exits in the middle is not an error', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   await saveNames(file, MANY)
   const child = spawn(COMMAND[0], [...COMMAND.slice(1), 'inspect', file])
@@ -125,7 +125,7 @@ full('an output that cannot be written is an error', async (t) => {
   t.regex(err, /^ckpt: the output could not be written: ENOSPC.*\n$/)
 })
 
-posix('a pipe or a device is refused at once, and not waited for', async (t) => {
+posix('a pipe or a device is refused at once, without waiting', async (t) => {
   const folder = await scratchFolder(t)
   const { code, err } = await shell(
     'mkfifo "$4/pipe" && exec "$0" "$1" "$2" verify "$4/pipe" /dev/null',
@@ -136,7 +136,7 @@ posix('a pipe or a device is refused at once, and not waited for', async (t) => 
   t.is(err, 'ckpt: 2 of 2 files failed verification\n')
 })
 
-test('a file that is no checkpoint is one line, without a stack', async (t) => {
+test('a file that is not a checkpoint is one line, without a stack', async (t) => {
   const file = join(await scratchFolder(t), 'model.safetensors')
   await writeFile(file, `\u0010\0\0\0\0\0\0\0{"__metadata__":{}}`)
   const { code, out, err } = await ckpt('inspect', file)

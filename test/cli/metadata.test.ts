@@ -154,7 +154,7 @@ const { tree } = fc.letrec<{ tree: unknown; map: unknown }>((tie) => ({
   map: fc.dictionary(key, tie('tree'), { maxKeys: 3, noNullPrototype: true }),
 }))
 
-test('every tree of attributes can be had back from --json', async (t) => {
+test('every tree of attributes can be restored from --json', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(key, tree), { maxLength: 3 }), async (entries) => {

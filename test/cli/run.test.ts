@@ -13,7 +13,7 @@ const USAGE = `usage: ckpt inspect FILE [--json]
        ckpt help [COMMAND]
 `
 
-test('--help tells what there is', async (t) => {
+test('--help lists the commands and options', async (t) => {
   const { code, out, err } = await runFake(['--help'])
   t.is(code, 0)
   t.is(err, '')
@@ -45,7 +45,7 @@ test('--version names the package and the format', async (t) => {
   })
 })
 
-test('a wrong call says what is wrong and how it is done, and exits with 2', async (t) => {
+test('a wrong call prints the mistake and the usage, and exits with 2', async (t) => {
   const inspect = 'usage: ckpt inspect FILE [--json]\ntry:   ckpt help inspect\n'
   const verify = 'usage: ckpt verify FILE... [--json]\ntry:   ckpt help verify\n'
   for (const [argv, message, usage] of [
@@ -87,7 +87,7 @@ test('an option that a command does not have is named, and so is one with a valu
   }
 })
 
-test('what follows -- is a file, whatever it looks like', async (t) => {
+test('everything after -- is a file, whatever it looks like', async (t) => {
   const { code, err } = await runFake(['inspect', '--', '--json'])
   t.is(code, 1)
   t.regex(err, /^ckpt: --json: .*ENOENT/)

@@ -93,7 +93,7 @@ test('any JSON text is the same value, and safe to print', (t) => {
   )
 })
 
-test('a very long list and a very long text are no trouble', (t) => {
+test('very long lists and texts are handled', (t) => {
   const value = { list: Array.from({ length: 500_000 }, (_, i) => i), text: 'x"'.repeat(1_000_000) }
   t.true(isDeepStrictEqual(JSON.parse(jsonText(value)), value))
 })
@@ -123,7 +123,7 @@ test('width is counted in cells of a terminal', (t) => {
   }
 })
 
-test('what is cut keeps both ends, and never takes more room than there is', (t) => {
+test('cut text keeps both ends, and never takes more than the available width', (t) => {
   t.is(cutText('transformer.h.0.weight', 22), 'transformer.h.0.weight')
   t.is(cutText('transformer.h.0.weight', 13), 'transf…weight')
   t.is(cutText('重み.重み.重み', 8), '重….重み')

@@ -16,7 +16,7 @@ const ticking = (step: number) => {
   }
 }
 
-test('a sound file is one line: ok, its size, and how fast it was read', async (t) => {
+test('a valid file is one line: ok, its size, and the speed of reading', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   await saveSample(file)
   t.deepEqual(await runFake(['verify', file], { now: ticking(250) }), {
@@ -47,7 +47,7 @@ test('every damaged tensor is listed, with those tied to it', async (t) => {
   )
 })
 
-test('every single byte counts: damage to any one is found', async (t) => {
+test('damage to any single byte is found', async (t) => {
   const folder = await scratchFolder(t)
   const good = join(folder, 'good.ckpt')
   await saveSample(good)
@@ -62,7 +62,7 @@ test('every single byte counts: damage to any one is found', async (t) => {
   }
 })
 
-test('of several files each gets its verdict, and one bad one is enough for exit code 1', async (t) => {
+test('each of several files gets its verdict, and one bad file is enough for exit code 1', async (t) => {
   const folder = await scratchFolder(t)
   const [a, b, c, text, missing] = ['a', 'b', 'c', 'text', 'missing'].map((name) =>
     join(folder, `${name}.ckpt`),
@@ -161,7 +161,7 @@ test('no name of a damaged tensor can steer a terminal', async (t) => {
   }
 })
 
-test('a terminal sees how far a long check is, and nothing of it remains', async (t) => {
+test('a terminal shows the progress of a long verification, which leaves no trace', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   await saveSample(file)
   const { out, err } = await runFake(['verify', file], {
@@ -179,7 +179,7 @@ test('a terminal sees how far a long check is, and nothing of it remains', async
   }
 })
 
-test('no bar is drawn for a check that is over at once, for a file, or for a dumb terminal', async (t) => {
+test('no bar is drawn for a short verification, for a file, or for a dumb terminal', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   await saveSample(file)
   for (const options of [
@@ -191,7 +191,7 @@ test('no bar is drawn for a check that is over at once, for a file, or for a dum
   }
 })
 
-test('a file that cannot be read to its end is no sound one, and what was found before is kept', async (t) => {
+test('a file that cannot be read to its end is not valid, and earlier findings are kept', async (t) => {
   const folder = await scratchFolder(t)
   const whole = join(folder, 'whole.ckpt')
   const bad = join(folder, 'bad.ckpt')
@@ -228,14 +228,14 @@ test('a file that cannot be read to its end is no sound one, and what was found 
   t.regex(end!, lost)
 })
 
-test('when nobody reads any more the check ends, and does not say that all is well', async (t) => {
+test('when the reader exits, the verification ends, without claiming success', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   await saveSample(file)
   const { code, out, err } = await runFake(['verify', file, file], { gone: AbortSignal.abort() })
   t.deepEqual({ code, out, err }, { code: 1, out: '', err: '' })
 })
 
-test('a file of very many tensors, all damaged, is checked in good time', async (t) => {
+test('a file of very many tensors, all damaged, is verified quickly', async (t) => {
   const file = join(await scratchFolder(t), 'a.ckpt')
   const names = Array.from({ length: 5000 }, (_, i) => `t${i}`)
   await saveNames(file, names)

@@ -43,18 +43,18 @@ const refusal: Refusal = { error: { code: 'CKPT_FORMAT', rule: 'gap' } }
 const other: Refusal = { error: { code: 'CKPT_FORMAT', rule: 'version' } }
 const columns = [{ name: 'A' }, { name: 'B' }]
 
-test('two that say the same agree, and two that refuse for whatever reason', (t) => {
+test('two implementations agree if they report the same, or if both refuse', (t) => {
   t.is(disagreement(columns, [report, report], undefined), undefined)
   t.is(disagreement(columns, [report, structuredClone(report)], report), undefined)
   t.is(disagreement(columns, [refusal, other], refusal), undefined)
 })
 
-test('one that reads what another one refuses does not', (t) => {
+test('they disagree if one reads what the other refuses', (t) => {
   t.is(disagreement(columns, [report, refusal], undefined), 'read by A; refused by B (gap)')
   t.is(disagreement(columns, [refusal, report], undefined), 'read by B; refused by A (gap)')
 })
 
-test('nor do two that read different things', (t) => {
+test('they disagree if they read different values', (t) => {
   const [state] = report.states
   const [tensor] = state!.tensors
   const bytes = { ...report, states: [{ ...state!, tensors: [{ ...tensor!, bytes: '01' }] }] }
@@ -66,7 +66,7 @@ test('nor do two that read different things', (t) => {
   )
 })
 
-test('nor one that ends, nor the verifier for C++ that refuses what is read', (t) => {
+test('an implementation that ends disagrees, and so does the verifier for C++ if it refuses a readable file', (t) => {
   t.regex(disagreement(columns, [report, new Error('ended')], undefined)!, /B: no report: ended/)
   t.regex(disagreement(columns, [report, report], refusal)!, /refused by flatc/)
 })
@@ -84,7 +84,7 @@ const LINES = `import { createInterface } from 'node:readline'
 const answer = (report) => process.stdout.write(JSON.stringify(report) + '\\n')
 for await (const path of createInterface({ input: process.stdin })) `
 
-test('a reporter that reads everything, or that ends, is found, and the file is kept', async (t) => {
+test('a reporter that accepts everything, or that ends, is noticed, and the file is kept', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'lightwatch-test-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const library: Column = { name: 'TypeScript', command: typescript.reporter }

@@ -17,7 +17,7 @@ const suspicious: Column = {
   command: { program: process.execPath, args: ['--input-type=module', '--eval', REFUSES] },
 }
 
-test('one that refuses everything is right about those that break the rule it names', async (t) => {
+test('an implementation that refuses everything is right about files that break the rule it names', async (t) => {
   const cases = await corpusCases()
   const results = await compare(
     [library, suspicious, { ...suspicious, name: 'flatc', flatbuffersOnly: true }],
@@ -48,7 +48,7 @@ test('one that refuses everything is right about those that break the rule it na
   t.regex(text, /✗ suspicious: valid\/nothing\n {2}refused: gap\n/)
 })
 
-test('a value that is read as another one is named with its place', async (t) => {
+test('a value that is read as another one is reported with its position', async (t) => {
   const [first] = (await corpusCases()).filter(({ name }) => name === 'valid/example')
   const expected = { ...(first!.expected as FileReport), step: 999 }
   const results = await compare([library], [{ ...first!, expected }])

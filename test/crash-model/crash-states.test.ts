@@ -86,7 +86,7 @@ test('up to a bound every choice is made once, above it the extreme ones and a s
   }
 })
 
-test('a sample is called one', (t) => {
+test('a sample is reported as one', (t) => {
   const few = diskWithFiles('a', 'b')
   t.false(isSampled(few, 1))
   const many = diskWithFiles(...Array.from({ length: 11 }, (_, i) => `file ${i}`))

@@ -8,7 +8,7 @@ import { LIBRARY_COMMITS, libraryCommit, play } from '../support/crash-model/sta
 for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
   FAULTY.map(({ name, run }) => [name, run, commit] as const),
 )) {
-  test(`${name}, ${commit.name}: the error says which checkpoint is there, and nothing is left behind`, async (t) => {
+  test(`${name}, ${commit.name}: the error says which checkpoint is in place, and nothing is left behind`, async (t) => {
     const { violations, faults, examples, sampled } = await run(commit)
     t.deepEqual(examples, [])
     t.is(violations + faults, 0)
@@ -26,7 +26,7 @@ test('the error of the system is the cause of the one that a save ends with', as
   }
 })
 
-test('where folders cannot be synced a save succeeds, and promises no more than it can', async (t) => {
+test('if folders cannot be synced, a save succeeds and promises no more than it can', async (t) => {
   for (const plot of [overwrite, newFolders]) {
     for (const [name, error] of [
       ['fsync', 'EINVAL'],

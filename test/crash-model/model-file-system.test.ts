@@ -35,7 +35,7 @@ function possible({ disk }: ModelFileSystem, path: string): Set<string | undefin
   return found
 }
 
-test('what was planted is durable, and not part of the record', (t) => {
+test('planted files are durable, and not part of the record', (t) => {
   const { model } = prepare()
   t.deepEqual(possible(model, '/run/a'), new Set(['old']))
   t.deepEqual(model.events, [])
@@ -70,7 +70,7 @@ test('a rename shows the old file or the new one, until its folder is synced', a
   t.deepEqual(possible(model, '/run/a'), new Set(['new']))
 })
 
-test('what is in a folder that is not durable is lost with it', async (t) => {
+test('files in a folder that is not durable are lost with it', async (t) => {
   const { model, process } = prepare()
   await process.mkdir('/run/deeper')
   await process.fsync(await create(process, '/run/deeper/b', NEW))
@@ -167,7 +167,7 @@ test('a killed process does nothing any more, and what it did stays as it was', 
   t.true(possible(model, '/run/b').has(undefined))
 })
 
-test('after a start, what was left is durable', async (t) => {
+test('after a restart, everything that was left is durable', async (t) => {
   const { model, process } = prepare()
   await create(process, '/run/b', NEW)
   const found = new Set<string>()

@@ -7,7 +7,7 @@ import { NOTHING } from '../support/crash-model/versions.js'
 for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
   PLAIN.map(({ name, run }) => [name, run, commit] as const),
 )) {
-  test(`${name}, ${commit.name}: after a power cut at any moment there is the whole old or the whole new one`, async (t) => {
+  test(`${name}, ${commit.name}: after a power cut at any moment the path holds the whole old file or the whole new one`, async (t) => {
     const { violations, faults, examples, states, cuts, sampled } = await run(commit)
     t.deepEqual(examples, [])
     t.is(violations + faults, 0)
@@ -16,7 +16,7 @@ for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
   })
 }
 
-test('nor is anything lost where a rename reaches the disk as two steps', async (t) => {
+test('nothing is lost either if a rename reaches the disk in two steps', async (t) => {
   for (const plot of PLOTS) {
     const one = await judgeSound(await play(plot, libraryCommit), plot, 1)
     const two = await judgeSound(await play(plot, libraryCommit), plot, 2)
@@ -25,7 +25,7 @@ test('nor is anything lost where a rename reaches the disk as two steps', async 
   }
 })
 
-test('what is taken for granted is that a name is replaced in one step', async (t) => {
+test('the one assumption is that a name is replaced in one step', async (t) => {
   for (const plot of PLOTS) {
     const tally = await judgeSound(await play(plot, libraryCommit), plot, 3)
     // Where a name is replaced at all.

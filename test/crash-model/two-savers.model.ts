@@ -3,7 +3,7 @@ import { libraryCommit } from '../support/crash-model/stage.js'
 import { TWO_SAVERS } from '../support/crash-model/two-savers.js'
 
 for (const { name, run } of TWO_SAVERS) {
-  test(`${name}: each gets what it was promised, and the last one stays`, async (t) => {
+  test(`${name}: each saver's promise holds, and the last file stays`, async (t) => {
     const { violations, faults, examples, runs, states, sampled } = await run(libraryCommit)
     t.deepEqual(examples, [])
     t.is(violations + faults, 0)

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { identify, isVersion, VERSIONS } from '../support/crash-model/versions.js'
 
-test('each version is told from the others, and from what is damaged', async (t) => {
+test('each version is distinguished from the others, and from damage', async (t) => {
   for (const version of VERSIONS) {
     const bytes = await version.bytes
     t.is(await identify(bytes), version.name)

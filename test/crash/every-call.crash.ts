@@ -53,7 +53,7 @@ function lies({ name, result }: Call): readonly Fault[] {
   return [result, Math.ceil(result / 2)].map((returns) => ({ kind: 'lie', returns }))
 }
 
-testWith('tracing')('a disk that lies about what it has written is found out', async (t) => {
+testWith('tracing')('a disk that lies about its writes is noticed', async (t) => {
   const folder = await workspace(t)
   const { tried, violations } = await sweep({ folder, scene: 'overwrite' }, lies)
   report(t, 'a write reports bytes that never arrive', tried, violations)

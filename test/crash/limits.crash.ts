@@ -100,7 +100,7 @@ testWith(
   t.deepEqual(faults, [])
 })
 
-testWith('root')("folders and files that are somebody else's (EACCES, EPERM)", async (t) => {
+testWith('root')('folders and files of other users (EACCES, EPERM)', async (t) => {
   const folder = await workspace(t)
   await chmod(folder, 0o755)
   const place = async (name: string, mode: number, owner: number, ofFile: number) => {

@@ -59,7 +59,7 @@ async function trySaves(
   return faults.flat()
 }
 
-testWith('program:cc')('a write that is cut short is gone on with', async (t) => {
+testWith('program:cc')('a short write is continued', async (t) => {
   const writes: Short[] = CALLS.flatMap((call) => BYTES.map((bytes) => ({ call, bytes })))
   for (const bytes of [97, 1000, 4096, 65_536]) writes.push({ call: 0, bytes })
   report(t, 'writes cut short (`LD_PRELOAD`)', writes.length, await trySaves(t, writes))
@@ -68,7 +68,7 @@ testWith('program:cc')('a write that is cut short is gone on with', async (t) =>
 // Those of segments. (The metadata are the last: there is no next write whose error would end the save.)
 const LARGE = [1, 2, 3].map((call) => ({ call, bytes: 500, thenFull: true }))
 
-testWith('program:cc')('a write that is cut short, by an error that passes', async (t) => {
+testWith('program:cc')('a short write after a temporary error is continued', async (t) => {
   report(t, 'writes cut short by a passing error', LARGE.length, await trySaves(t, LARGE))
 })
 
@@ -81,7 +81,7 @@ testWith('program:cc')(
   },
 )
 
-testWith('program:cc')('a write of nothing at all, without an error, is one', async (t) => {
+testWith('program:cc')('a write of 0 bytes without an error is an error', async (t) => {
   const writes = [0, 1, 2, 3, 4].map((call) => ({ call, bytes: 0 }))
   const faults = await trySaves(t, writes, { error: null })
   report(t, 'writes of nothing (`LD_PRELOAD`)', writes.length, faults)

@@ -250,7 +250,7 @@ test('every rule that decoding knows is among these', async (t) => {
   t.is(named.length, 9)
 })
 
-test('the sample is sound before it is changed', async (t) => {
+test('the sample is valid before it is changed', async (t) => {
   const patch = new Patch(await sampleFile())
   t.deepEqual(patch.seal(), await sampleFile())
   // Written over itself.
@@ -258,7 +258,7 @@ test('the sample is sound before it is changed', async (t) => {
   t.deepEqual(patch.seal(), await sampleFile())
 })
 
-test('no byte outside of the metadata is read', async (t) => {
+test('no byte outside the metadata is read', async (t) => {
   const file = await sampleFile()
   const length = new DataView(file.buffer).getUint32(
     new Patch(file).root.position('metadata_length'),
@@ -296,7 +296,7 @@ test('the progress alone is the same as with all the rest, and as strict', async
   }
 })
 
-test('for the progress alone, what is said of tensors is not looked at', async (t) => {
+test('decoding the progress alone reads nothing about tensors', async (t) => {
   const file = await sampleFile()
   const patch = new Patch(file)
   tensorOf(patch, 'weight').set('dtype', 0)

@@ -74,7 +74,7 @@ test('no code but those means a dtype, zero least of all', (t) => {
   }
 })
 
-test('what an object has inherited is no dtype', (t) => {
+test('an inherited property of an object is not a dtype', (t) => {
   for (const name of ['', 'unknown', 'float', 'constructor', '__proto__', 'toString', 1, null]) {
     t.false(isDType(name))
   }
@@ -108,7 +108,7 @@ test('a Float16Array is float16, on an engine that has one', (t) => {
   t.is(dtypeOfArray(new Float16Array(1)), 'float16')
 })
 
-test('what has no elements of a type says nothing', (t) => {
+test('memory without typed elements implies no dtype', (t) => {
   class Float12Array extends Uint16Array {
     // @ts-expect-error: as above.
     override get [Symbol.toStringTag](): string {

@@ -26,7 +26,7 @@ function contentStates({ model, optimizer, extras }: Content): StateContent[] {
   return optimizer === null ? [model, ...extras] : [model, optimizer, ...extras]
 }
 
-test('what was encoded is sound, follows the rules, and decodes to the same', (t) => {
+test('encoded metadata is valid, follows the rules, and decodes to the same content', (t) => {
   holds(
     t,
     fc.property(anyContent, (content) => {
@@ -92,7 +92,7 @@ test('what was encoded is sound, follows the rules, and decodes to the same', (t
   )
 })
 
-test('the same content comes to the same bytes', (t) => {
+test('the same content gives the same bytes', (t) => {
   holds(
     t,
     fc.property(anyContent, (content) => {

@@ -292,7 +292,7 @@ for (const [rule, what, change] of cases) {
   })
 }
 
-test('what stands behind the bools of a vector need be none', (t) => {
+test('bytes after the bools of a vector need not be bools', (t) => {
   const behind = (p: Patch) => p.root.table('vectors').target('bools') + 4 + 3
   t.is(changed(poke(behind, 2)), undefined)
 })
@@ -338,7 +338,7 @@ function tableName(field: (typeof TABLES)[number]): string {
 
 const sizeOf = ({ type }: FieldDescription): number => (type.base === 'scalar' ? type.size : 4)
 
-test('every field has to lie inside of its table', (t) => {
+test('every field must lie inside its table', (t) => {
   everyField((name, field, of) => {
     const moveTo = (entry: (tableLength: number) => number) =>
       changed((p) => {
@@ -375,7 +375,7 @@ test('every field has to lie inside of its table', (t) => {
   })
 })
 
-test('every field has to be aligned', (t) => {
+test('every field must be aligned', (t) => {
   let tried = 0
   everyField((name, field, of) => {
     const align = sizeOf(field)
@@ -394,7 +394,7 @@ test('every field has to be aligned', (t) => {
   t.true(tried > 50)
 })
 
-test('every offset has to lead to somewhere else inside of the buffer', (t) => {
+test('every offset must lead forward inside the buffer', (t) => {
   let tried = 0
   everyField((name, field, of) => {
     if (field.type.base === 'scalar') return
@@ -425,7 +425,7 @@ test('every offset has to lead to somewhere else inside of the buffer', (t) => {
   t.true(tried > 25)
 })
 
-test('every vector has to end inside of the buffer, whatever its length says', (t) => {
+test('every vector must end inside the buffer, whatever its length says', (t) => {
   let tried = 0
   everyField((name, field, of) => {
     if (field.type.base !== 'vector' && field.type.base !== 'string') return
@@ -460,7 +460,7 @@ test('a length whose product with the size of an element wraps around is refused
   }
 })
 
-test('every field that is required has to be there, and the message names it', (t) => {
+test('every required field must be present, and the message names it', (t) => {
   const required = everyDescription.tables.Required!.filter((field) => field.required)
   t.is(required.length, 4)
   for (const { name } of required) {
@@ -472,7 +472,7 @@ test('every field that is required has to be there, and the message names it', (
   }
 })
 
-test('of a segment nothing but its offset is looked at, and that has to be in its table', async (t) => {
+test('only the offset of a segment is read, and it must lie in its table', async (t) => {
   const bytes = await everyBuffer({ ...everything, data: [1, 2, 3], numbers: [1] })
   for (const name of ['data', 'numbers']) {
     for (const offset of [0, 3, 0x7fffffff, 0x80000000, 0xffffffff]) {
@@ -681,7 +681,7 @@ function nothing(builder: flatbuffers.Builder): number {
   return Value.endValue(builder)
 }
 
-test('the attributes of a checkpoint can be no such bomb', (t) => {
+test('the attributes of a checkpoint cannot be such a bomb', (t) => {
   const doubling = hostile((builder) => {
     let value = nothing(builder)
     for (let i = 0; i < 58; i++) value = listOf(builder, aliases(builder, 2, value))
@@ -753,7 +753,7 @@ test('every rule of the verifier has been met above', async (t) => {
   t.is(tested.size, 13)
 })
 
-test('whatever is done to a buffer: if it is accepted, it is read to its end inside of it', async (t) => {
+test('any mutated buffer that is accepted can be read to its end without leaving it', async (t) => {
   const sources = [every]
   const seed = 20_251
   const random = randomNumbers(seed)
@@ -773,7 +773,7 @@ test('whatever is done to a buffer: if it is accepted, it is read to its end ins
   t.log(`${accepted} of ${runs} were accepted`)
 })
 
-test('whatever is done to metadata: it is refused, or decoded to its end inside of it', async (t) => {
+test('any mutated metadata is refused, or decoded to its end without leaving it', async (t) => {
   const file = await sampleFile()
   const { root, view } = new Patch(file)
   const sources = [

@@ -67,7 +67,7 @@ test('past 2 GiB and past 4 GiB nothing wraps around', (t) => {
   })
 })
 
-test('segments stand in order behind the metadata, each at the first place that there is', (t) => {
+test('segments follow the metadata in order, each at the first possible position', (t) => {
   holds(
     t,
     fc.property(fc.nat(5000), fc.array(anyLength, { maxLength: 30 }), (metadataLength, lengths) => {

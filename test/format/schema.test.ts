@@ -11,12 +11,12 @@ test('a field is found by its table and its name', (t) => {
   t.is(fieldOf('Tensor', 'data').slot, 16)
 })
 
-test('a field that the schema does not have is our own mistake, and said to be', (t) => {
+test('a field that the schema does not have is an error of the library', (t) => {
   t.throws(() => fieldOf('Tensor', 'stride'), { message: 'the schema has no field Tensor.stride' })
   t.throws(() => fieldOf('Layer', 'name'), { message: 'the schema has no field Layer.name' })
 })
 
-test('only the data of a tensor lies outside of the metadata', (t) => {
+test('only the data of a tensor lies outside the metadata', (t) => {
   const segments = Object.entries(schema.tables).flatMap(([table, fields]) =>
     fields
       .filter(({ type }) => type.base === 'vector' && type.segment)

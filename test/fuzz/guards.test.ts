@@ -17,7 +17,7 @@ import { plainModel } from '../support/hostile/goldens.js'
 watchRuntime()
 watchAllocations()
 
-test('a read outside of a buffer is noticed, which the runtime itself does not', (t) => {
+test('a read outside a buffer is noticed, which the runtime itself does not notice', (t) => {
   // Decoded without having been verified, as no reader should.
   const mutator = new Mutator(metadataSeeds())
   let noticed = 0
@@ -31,21 +31,24 @@ test('a read outside of a buffer is noticed, which the runtime itself does not',
   t.true(noticed > 200, `${noticed}`)
 })
 
-test('a sound buffer is decoded as if nobody watched', (t) => {
+test('a valid buffer is decoded as if nothing watched', (t) => {
   for (const { bytes } of metadataSeeds()) t.notThrows(() => decode(bytes))
 })
 
-test.serial('an allocation beyond the limit is noticed, and views of memory are none', (t) => {
-  const memory = new ArrayBuffer(100)
-  allocation.limit = 10
-  t.throws(() => new Uint8Array(11), { instanceOf: Violation })
-  t.throws(() => new ArrayBuffer(11), { instanceOf: Violation })
-  t.is(new Uint8Array(10).length, 10)
-  t.is(new Uint8Array(memory).length, 100)
-  allocation.limit = Number.POSITIVE_INFINITY
-  t.true(new Uint8Array(11) instanceof Uint8Array)
-  t.true(Buffer.alloc(1) instanceof Uint8Array)
-})
+test.serial(
+  'an allocation beyond the limit is noticed, and views of memory are not allocations',
+  (t) => {
+    const memory = new ArrayBuffer(100)
+    allocation.limit = 10
+    t.throws(() => new Uint8Array(11), { instanceOf: Violation })
+    t.throws(() => new ArrayBuffer(11), { instanceOf: Violation })
+    t.is(new Uint8Array(10).length, 10)
+    t.is(new Uint8Array(memory).length, 100)
+    allocation.limit = Number.POSITIVE_INFINITY
+    t.true(new Uint8Array(11) instanceof Uint8Array)
+    t.true(Buffer.alloc(1) instanceof Uint8Array)
+  },
+)
 
 test.serial('a prototype that was added to is noticed', (t) => {
   checkPrototypes()
@@ -55,13 +58,13 @@ test.serial('a prototype that was added to is noticed', (t) => {
   t.notThrows(checkPrototypes)
 })
 
-test('an error that is none of ours, or that cannot be printed, is a violation', (t) => {
+test('an error that is not a CheckpointError, or that cannot be printed, is a violation', (t) => {
   for (const foreign of [new TypeError('x'), new RangeError('x'), 'x', undefined]) {
     t.throws(() => refusal(foreign), { instanceOf: Violation })
   }
 })
 
-test('a file that hands out what does not stand in it is noticed', async (t) => {
+test('a file whose values are not in it is noticed', async (t) => {
   const { bytes } = plainModel
   const sound = { file: bytes, memory: bytes }
   t.is(await examine(await loadCheckpoint(bytes), sound), 'read')

@@ -29,7 +29,7 @@ function* stretches(): Generator<Stretch> {
   }
 }
 
-test('whatever is done to a file, it is refused with an error of ours or read without harm', async (t) => {
+test('any mutated file is refused with a CheckpointError, or read without harm', async (t) => {
   t.timeout(600_000)
   const report = new Report()
   await runCrew(availableParallelism(), stretches(), (stretch, result) =>

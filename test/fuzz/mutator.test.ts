@@ -76,7 +76,7 @@ test('most mutations change something, and leave enough to get past the first lo
   }
 })
 
-test('a mutation that is to stay in place changes no length, and nothing behind the metadata', (t) => {
+test('a mutation in place changes no length, and nothing after the metadata', (t) => {
   const mutator = new Mutator(fileSeeds())
   for (let i = 0; i < 2_000; i++) {
     const mutated = mutator.mutate(new Random(11, i), 'structure', true)

@@ -263,7 +263,7 @@ const list = <T>(length: number, item: (i: number) => T): T[] =>
 const roundOrNull = (value: number | null): number | null =>
   value === null ? null : printed(value)
 
-test('what flatc makes of its own JSON has the same values, and is sound to our verifier', async (t) => {
+test('the FlatBuffer that flatc makes of its own JSON has the same values, and passes our verifier', async (t) => {
   const rebuilt = await binaryFromJson(schema, text)
   t.notThrows(() => verifyFlatBuffer(rebuilt, description))
   t.deepEqual(readAll(rebuilt), readAll(golden))

@@ -68,12 +68,12 @@ for (const [how, from, options] of [
   })
 }
 
-test('the same state comes to the very bytes of the file today', async (t) => {
+test('the same state gives exactly the bytes of the file today', async (t) => {
   const today = await saveGolden(v1)
   t.is(hex(today), hex(file))
 })
 
-test('what is expected of the file is what was saved in it', (t) => {
+test('the expected content of the file is what was saved in it', (t) => {
   t.deepEqual(expected(v1), json)
 })
 

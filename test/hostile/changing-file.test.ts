@@ -22,7 +22,7 @@ test('a file that is cut short under a reader is noticed', async (t) => {
   await t.throwsAsync(checkpoint.verify(), changed)
 })
 
-test('a file that is written to under a reader gives nothing that does not fit', async (t) => {
+test('a file that is written to under a reader gives no bytes that mismatch their checksums', async (t) => {
   const path = join(await scratchFolder(t), 'rewritten.ckpt')
   await writeFile(path, plainModel.bytes)
   await using checkpoint = await loadCheckpoint(path, { map: false })
@@ -51,7 +51,7 @@ class Changing extends SparseSource {
   }
 }
 
-test('what a head was read from is not read again: it could have been changed', async (t) => {
+test('the bytes of the head are not read again, because they could have changed', async (t) => {
   // Longer than what is read first, so that there is a second read.
   const sink = new MemorySink()
   await saveCheckpoint(sink, memoryState({ w: Uint8Array.of(1) }, { text: 'x'.repeat(8192) }))

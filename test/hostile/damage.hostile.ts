@@ -34,18 +34,18 @@ async function withEachBit(
 }
 
 for (const { name, bytes, metadataLength } of goldens) {
-  test(`${name}: sound as it is`, async (t) => {
+  test(`${name}: valid as it is`, async (t) => {
     t.is(await outcomeOf(bytes), 'sound')
   })
 
-  test(`${name}: cut off after any byte, it is refused for that`, async (t) => {
+  test(`${name}: cut off after any byte, it is refused for its length`, async (t) => {
     for (let length = 0; length < bytes.length; length++) {
       const expected = length < 8 ? 'CKPT_NOT_A_CHECKPOINT' : 'CKPT_FILE_LENGTH'
       t.is(await outcomeOf(bytes.slice(0, length)), expected, `${length} bytes`)
     }
   })
 
-  test(`${name}: cut off after any byte by somebody who makes the rest fit, it is refused`, async (t) => {
+  test(`${name}: cut off after any byte, with the rest made consistent, it is refused`, async (t) => {
     for (let length = 12; length < bytes.length; length++) {
       const cut = bytes.slice(0, length)
       fixFileLength(cut)
@@ -54,13 +54,13 @@ for (const { name, bytes, metadataLength } of goldens) {
     }
   })
 
-  test(`${name}: no bit of the file can change unseen`, async (t) => {
+  test(`${name}: no bit of the file can change unnoticed`, async (t) => {
     await withEachBit(bytes, bytes.length, async (damaged, bit) => {
       t.not(await outcomeOf(damaged), 'sound', `bit ${bit}`)
     })
   })
 
-  test(`${name}: a changed bit under a checksum that fits is refused, or does no harm`, async (t) => {
+  test(`${name}: a changed bit under a matching checksum is refused, or does no harm`, async (t) => {
     t.timeout(120_000)
     const outcomes = new Map<string, number>()
     await withEachBit(bytes, metadataLength, async (damaged) => {
@@ -81,7 +81,7 @@ for (const { name, bytes, metadataLength } of goldens) {
   })
 }
 
-test(`${largeForm.name}: opened without a look beyond its start`, async (t) => {
+test(`${largeForm.name}: opened without reading beyond its start`, async (t) => {
   const source = new SparseSource(largeForm.bytes, largeFormLength)
   const checkpoint = await openCheckpoint(source)
   t.is(checkpoint.byteLength, largeFormLength)
@@ -97,7 +97,7 @@ const metadataLengthAt = new Patch(largeForm.bytes).root.position('metadata_leng
 const takesLong = (bit: number) =>
   bit >= 8 * metadataLengthAt + 26 && bit < 8 * metadataLengthAt + 31
 
-test(`${largeForm.name}: no bit of it can change unseen, and its source is closed`, async (t) => {
+test(`${largeForm.name}: no bit of it can change unnoticed, and its source is closed`, async (t) => {
   await withEachBit(largeForm.bytes, largeForm.metadataLength, async (damaged, bit) => {
     if (takesLong(bit)) return
     const source = new SparseSource(damaged, largeFormLength)
@@ -125,7 +125,7 @@ test(`${largeForm.name}: in a file of any other length it is refused`, async (t)
   }
 })
 
-test(`${largeForm.name}: a changed bit under a checksum that fits is refused, or does no harm`, async (t) => {
+test(`${largeForm.name}: a changed bit under a matching checksum is refused, or does no harm`, async (t) => {
   const outcomes = new Map<string, number>()
   await withEachBit(largeForm.bytes, largeForm.metadataLength, async (damaged, bit) => {
     if (takesLong(bit)) return

@@ -67,7 +67,7 @@ onLinux(
   },
 )
 
-test('of the dense files, those that share nothing but strings and shapes are sound', async (t) => {
+test('dense files that share only strings and shapes are valid', async (t) => {
   for (const what of ['tensors', 'states without a tensor', 'keys of one map', 'metrics']) {
     const checkpoint = await loadCheckpoint(dense[what]!())
     t.true(

@@ -35,7 +35,7 @@ const expected = (value: (i: number) => unknown) =>
   sorted(MISLEADING.map((name, i) => [name, value(i)]))
 
 for (const way of ways) {
-  test(`${way}: whatever tensors, attributes, metrics and extras are called, it is a name`, async (t) => {
+  test(`${way}: any name is only a name, for tensors, attributes, metrics and extras`, async (t) => {
     const before = prototypes()
     const path = join(await scratchFolder(t), 'names.ckpt')
     await writeFile(path, file)
@@ -90,7 +90,7 @@ for (const way of ways) {
     t.deepEqual(prototypes(), before)
   })
 
-  test(`${way}: such names are restored into what has the same names, and nowhere else`, async (t) => {
+  test(`${way}: such names are restored into the same names, and nowhere else`, async (t) => {
     const before = prototypes()
     const path = join(await scratchFolder(t), 'names.ckpt')
     await writeFile(path, file)
@@ -111,7 +111,7 @@ for (const way of ways) {
   })
 }
 
-test('a name that is missing is none of those that every object has', async (t) => {
+test('a missing name is not found among the properties of every object', async (t) => {
   const path = join(await scratchFolder(t), 'plain.ckpt')
   await writeFile(path, plainModel.bytes)
   await using checkpoint = await loadBy('memory', path)
@@ -122,7 +122,7 @@ test('a name that is missing is none of those that every object has', async (t) 
   }
 })
 
-test('whatever a state is called, an error about it can be printed', async (t) => {
+test('an error about a state with any name can be printed', async (t) => {
   const checkpoint = await loadCheckpoint(file)
   for (const state of checkpoint.states) {
     const error = t.throws<CheckpointError>(() => state.get('\u001b[2J'), {
@@ -133,7 +133,7 @@ test('whatever a state is called, an error about it can be printed', async (t) =
 })
 
 // Of a mismatch the names of tensors are escaped, and those of states not yet.
-test('whatever a state is called, a list of what does not fit can be printed', async (t) => {
+test('a list of differences of a state with any name can be printed', async (t) => {
   const checkpoint = await loadCheckpoint(file)
   // Somebody who restores whatever there is.
   const all = checkpoint.states.map(({ name }) => name)

@@ -5,7 +5,7 @@ import test from 'ava'
 import { saveCheckpoint } from '../../src/index.js'
 import { scratchFolder } from '../support/scratch.js'
 
-test('a folder that somebody removes during a save: not committed, and nothing is left', async (t) => {
+test('a folder that is removed during a save: not committed, and nothing is left', async (t) => {
   const folder = join(await scratchFolder(t), 'run')
   await mkdir(folder)
   const path = join(folder, 'a.ckpt')

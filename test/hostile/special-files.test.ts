@@ -42,11 +42,11 @@ test('a folder is refused', async (t) => {
   await refused(t, await scratchFolder(t), 'CKPT_READ', /a folder/)
 })
 
-test('what is not there is refused', async (t) => {
+test('a missing file is refused', async (t) => {
   await refused(t, join(await scratchFolder(t), 'nothing'), 'CKPT_READ')
 })
 
-onUnix('a FIFO is refused without waiting for who would write to it', async (t) => {
+onUnix('a FIFO is refused without waiting for a writer', async (t) => {
   const path = join(await scratchFolder(t), 'fifo')
   await run('mkfifo', [path])
   await refused(t, path, 'CKPT_READ', /a device, pipe or socket/)
@@ -73,7 +73,7 @@ for (const device of ['/dev/zero', '/dev/full', '/dev/null', '/dev/random', '/de
   })
 }
 
-onUnix('links that lead round in a circle are refused', async (t) => {
+onUnix('links that form a circle are refused', async (t) => {
   const folder = await scratchFolder(t)
   await symlink('b', join(folder, 'a'))
   await symlink('a', join(folder, 'b'))

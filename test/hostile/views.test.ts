@@ -19,7 +19,7 @@ async function arrayOf(way: Way, checkpoint: Awaited<ReturnType<typeof loadBy>>,
 }
 
 for (const way of ways) {
-  test(`${way}: an array shows no byte beside those of its tensor`, async (t) => {
+  test(`${way}: an array shows no bytes except those of its tensor`, async (t) => {
     const folder = await scratchFolder(t)
     for (const [i, { bytes }] of goldens.entries()) {
       const path = join(folder, `${i}.ckpt`)

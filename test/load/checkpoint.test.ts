@@ -71,7 +71,7 @@ test('the config is parsed anew each time, and its text is as it was given', asy
   t.is(none.config, null)
 })
 
-test('verify passes over a sound file, and reports every byte of its tensors once', async (t) => {
+test('verify accepts a valid file, and reports every byte of its tensors once', async (t) => {
   const big = new Float32Array(10 * 2 ** 20).map((_, i) => i)
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
@@ -163,7 +163,7 @@ test('verify ends with the reason of its signal, and with what onProgress throws
   t.is(await t.throwsAsync(checkpoint.verify({ signal: AbortSignal.abort(reason) })), reason)
 })
 
-test('a long verification gives others their turn', async (t) => {
+test('a long verification yields to the event loop', async (t) => {
   const big = new Float32Array(20 * 2 ** 20)
   await using checkpoint = await loadCheckpoint(await inMemory(memoryState({ big })))
   let turns = 0
@@ -181,7 +181,7 @@ test('a long verification gives others their turn', async (t) => {
 })
 
 for (const way of ways) {
-  test(`a closed checkpoint gives nothing more, and what it gave stays good: ${way}`, async (t) => {
+  test(`a closed checkpoint gives nothing more, and its arrays stay valid: ${way}`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
     await fs.writeFile(path, await saved())
     const checkpoint = await loadBy(way, path)
@@ -232,7 +232,7 @@ test('`using` and `await using` close the checkpoint', async (t) => {
   t.throws(() => other.model.get('w').data, { code: 'CKPT_CLOSED' })
 })
 
-test('a file that is changed under a verification that reads it is not called sound', async (t) => {
+test('a file that changes during its verification does not pass', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   const big = new Float32Array(20 * 2 ** 20)
   await saveCheckpoint(path, memoryState({ big, w }))

@@ -98,7 +98,7 @@ for (const way of ways) {
     t.deepEqual(await contentsBy(way, path), await contentsBy('file', path))
   })
 
-  test(`${way}: data is had at once, except from a Blob`, async (t) => {
+  test(`${way}: data is available synchronously, except from a Blob`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
     await saveEverything(path)
     await using checkpoint = await loadBy(way, path)
@@ -166,7 +166,7 @@ for (const way of ways) {
     t.deepEqual(await checkpoint.model.get('scalar').read(), Int8Array.of(-5))
   })
 
-  test(`${way}: a file that is no whole and sound checkpoint is refused`, async (t) => {
+  test(`${way}: a file that is not a complete and valid checkpoint is refused`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
     await saveEverything(path)
     const file = await fs.readFile(path)
@@ -288,7 +288,7 @@ test('a path may be relative, or a file: URL', async (t) => {
   }
 })
 
-test('what is no path, no bytes and no Blob is refused', async (t) => {
+test('an argument that is not a path, bytes or a Blob is refused', async (t) => {
   for (const [from, message] of [
     ['', /must not be empty/],
     ['a\0.ckpt', /U\+0000/],
@@ -318,7 +318,7 @@ test('what is no path, no bytes and no Blob is refused', async (t) => {
   t.throws(() => pathOf(3 as unknown as string), { instanceOf: TypeError })
 })
 
-test('a file that is not there is an error with the path as it was named', async (t) => {
+test('a missing file is an error with the path as the caller named it', async (t) => {
   const path = relative(process.cwd(), join(await scratchFolder(t), 'missing.ckpt'))
   for (const map of [true, false]) {
     const error = await t.throwsAsync<CheckpointError>(loadCheckpoint(path, { map }), {
@@ -330,7 +330,7 @@ test('a file that is not there is an error with the path as it was named', async
   }
 })
 
-test('a folder is refused, and so is a pipe, without waiting for somebody to write into it', async (t) => {
+test('a folder is refused, and so is a pipe, without waiting for a writer', async (t) => {
   const folder = await scratchFolder(t)
   await t.throwsAsync(loadCheckpoint(folder), { code: 'CKPT_READ' })
   if (process.platform === 'win32') return

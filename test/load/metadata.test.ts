@@ -53,7 +53,7 @@ test('the progress alone is that of the metadata, and checked like it', async (t
   await t.throwsAsync(readProgress(new MemorySource(bytes)), { code: 'CKPT_METADATA_CHECKSUM' })
 })
 
-test('damaged metadata is told with the checksum that it has and the one that it should have', async (t) => {
+test('damaged metadata is an error with the expected and the actual checksum', async (t) => {
   const file = await sampleFile()
   const { bytes, root, view } = new Patch(file)
   const at = root.position('metadata_crc32')

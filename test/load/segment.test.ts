@@ -118,7 +118,7 @@ test('from a source that reads there is a new array each time, checked each time
   await t.throwsAsync(reader.bytes(), { code: 'CKPT_TENSOR_CHECKSUM' })
 })
 
-test('a source that reads alone later is told from one that can be read at once', async (t) => {
+test('an asynchronous source is an error for synchronous reads', async (t) => {
   const { reader, expected, source } = segmentOf(20)
   const error = t.throws(() => reader.bytesSync(), {
     instanceOf: CheckpointError,
@@ -190,7 +190,7 @@ test('a segment too long for an array is an error that says how long it is', asy
   t.deepEqual(source.reads, [])
 })
 
-test('a checksum that does not fit is told with both, and with whose bytes they are', (t) => {
+test('a checksum mismatch is an error with both checksums and the tensor', (t) => {
   for (const [state, whose] of [
     ['model', 'model'],
     ['optimizer', 'optimizer'],
@@ -263,7 +263,7 @@ test('a check takes the checksums of pieces that were made elsewhere, among othe
   }
 })
 
-test('what a check has found sound is not checked again, and what it has found damaged is', (t) => {
+test('segments that were found valid are not verified again, and damaged ones are', (t) => {
   const { reader, file, source, data } = segmentOf(20, { views: true, sync: true })
   data[0]! ^= 1
   const damaged = reader.beginCheck()
@@ -307,7 +307,7 @@ test('a copy takes the bytes in pieces of any length, and puts them where they b
   }
 })
 
-test('memory that is transferred or resized while it is copied into is told, and not written to', (t) => {
+test('memory that is transferred or resized during a copy into it is an error, and not written to', (t) => {
   const { reader, file } = segmentOf(20)
   const buffer = new ArrayBuffer(20)
   const copy = reader.beginCopy(new Uint8Array(buffer))

@@ -40,7 +40,7 @@ test('a state has its tensors by name, in the order in which they were saved', a
   t.like(state.get('empty'), { dtype: 'uint16', shape: [0, 5], byteLength: 0, size: 0 })
 })
 
-test('a name that is not there is an error that shows some that are', async (t) => {
+test('a missing name is an error that shows some existing ones', async (t) => {
   const { model: state } = await load(model)
   for (const name of ['layers.0', 'constructor', '__proto__', '']) {
     t.false(state.has(name))
@@ -216,7 +216,7 @@ test('a tensor whose bytes are damaged is not handed out, and its neighbours are
   t.deepEqual(checkpoint.model.get('empty').data, model.empty.data)
 })
 
-test('bytes that are damaged are handed out to whoever has said that they are not to be checked', async (t) => {
+test('damaged bytes are handed out if the caller turned verification off', async (t) => {
   const file = await inMemory(memoryState(model))
   flipBits(file, positionOf(file, model['layers.0.weight'].data))
   const checkpoint = await loadCheckpoint(file, { verify: false })
@@ -275,7 +275,7 @@ test('no tensor is made before it is asked for', (t) => {
   t.deepEqual(made, [])
 })
 
-test('a tensor is the same one however it is come by', (t) => {
+test('a tensor is the same object however it is obtained', (t) => {
   const { tensors, made } = lazyTensors(['a', 'b', 'c'])
   const b = tensors.get('b')
   t.is(b?.name, 'b')

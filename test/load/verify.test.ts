@@ -19,7 +19,7 @@ const WAYS: Readonly<Record<string, Abilities>> = {
 }
 
 for (const [way, abilities] of Object.entries(WAYS)) {
-  test(`what is damaged is found, and nothing else: ${way}`, async (t) => {
+  test(`exactly the damaged segments are found: ${way}`, async (t) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 9 * MIB })), { maxLength: 5 }),
@@ -64,7 +64,7 @@ test('a read that fails is thrown, and no read is under way any more', async (t)
   t.is(source.underWay, 0)
 })
 
-test('whoever asks no further leaves no read under way', async (t) => {
+test('a consumer that stops early leaves no read under way', async (t) => {
   const { bytes, source, readers, segments } = segmentsOf(
     [1 * MIB, 40 * MIB],
     WAYS['a file, with several reads on their way']!,
@@ -87,7 +87,7 @@ test('whoever asks no further leaves no read under way', async (t) => {
   t.is(source.underWay, 0)
 })
 
-test('every byte of a segment is told of once', async (t) => {
+test('every byte of a segment is reported once', async (t) => {
   for (const abilities of Object.values(WAYS)) {
     const lengths = [3, 9 * MIB, 0, 100]
     const { bytes, readers, segments } = segmentsOf(lengths, abilities)
@@ -171,7 +171,7 @@ const CREWS: Readonly<Record<string, Crew>> = {
 }
 
 for (const [who, crew] of Object.entries(CREWS)) {
-  test(`what is damaged is found, and every byte told of once: ${who}`, async (t) => {
+  test(`damaged segments are found, and every byte is reported once: ${who}`, async (t) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -224,7 +224,7 @@ test('long segments are the helpers’, and this thread reads what lies between 
   t.is(helpers.closed, 2)
 })
 
-test('whoever asks no further has nothing more done, and the helpers let go', async (t) => {
+test('after a consumer stops early no more work is done, and the helpers release the file', async (t) => {
   const helpers = new Helpers()
   helpers.milliseconds = 50
   const { readers } = segmentsOf([600 * MIB], {
@@ -265,7 +265,7 @@ test('this thread works until a helper comes, and nothing is done twice', async 
   t.true(source.bytesRead > 32 * MIB && source.bytesRead < 70 * MIB, `${source.bytesRead}`)
 })
 
-test('what a helper could not do is done by this thread, once', async (t) => {
+test('work that a helper failed at is done by this thread, once', async (t) => {
   for (const able of [0, 1, 3]) {
     const helpers = new Helpers()
     const { source, readers, segments } = segmentsOf([160 * MIB], {
@@ -351,7 +351,7 @@ test('no read is ever under way into the caller’s memory: only copies, at once
   t.is(source.most, 4)
 })
 
-test('a target that is transferred while segments are copied is told, and no read is left under way', async (t) => {
+test('a target that is transferred while segments are copied is an error, and no read is left under way', async (t) => {
   const { source, readers } = segmentsOf([9 * MIB], { views: false, readsAtOnce: 4 })
   const target = new Uint8Array(9 * MIB)
   const copying = copySegments([{ reader: readers[0]!, target }], () => {

@@ -38,7 +38,7 @@ const error = new CheckpointError('CKPT_TENSOR_CHECKSUM', 'it is damaged')
 const errorOf = (code: CheckpointErrorCode, cause?: unknown) =>
   new CheckpointError(code, 'it failed', { cause })
 
-test('names sort by step, from the first to the last that there can be', (t) => {
+test('names sort by step, from the first possible step to the last', (t) => {
   const folder = new CheckpointFolder('run')
   const steps = [0, 1, 9, 10, 99, 1000, 999_999_999_999]
   const paths = steps.map((step) => folder.pathOf(step))
@@ -49,7 +49,7 @@ test('names sort by step, from the first to the last that there can be', (t) => 
   }
 })
 
-test('a folder that is not there is empty', async (t) => {
+test('a missing folder is empty', async (t) => {
   const folder = new CheckpointFolder(join(await scratchFolder(t), 'none'))
   t.deepEqual(await folder.list(), [])
   t.deepEqual(await folder.read(), [])
@@ -88,7 +88,7 @@ test('the list is oldest first, with the progress of each by its metadata', asyn
   t.is((await folder.list()).at(-1)?.step, 100)
 })
 
-test('files of other names, and folders, are none of the checkpoints', async (t) => {
+test('files with other names, and folders, are not checkpoints', async (t) => {
   const { path, folder } = await folderOf(t, 5)
   await saveCheckpoint(join(path, 'best.ckpt'), smallModel(), null, { step: 6 })
   await saveCheckpoint(join(path, 'step-7.ckpt'), smallModel(), null, { step: 7 })
@@ -103,7 +103,7 @@ test('files of other names, and folders, are none of the checkpoints', async (t)
   t.deepEqual(await folder.listSetAside(), [join(path, `${fileName(8)}.damaged`)])
 })
 
-test('the order is that of the saves; what is none has the place of its step', async (t) => {
+test('the order is that of the saves; a file without a number has the place of its step', async (t) => {
   const { path, folder } = await folderOf(t, 5, 90)
   for (const [sequence, step] of [100, 200, 300, 150, 160].entries()) {
     await saveCheckpoint(join(path, fileName(step)), smallModel(), null, { step, sequence })
@@ -144,7 +144,7 @@ test('a link to a checkpoint is one, and is read again when another file is put 
   )
 })
 
-test('each file that is no checkpoint is told apart by why it is none', async (t) => {
+test('each file that is not a checkpoint has a kind that says why', async (t) => {
   const { path, folder } = await folderOf(t, 1, 2, 3)
   await damage(path, 1, 'metadata')
   await rename(join(path, fileName(2)), join(path, fileName(9)))
@@ -254,7 +254,7 @@ test('a file is set aside where it has another name already, and keeps that', as
   t.deepEqual(await readdir(path), ['kept', `${fileName(5)}.damaged`].sort())
 })
 
-test('a whole file that came in place of the damaged one stays where it is', async (t) => {
+test('a valid file that has replaced the damaged one stays where it is', async (t) => {
   const { path, folder } = await folderOf(t, 5)
   const file = join(path, fileName(5))
   const identity = await folder.identify(file)
@@ -265,7 +265,7 @@ test('a whole file that came in place of the damaged one stays where it is', asy
   t.is((await folder.list()).at(-1)?.loss, 77)
 })
 
-test('setting aside what is gone, or has no free name left, changes nothing', async (t) => {
+test('setting aside a file that is gone, or that has no free name left, changes nothing', async (t) => {
   const { path, folder } = await folderOf(t, 5)
   const gone = join(path, fileName(6))
   t.is((await folder.setAside(gone, 'of old', error)).movedTo, null)
@@ -277,7 +277,7 @@ test('setting aside what is gone, or has no free name left, changes nothing', as
   t.is((await folder.list()).at(-1)?.step, 5)
 })
 
-test('damage is what an older checkpoint is free of', (t) => {
+test('damage is an error that an older checkpoint does not share', (t) => {
   t.true(isDamage(errorOf('CKPT_TENSOR_CHECKSUM')))
   t.true(isDamage(errorOf('CKPT_FILE_LENGTH')))
   t.false(isDamage(errorOf('CKPT_VERSION')))
@@ -286,7 +286,7 @@ test('damage is what an older checkpoint is free of', (t) => {
   t.false(isDamage(new Error('CKPT_TENSOR_CHECKSUM')))
 })
 
-test('a file is gone where it could not be opened, and not where a model misses one of its own', (t) => {
+test('a file counts as gone if it could not be opened, not if a model lacks a file of its own', (t) => {
   const none = Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
   t.true(isGone(errorOf('CKPT_READ', none)))
   // What Node throws is of another realm than a test runner's files.

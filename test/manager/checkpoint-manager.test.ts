@@ -33,7 +33,7 @@ const stepsIn = async (manager: { list(): Promise<readonly { step: number }[]> }
 
 const extrasOf = ({ sampler, rng }: Run) => ({ sampler, rng })
 
-test('a run that is restored goes on to the bit, with what was passed as extras', async (t) => {
+test('a restored run continues to the bit, with its extras', async (t) => {
   const { folder, manager } = await managed(t)
   const run = createRun()
   run.train(25)
@@ -148,7 +148,7 @@ test('what an earlier manager has saved is subject to the policy of this one', a
   t.deepEqual(await stepsIn(manager), [3, 4])
 })
 
-test('what somebody else saves in the meantime is not removed, and does not count', async (t) => {
+test('checkpoints that another process saves meanwhile are not removed, and do not count', async (t) => {
   const { folder, manager } = await managed(t, { keep: { newest: 2 } })
   await manager.save(smallModel(), null, { step: 1 })
   await manager.flush()
@@ -225,7 +225,7 @@ test('each save has a number above all others of the folder, and a time', async 
   })
 })
 
-test('a later step of an older version is told of where it is passed over', async (t) => {
+test('a later step of an older version is skipped with a warning', async (t) => {
   const { folder, manager, warnings } = await managed(t)
   await manager.save(smallModel(), null, { step: 10 })
   await manager.flush()
@@ -249,7 +249,7 @@ test('a file of the same name that another process has saved is not removed', as
   t.deepEqual(await stepsIn(manager), [4, 5])
 })
 
-test('links stay, and are told of once', async (t) => {
+test('links stay, with one warning', async (t) => {
   const { folder, manager, warnings } = await managed(t, { keep: { newest: 1 } })
   await saveSteps(join(folder, 'blobs'), 1)
   await symlink(`blobs/${fileName(1)}`, join(folder, fileName(1)))
@@ -279,7 +279,7 @@ test('a metric that no checkpoint has removes nothing, and the warning names tho
   t.deepEqual(await stepsIn(manager), [6])
 })
 
-test('one file that may not be read stops the removal of none', async (t) => {
+test('an unreadable file does not stop the removal of others', async (t) => {
   const { folder, manager, warnings } = await managed(t, { keep: { newest: 2 } })
   await saveSteps(folder, 1)
   // A loop of links cannot be read by anybody, root included.
@@ -352,7 +352,7 @@ test('a state that cannot be saved is thrown by the call, and by no later one', 
   t.true(await manager.save(smallModel(), null, { step: 2 }))
 })
 
-test.serial('a failure of before does not cost the checkpoint of the preemption', async (t) => {
+test.serial('an earlier failure does not prevent the checkpoint of the preemption', async (t) => {
   const own = () => {}
   process.on('SIGUSR2', own)
   t.teardown(() => process.off('SIGUSR2', own))
@@ -404,7 +404,7 @@ test('the first step is saved where there is no checkpoint, and not when a run i
   t.false(await next.save(smallModel(), null, { step: 2 }))
 })
 
-test('the best is by the rule that keeps it, or by another metric; one without it is none', async (t) => {
+test('the best checkpoint is by keep.best or by another metric, and must have that metric', async (t) => {
   const best = { count: 1, metric: 'accuracy', mode: 'max' } as const
   const { manager } = await managed(t, { keep: { best, newest: 10 } })
   t.is(await manager.best(), null)
@@ -431,7 +431,7 @@ test('a restore waits for what is under way', async (t) => {
   t.is(model.data[0], 1)
 })
 
-test('temporary files of processes that are gone are swept, those of living ones are not', async (t) => {
+test('temporary files of dead processes are swept, those of living ones are not', async (t) => {
   const { folder, manager } = await managed(t)
   const temporary = async () => (await readdir(folder)).filter((name) => name.endsWith('.tmp'))
   let living = ''
@@ -462,7 +462,7 @@ test('after close nothing is saved, and close may be called again', async (t) =>
   await t.throwsAsync(manager.save(smallModel(), null, { step: 2 }), { instanceOf: TypeError })
 })
 
-test('wrong options and steps are told at once', async (t) => {
+test('wrong options and steps are refused at once', async (t) => {
   const wrong: [unknown, RegExp][] = [
     [{ save: { everyStep: 1 } }, /save has no option/],
     [{ keep: 'none' }, /keep must be/],
@@ -522,7 +522,7 @@ for (const [what, options] of Object.entries({
   'a rule': { save: { everySteps: 1 } },
   'little room': { stagingBytes: 1 },
 } satisfies Record<string, ManagerOptions>)) {
-  test(`saves that nobody awaits are of the moments of their calls, or errors: ${what}`, async (t) => {
+  test(`saves without an await are of the moments of their calls, or errors: ${what}`, async (t) => {
     const { folder, manager } = await managed(t, options)
     const w = new Float32Array(2_000_000)
     const model = { stateDict: () => ({ w: { shape: [w.length], data: w } }) }
@@ -564,7 +564,7 @@ for (const [what, save] of Object.entries({
   'the first step of an empty folder': { firstStep: true },
   'the first step or its own rule': { firstStep: true, custom: () => true },
 } satisfies Record<string, SaveRules>)) {
-  test(`the first save, awaited by nobody, is of the moment of its call, or an error: ${what}`, async (t) => {
+  test(`the first save, without an await, is of the moment of its call, or an error: ${what}`, async (t) => {
     const { manager } = await managed(t, { save })
     const model = longModel()
     model.set(1)
@@ -587,7 +587,7 @@ test('a first save that waits for the folder is staged in the state of its call'
   t.deepEqual(await wholeStepsIn(t, manager), [1])
 })
 
-test('a state that cannot be saved is no error where it turns out not to be saved', async (t) => {
+test('a state that cannot be saved is not an error if the step turns out not to be due', async (t) => {
   const { folder, manager } = await managed(t, { save: { firstStep: true } })
   await saveSteps(folder, 1)
   const wrong = { stateDict: () => ({ w: { shape: [5], data: new Float32Array(4) } }) }
@@ -652,7 +652,7 @@ for (const whenBusy of ['skip', 'error'] as const) {
   })
 }
 
-test.serial('of calls that nobody awaits, the last one answers a signal', async (t) => {
+test.serial('of calls without an await, the last one answers a signal', async (t) => {
   const own = () => {}
   process.on('SIGUSR2', own)
   t.teardown(() => process.off('SIGUSR2', own))

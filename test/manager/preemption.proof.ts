@@ -99,7 +99,7 @@ test('a signal that comes after the last save has its effect when the manager is
   t.false(ended.lines.includes('survived'))
 })
 
-test('of two managers in one process both save before it dies', async (t) => {
+test('two managers in one process both save before it ends', async (t) => {
   const ended = await run(t, 'twins', (line, send) => {
     if (line === 'step 5') send('SIGTERM')
   })
@@ -111,7 +111,7 @@ test('of two managers in one process both save before it dies', async (t) => {
   t.deepEqual(others, [])
 })
 
-test('a save that is under way, and others that are skipped, do not cost the last one', async (t) => {
+test('a save under way and skipped saves do not prevent the last one', async (t) => {
   const ended = await run(t, 'busy', (line, send) => {
     if (line === 'step 20') send('SIGTERM')
   })
@@ -128,7 +128,7 @@ for (const mode of ['deferring', 'tidying']) {
   })
 }
 
-test('a listener of the user that is called once is one, and decides how the process ends', async (t) => {
+test('a `once` listener of the user decides how the process ends, too', async (t) => {
   const ended = await run(t, 'once', atStep5('SIGTERM'))
   t.is(ended.code, 0, ended.errors)
   t.deepEqual(ended.lines.slice(-2), ['preempted true', 'closed'])
@@ -158,7 +158,7 @@ test('a second manager that never saves is not waited for', async (t) => {
   t.deepEqual(await stepsIn(ended.folder), [ended.lastStep])
 })
 
-test('one that has saved, and is not called any more, is waited for during one step', async (t) => {
+test('a manager that has saved and is not called again is waited for during one step', async (t) => {
   const ended = await run(t, 'once-twin', atStep5('SIGTERM'))
   t.is(ended.signal, 'SIGTERM', ended.errors)
   t.deepEqual(await stepsIn(ended.folder), [ended.lastStep - 1])
@@ -268,7 +268,7 @@ test.serial('handlers come with the manager, and go with it', async (t) => {
   t.is(process.listenerCount('SIGUSR2'), before)
 })
 
-test('what is no signal, or one that nobody can listen to, is refused', (t) => {
+test('a name that is not a signal, or that cannot be listened to, is refused', (t) => {
   for (const signal of ['SIGNOTHING', 'SIGKILL', 'SIGSTOP', 15]) {
     t.throws(() => new Preemption([signal as NodeJS.Signals], () => {}), { instanceOf: TypeError })
   }

@@ -40,7 +40,7 @@ test('where the files went after they were listed, those that came in their plac
   t.is(model.data[0], 5)
 })
 
-test('a damaged file that is replaced by a whole one while it is read is restored', async (t) => {
+test('a damaged file that is replaced by a valid one while it is read is restored', async (t) => {
   const path = await scratchFolder(t)
   await saveSteps(path, 1)
   await damage(path, 1)
@@ -89,7 +89,7 @@ test('a folder whose files always go before they can be read is an error, and no
 })
 
 for (const what of ['tensor', 'metadata'] as const) {
-  test(`a folder whose checkpoints are all damaged is no new run, now and the next time (${what})`, async (t) => {
+  test(`a folder whose checkpoints are all damaged is not a new run, now and the next time (${what})`, async (t) => {
     const path = await scratchFolder(t)
     await saveSteps(path, 1, 2)
     for (const step of [1, 2]) await damage(path, step, what)
@@ -131,7 +131,7 @@ test('a link to a checkpoint is restored, and a damaged one is set aside without
   t.deepEqual(await readdir(blobs), [7, 8].map(fileName))
 })
 
-test('a link to nothing is passed over with a warning, and is no new run', async (t) => {
+test('a link to nothing is skipped with a warning, and is not a new run', async (t) => {
   const path = await scratchFolder(t)
   await symlink('nowhere', join(path, fileName(9)))
   const alone = resuming(new CheckpointFolder(path))
@@ -143,7 +143,7 @@ test('a link to nothing is passed over with a warning, and is no new run', async
   t.regex(warnings[0]!, /was left alone: it is a link to a missing file/)
 })
 
-test('a checkpoint that has no place in the folder is no new run', async (t) => {
+test('a checkpoint with another step than its name is not a new run', async (t) => {
   const path = await scratchFolder(t)
   await saveCheckpoint(join(path, fileName(9)), smallModel(9), null, { step: 3 })
   await t.throwsAsync(resuming(new CheckpointFolder(path)).report, {

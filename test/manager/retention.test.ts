@@ -67,7 +67,7 @@ test('best: by the loss', (t) => {
   t.deepEqual(kept(candidates, { best: { count: 1, metric: 'loss', mode: 'min' } }), [2, 4])
 })
 
-test('best: of two that are as good, the newer', (t) => {
+test('best: of two equally good ones, the newer', (t) => {
   const candidates = numbered(4, () => ({ loss: 1 }))
   const best = { count: 2, metric: 'loss', mode: 'min' } as const
   t.deepEqual(
@@ -76,7 +76,7 @@ test('best: of two that are as good, the newer', (t) => {
   )
 })
 
-test('best: what has no value, or NaN, is none of them; infinities are ordered', (t) => {
+test('best: checkpoints without a value, or with NaN, do not count; infinities are ordered', (t) => {
   const values = [Number.NaN, Number.POSITIVE_INFINITY, 5, Number.NEGATIVE_INFINITY, null]
   const candidates = numbered(5, (step) => ({ loss: values[step - 1]! }))
   const steps = (mode: 'min' | 'max') =>
@@ -86,7 +86,7 @@ test('best: what has no value, or NaN, is none of them; infinities are ordered',
   t.deepEqual(bestOf(candidates, { count: 5, metric: 'toString', mode: 'max' }), [])
 })
 
-test('best: what has no value stays as well, where that is asked for', (t) => {
+test('best: checkpoints without a value stay as well with keepUnmeasured', (t) => {
   const candidates = numbered(6, (step) => ({ loss: [null, 3, Number.NaN, 1, 2, 4][step - 1]! }))
   const best = { count: 1, metric: 'loss', mode: 'min', keepUnmeasured: true } as const
   t.deepEqual(kept(candidates, { best }), [1, 3, 4, 6])
@@ -109,7 +109,7 @@ test('best: while none has a value, all stay, with a reason', (t) => {
   t.is(messageOf(numbered(5), { best, newest: 5 }), '')
 })
 
-test('best: once some have a value, those that have none go', (t) => {
+test('best: once some have a value, those without one are removed', (t) => {
   const candidates = numbered(6, (step) => (step % 2 === 0 ? { metrics: { accuracy: step } } : {}))
   t.deepEqual(kept(candidates, { best: { count: 1, metric: 'accuracy', mode: 'max' } }), [6])
   t.deepEqual(kept(candidates, { best: { count: 2, metric: 'accuracy', mode: 'min' } }), [2, 4, 6])
@@ -170,7 +170,7 @@ test('every so many seconds: what lies close together by one time and far apart 
   t.deepEqual(kept(stopped, { everySeconds: 3600 }), [1, 2, 3, 5])
 })
 
-test('rules about time: what does not say when it was saved stays, with a reason', (t) => {
+test('rules about time: a checkpoint without a recorded time stays, with a reason', (t) => {
   const candidates = seconds(-9000, -8000, -7000, -60).map((c, i) => ({
     ...c,
     isTimeRecorded: i % 2 === 1,
@@ -365,7 +365,7 @@ test('law: what is kept for good is not removed by what is saved later', (t) => 
   t.pass()
 })
 
-test('what is no policy is refused, with the name of the rule', (t) => {
+test('an invalid policy is refused, with the name of the rule', (t) => {
   const best = { count: 1, metric: 'loss', mode: 'min' }
   const wrong: [unknown, RegExp][] = [
     ['none', /keep must be 'all' or an object of rules/],

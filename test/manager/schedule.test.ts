@@ -83,7 +83,7 @@ test('a step that has been saved is not due again; one whose save did not begin 
   t.true(schedule.isDue(10, 0, true))
 })
 
-test('what are no rules is refused, with the name of the rule', (t) => {
+test('invalid rules are refused, with the name of the rule', (t) => {
   const wrong: [unknown, RegExp][] = [
     [null, /save must be an object of rules, not null/],
     [{ everyStep: 5 }, /save has no option "everyStep"/],

@@ -17,7 +17,7 @@ test('docs/design.md has a line for every room of src/, and none for others', as
   t.deepEqual(mapped.sort(), [...rooms].sort())
 })
 
-test('files that docs/design.md names are there', async (t) => {
+test('files that docs/design.md names exist', async (t) => {
   const design = await readFile(new URL('docs/design.md', root), 'utf8')
   const named = [...design.matchAll(/`((?:src|test|schema|docs)\/[\w/.-]+\.\w+)`/g)]
   t.true(named.length > 10)

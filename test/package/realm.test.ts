@@ -18,7 +18,7 @@ test('in a realm of its own, with values of others, everything works', async (t)
   for (const [attempt, outcome] of Object.entries(outcomes)) t.is(outcome, true, attempt)
 })
 
-test('no source goes by a class or a symbol that a realm may have of its own, or not at all', async (t) => {
+test('no source depends on a class or a symbol that a realm may have of its own, or lack', async (t) => {
   // What is recognised by its class is that of one realm; `using` is lowered to a symbol that some lack.
   const faults = /\binstanceof\b|\busing [a-z]\w* =|\[Symbol\.(?:asyncDispose|dispose)\]/i
   const source = fileURLToPath(new URL('../../src', import.meta.url))

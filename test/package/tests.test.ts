@@ -41,7 +41,7 @@ test('every program outside test/support is a test of a suite, and has one', asy
   }
 })
 
-test('no test is passed over in silence: what a machine lacks is said with requires()', async (t) => {
+test('no test is silently skipped: requires() names what a machine lacks', async (t) => {
   for (const { path, text } of await programs()) {
     if (path === 'package/tests.test.ts') continue
     t.notRegex(text, /\.skip\b/, `test/${path} skips a test by itself`)
@@ -60,7 +60,7 @@ test('every suite is in test/README.md, and is run in CI', async (t) => {
   }
 })
 
-test('what is mutated, and what branches are counted of, is there', async (t) => {
+test('files that are mutated, or whose branches are counted, exist', async (t) => {
   const read = (path: string) => readFile(join(folder, '..', path), 'utf8')
   for (const [name, { mutate, tests }] of Object.entries(groups)) {
     t.true(mutate.length > 0 && tests.length > 0, name)

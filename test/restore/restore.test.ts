@@ -87,7 +87,7 @@ test('a restore copies into the memory that is there, and says what it did', asy
   })
 })
 
-test('what the checkpoint has beyond what is given is left aside', async (t) => {
+test('states of the checkpoint that nothing was passed for are skipped', async (t) => {
   const checkpoint = await saved(memoryState({ w: ones(2) }), memoryState({ m: ones(2) }), {
     ema: memoryState({ w: ones(2) }),
   })
@@ -100,7 +100,7 @@ test('what the checkpoint has beyond what is given is left aside', async (t) => 
   t.deepEqual(model.tensors.w!.data, ones(2))
 })
 
-test('memory of any kind is restored into, and nothing beside it', async (t) => {
+test('memory of any kind is restored into, and no byte next to it', async (t) => {
   const around = new Uint8Array(32).fill(255)
   const shared = new SharedArrayBuffer(8)
   const buffer = new ArrayBuffer(8)
@@ -250,7 +250,7 @@ test('not strict: where everything fits there is no warning, and a mismatch is s
   t.deepEqual(model.tensors.w!.data, zeros(2))
 })
 
-test('who takes states over is given only what fits, unless it creates tensors', async (t) => {
+test('an object with a loadStateDict gets only tensors that fit, unless it creates tensors', async (t) => {
   const checkpoint = await saved(memoryState({ w: ones(2), gone: ones(1) }, { lr: 1 }))
   const model = taking({ w: zeros(2), fresh: zeros(1) })
   const lenient = { strict: false, onWarning: () => {}, ...NOT_READ_BACK }
@@ -384,7 +384,7 @@ for (const way of ways) {
   })
 }
 
-test('a damaged tensor that is not to be restored is no obstacle', async (t) => {
+test('a damaged tensor that is not restored does not matter', async (t) => {
   const spare = Float32Array.of(9, 8, 7)
   const file = await inMemory(
     memoryState({ w: ones(2), spare }),

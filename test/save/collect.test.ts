@@ -200,7 +200,7 @@ test('the state of a checkpoint is a state dict, with or without a kind, and rea
   }
 })
 
-test('what has no stateDict is refused by name', async (t) => {
+test('an object without a stateDict is refused by name', async (t) => {
   for (const [source, found] of [
     [undefined, /found undefined/],
     [null, /found null/],
@@ -220,7 +220,7 @@ test('what has no stateDict is refused by name', async (t) => {
   }
 })
 
-test('what is no state dict is refused by the name of the state', async (t) => {
+test('a value that is not a state dict is refused by the name of the state', async (t) => {
   for (const [dict, message] of [
     [undefined, /model\.stateDict\(\) must return .*; it returned undefined/],
     [null, /it returned null/],
@@ -334,7 +334,7 @@ for (const [kind, cases] of [
   [TypeError, refusals],
   [RangeError, misfits],
 ] as const) {
-  test(`a tensor that is none is a ${kind.name} with its name and what is wrong`, async (t) => {
+  test(`an invalid tensor is a ${kind.name} with its name and the fault`, async (t) => {
     for (const [tensor, message] of cases) {
       const error = await t.throwsAsync(collectOne(tensor), { instanceOf: kind }, String(message))
       t.regex(error!.message, message)
@@ -343,7 +343,7 @@ for (const [kind, cases] of [
   })
 }
 
-test('memory that was taken away before the save is refused', async (t) => {
+test('memory that was detached before the save is refused', async (t) => {
   const gone = new Float32Array(2)
   structuredClone(gone.buffer, { transfer: [gone.buffer] })
   await t.throwsAsync(collectOne({ shape: [2], data: gone }), {

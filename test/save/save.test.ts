@@ -70,7 +70,7 @@ test('a destination that is none is refused before the state is asked for', asyn
   t.false(asked)
 })
 
-test('a model that is none is refused, and nothing is created for it', async (t) => {
+test('an invalid model is refused, and nothing is created for it', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'runs', 'a.ckpt')
   const wrong = memoryState({ w: { shape: [4], data: w } })

@@ -31,7 +31,7 @@ class SlowSink extends MemorySink {
 }
 
 test.serial(
-  'others get their turn each time that 8 MiB have been copied after the moment of the save, and not else',
+  'a save yields to the event loop after every 8 MiB that are copied after its moment, and not otherwise',
   async (t) => {
     const { setImmediate } = globalThis
     t.teardown(() => {

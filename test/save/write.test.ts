@@ -107,7 +107,7 @@ test.serial(
   },
 )
 
-test.serial('tensors of one size are brought one at a time as well', async (t) => {
+test.serial('tensors of the same size are fetched one at a time as well', async (t) => {
   const device = new MeasuredDevice()
   const shapes = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`w${i}`, [256, 128]]))
   await save(new MemorySink(), new DeviceModule(device, shapes, new Rng(1)))
@@ -115,7 +115,7 @@ test.serial('tensors of one size are brought one at a time as well', async (t) =
   t.is(device.peakBytes, 4 * 256 * 128)
 })
 
-test('what a function brings is checked, and names the tensor', async (t) => {
+test('the result of a fetch is validated, and errors name the tensor', async (t) => {
   const bring = (data: unknown) =>
     memoryState({ w: { dtype: 'float32', shape: [2], data: async () => data as TensorData } })
   for (const [data, kind, message] of [

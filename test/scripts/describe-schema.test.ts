@@ -116,7 +116,7 @@ test('tables, strings and segments', (t) => {
   })
 })
 
-test('what is required is said to be', (t) => {
+test('required fields are marked as required', (t) => {
   t.deepEqual(fieldsOf('Required'), {
     text: '4 string required',
     leaf: '6 table Leaf required',

@@ -61,7 +61,7 @@ test.serial('JSON that does not fit the schema is refused', async (t) => {
   t.regex(error.output, /^error:\s+input\.json:1: .*texts/)
 })
 
-test.serial('what flatc does not understand is an error with the file and line', async (t) => {
+test.serial('a syntax error of the schema is an error with the file and line', async (t) => {
   const error = await t.throwsAsync(
     flatc(['--ts', 'folder/bad.fbs'], { 'folder/bad.fbs': 'table A {\n  x int;\n}' }),
     { instanceOf: FlatcError },
@@ -72,7 +72,7 @@ test.serial('what flatc does not understand is an error with the file and line',
   await t.throwsAsync(flatc(['--no-such-option'], {}), { instanceOf: FlatcError })
 })
 
-test.serial('what it writes is told apart from what it was given', async (t) => {
+test.serial('its outputs are distinguished from its inputs', async (t) => {
   const result = await flatc(['--ts', '-o', 'out', 'note.fbs'], { 'note.fbs': SCHEMA })
   t.false(result.files.has('note.fbs'))
   const paths = [...result.files.keys()]
@@ -82,7 +82,7 @@ test.serial('what it writes is told apart from what it was given', async (t) => 
   })
 })
 
-test.serial('a path outside of the folder is refused', async (t) => {
+test.serial('a path outside the folder is refused', async (t) => {
   for (const path of ['/etc/note.fbs', '../note.fbs', 'a/../../note.fbs']) {
     await t.throwsAsync(flatc(['--ts', path], { [path]: SCHEMA }), { instanceOf: RangeError })
   }
@@ -101,7 +101,7 @@ posixTest('the version is the one of $FLATC', async (t) => {
   t.is(await flatcVersion(), '1.12.0')
 })
 
-posixTest('an exit code, a signal and a program that is not there are errors', async (t) => {
+posixTest('an exit code, a signal and a missing program are errors', async (t) => {
   await useProgram(t, 'exit 3')
   await t.throwsAsync(flatc(['--ts'], {}), { instanceOf: FlatcError, message: /exit code 3/ })
   await useProgram(t, 'kill -9 $$')

@@ -54,7 +54,7 @@ async function codeIn(folder: string): Promise<Record<string, string>> {
   return code
 }
 
-test('writes what is missing or different, and removes what is no longer made', async (t) => {
+test('writes files that are missing or different, and removes files that are no longer generated', async (t) => {
   const folder = await folderOf(t, {
     'schema/checkpoint.fbs': schema,
     'generated/description.ts': 'stale',
@@ -239,7 +239,7 @@ test('a schema has to be among the released ones before it is published', async 
   t.is(after.status, 0, after.stderr)
 })
 
-test('what counts as the released schema is what it says, and not its comments', async (t) => {
+test('only the content of a released schema counts, not its comments', async (t) => {
   const released = new Map([['0.1.0.fbs', schema]])
   t.true(await isReleased(edit('/// Optimizer steps taken.', '/// Steps.'), released))
   t.false(await isReleased(edit('extras:[State];', 'extras:[State]; note:string;'), released))
@@ -265,7 +265,7 @@ posixTest('a flatc of another version than the runtime is refused', async (t) =>
   t.regex(stderr, /expected .* 25\.9\.23, got 2\.0\.8/)
 })
 
-posixTest('a flatc that says all went well and makes nothing is found out', async (t) => {
+posixTest('a flatc that claims success and writes nothing is noticed', async (t) => {
   const folder = await folderOf(t, {
     'schema/checkpoint.fbs': schema,
     flatc: idleFlatc('25.9.23'),

@@ -43,7 +43,7 @@ function longState(fill: number) {
   return { stateDict: () => tensors }
 }
 
-onLinux('a long restore is checked by threads, whatever they are asked for next', async (t) => {
+onLinux('threads verify a long restore, whatever their next request is', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   await saveCheckpoint(path, longState(1), null, { durable: false })
   for (let i = 0; i < 3; i++) {
@@ -56,20 +56,23 @@ onLinux('a long restore is checked by threads, whatever they are asked for next'
   t.is(threads.length, 2)
 })
 
-onLinux('damage that a thread finds is told as any other, and nothing is restored', async (t) => {
-  const path = join(await scratchFolder(t), 'a.ckpt')
-  await saveCheckpoint(path, longState(1), null, { durable: false })
-  const fd = fs.openSync(path, 'r+')
-  fs.writeSync(fd, Uint8Array.of(77), 0, 1, 200 * MIB)
-  fs.closeSync(fd)
-  const state = longState(0)
-  await using checkpoint = await loadCheckpoint(path)
-  await t.throwsAsync(restoreCheckpoint(checkpoint, state), {
-    code: 'CKPT_TENSOR_CHECKSUM',
-    message: /"2"/,
-  })
-  t.true(state.stateDict()['0']!.data.every((value) => value === 0))
-})
+onLinux(
+  'damage that a thread finds is reported like any other, and nothing is restored',
+  async (t) => {
+    const path = join(await scratchFolder(t), 'a.ckpt')
+    await saveCheckpoint(path, longState(1), null, { durable: false })
+    const fd = fs.openSync(path, 'r+')
+    fs.writeSync(fd, Uint8Array.of(77), 0, 1, 200 * MIB)
+    fs.closeSync(fd)
+    const state = longState(0)
+    await using checkpoint = await loadCheckpoint(path)
+    await t.throwsAsync(restoreCheckpoint(checkpoint, state), {
+      code: 'CKPT_TENSOR_CHECKSUM',
+      message: /"2"/,
+    })
+    t.true(state.stateDict()['0']!.data.every((value) => value === 0))
+  },
+)
 
 onLinux('a file that is cut short is an error, and not the end of the process', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
@@ -136,7 +139,7 @@ onLinux(
   },
 )
 
-onLinux('a file is let go of by the threads when it is closed', async (t) => {
+onLinux('the threads release a file when it is closed', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   await saveCheckpoint(path, longState(1), null, { durable: false })
   const maps = () =>

@@ -26,7 +26,7 @@ test('an error without a path gets one later', (t) => {
   t.is((received as CheckpointError).withPath('a').message, '"a": uncertain')
 })
 
-test('what is no CheckpointError becomes a plain error, with its code if it has one', (t) => {
+test('an error that is not a CheckpointError becomes a plain error, with its code if it has one', (t) => {
   const received = sent(Object.assign(new TypeError('wrong'), { code: 'ERR_WRONG' }))
   t.false(received instanceof CheckpointError)
   t.like(received, { message: 'wrong', code: 'ERR_WRONG' })

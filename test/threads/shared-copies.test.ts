@@ -34,7 +34,7 @@ const areMade = (copies: readonly Copy[]) =>
 
 const lengthsOfCopies = fc.array(fc.nat(40), { maxLength: 20 })
 
-test('all copies are made, whoever makes them', (t) => {
+test('all copies are made, by either thread', (t) => {
   fc.assert(
     fc.property(
       lengthsOfCopies,

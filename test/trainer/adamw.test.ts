@@ -78,7 +78,7 @@ test('all buffers exist before the first step, under the names of their paramete
   })
 })
 
-test('an optimizer goes on to the bit from copied buffers and loaded attributes', (t) => {
+test('an optimizer continues to the bit from copied buffers and loaded attributes', (t) => {
   const [w, resumed] = [parameter(), parameter()]
   const optimizer = new AdamW([['w', w]], { lr: 0.05 })
   take(optimizer, w, GRADIENTS)

@@ -13,7 +13,7 @@ function moduleOf(tensors: number): { device: MeasuredDevice; module: DeviceModu
   return { device, module: new DeviceModule(device, shapes, new Rng(1)) }
 }
 
-test('what was uploaded is what is read back, in memory of the reader', async (t) => {
+test('a read-back returns the uploaded elements, in memory of the reader', async (t) => {
   const device = new Device()
   const tensor = new DeviceTensor(device, [2, 2])
   tensor.upload([1, 2, 3, 4])

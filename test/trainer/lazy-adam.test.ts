@@ -103,7 +103,7 @@ test('training brings every parameter to one', async (t) => {
   }
 })
 
-test('a fresh module and optimizer go on to the bit from a saved state', async (t) => {
+test('a new module and optimizer continue to the bit from a saved state', async (t) => {
   const { module, optimizer } = create(1)
   for (let step = 0; step < 3; step++) optimizer.step(module.gradients())
   const resumed = create(2)
@@ -117,7 +117,7 @@ test('a fresh module and optimizer go on to the bit from a saved state', async (
   t.deepEqual(await elements(resumed.module), await elements(module))
 })
 
-test('a state saved before the first step takes the buffers away again', async (t) => {
+test('a state that was saved before the first step removes the buffers again', async (t) => {
   const { module, optimizer } = create(1)
   const fresh = await saved(optimizer)
   optimizer.step(module.gradients())

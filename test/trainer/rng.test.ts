@@ -39,7 +39,7 @@ test('normal draws have a mean of 0, a variance of 1 and the tails of a Gaussian
   t.true(Math.abs(tail - 0.05) < 0.012, `tail ${tail}`)
 })
 
-test('bounded draws reach every integer below the bound and none else', (t) => {
+test('bounded draws reach every integer below the bound and no other', (t) => {
   const rng = new Rng(3)
   const seen = new Set(Array.from({ length: 200 }, () => rng.below(7)))
   t.deepEqual(
@@ -48,7 +48,7 @@ test('bounded draws reach every integer below the bound and none else', (t) => {
   )
 })
 
-test('a generator goes on from saved attributes, even between the two draws of a pair', (t) => {
+test('a generator continues from saved attributes, even between the two draws of a pair', (t) => {
   const rng = new Rng(4)
   rng.normal()
   const { attributes } = rng.stateDict()

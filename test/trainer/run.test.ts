@@ -25,7 +25,7 @@ function copyState(from: Run, to: Run): void {
 }
 
 for (const optimizer of ['SGD', 'AdamW'] as const) {
-  test(`training with ${optimizer} lowers the loss and classifies what it has not seen`, (t) => {
+  test(`training with ${optimizer} lowers the loss and classifies unseen samples`, (t) => {
     const run = createRun({ optimizer })
     const losses = run.train(400)
     const [first, last] = [mean(losses.slice(0, 20)), mean(losses.slice(-20))]
@@ -41,7 +41,7 @@ for (const optimizer of ['SGD', 'AdamW'] as const) {
     t.notDeepEqual(createRun({ optimizer, seed: 2 }).train(60), one.train(60))
   })
 
-  test(`a run with ${optimizer} goes on to the bit from a copy of its state`, (t) => {
+  test(`a run with ${optimizer} continues to the bit from a copy of its state`, (t) => {
     const run = createRun({ optimizer })
     run.train(25)
     const resumed = createRun({ optimizer })

@@ -39,7 +39,7 @@ test('weight decay adds its share of the parameter to the gradient', (t) => {
   t.true(close(w.data, [0.5 - 0.1 * 0.35, -1 + 0.1 * 0.7, 2 - 0.1 * 1.3]))
 })
 
-test('momentum is worth what it is by hand after two steps', (t) => {
+test('momentum after two steps matches a calculation by hand', (t) => {
   const w = new Variable([1], Float32Array.of(1), true)
   const optimizer = new SGD([['w', w]], { lr: 0.1, momentum: 0.5 })
   take(optimizer, w, [[2], [4]])

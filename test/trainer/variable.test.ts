@@ -11,7 +11,7 @@ test('a variable is made over the memory that is given, and not over a copy', (t
   t.is(variable.data, data)
 })
 
-test('data that does not fill the shape is refused with both figures', (t) => {
+test('data that does not fill the shape is refused with both lengths', (t) => {
   t.throws(() => new Variable([2, 3], new Float32Array(5)), {
     instanceOf: RangeError,
     message: 'a Variable of shape [2,3] has 6 elements, but 5 were given',
@@ -59,7 +59,7 @@ test('two leaves never share the memory of a gradient', (t) => {
   t.deepEqual(b.grad, Float32Array.of(1, 1))
 })
 
-test('what wants no gradient gets none, and what it alone makes up is not remembered', (t) => {
+test('a variable without a gradient gets none, and results of such variables alone are not recorded', (t) => {
   const constant = new Variable([2], Float32Array.of(1, 2))
   const a = leaf(3, 4)
   sum(add(a, constant)).backward()

@@ -149,7 +149,7 @@ test('from the middle of an epoch, the epoch is begun anew', async (t) => {
   ])
 })
 
-test('what the training ends with is saved in any case, and durable when fit returns', async (t) => {
+test('the final state is always saved, and durable when fit returns', async (t) => {
   const { list } = await fit(await scratchFolder(t), 2, { save: { steps: [1000] } })
   t.deepEqual(positions(list), [[2, 10]])
 })
@@ -214,7 +214,7 @@ test('next to a callback of a class of TensorFlow.js, after it or wrapped, the s
   }
 })
 
-test('asked by epoch, a rule that counts batches saves when so many have passed', async (t) => {
+test('asked by epoch, a rule that counts batches saves when that many have passed', async (t) => {
   const { list } = await fit(await scratchFolder(t), 5, { save: { everySteps: 8 } })
   t.deepEqual(positions(list), [
     [2, 10],

@@ -64,7 +64,7 @@ test('an optimizer without the expected fields is refused, with its version', as
   }
 })
 
-test('what is not an optimizer is refused when it is passed', (t) => {
+test('an argument that is not an optimizer is refused at once', (t) => {
   const model = classifier(tf)
   for (const [optimizer, found] of [
     [model.optimizer, /found undefined: .*model\.compile\(\)/],

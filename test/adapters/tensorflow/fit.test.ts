@@ -79,7 +79,7 @@ test('an optimizer of another class is refused before the model is written, and 
   }
 })
 
-test('a hyper-parameter that one side alone has is refused, and skipped without strictness', async (t) => {
+test('a hyper-parameter that only one side has is refused, or skipped without strictness', async (t) => {
   const { states } = await trainedAdam(tf, 2)
   await using checkpoint = await withAttributes(await saved(...states), {
     decay: 0.1,
@@ -127,7 +127,7 @@ test('attributes that no optimizer has are an error in any case, before the mode
   t.deepEqual(weightsOf(model), before)
 })
 
-test('RMSProp that is centered takes no state of one that is not, also without strictness', async (t) => {
+test('a centered RMSProp refuses the state of one that is not, even without strictness', async (t) => {
   const plain = tf.train.rmsprop(0.1)
   await using checkpoint = await saved(...both(plain, classifier(tf, plain)))
   const centered = tf.train.rmsprop(0.1, 0.9, 0, 1e-7, true)
@@ -140,7 +140,7 @@ test('RMSProp that is centered takes no state of one that is not, also without s
   t.deepEqual(weightsOf(model), before)
 })
 
-test('buffers of which one is missing are left as they are, and reported', async (t) => {
+test('if one buffer of a parameter is missing, its buffers stay as they are, with a report', async (t) => {
   const { states } = await trainedAdam(tf, 2)
   const { kind, attributes } = (await saved(...states)).optimizer!
   const whole = await saved(...states)
@@ -208,7 +208,7 @@ test('a state of version 0.1.0 does not say what is frozen, and is restored', as
   await t.notThrowsAsync(restoreCheckpoint(checkpoint, ...both(other, copy)))
 })
 
-test('one variable under two names is one tensor, and takes no two', async (t) => {
+test('one variable under two names is one tensor, and refuses two', async (t) => {
   const shared = tf.variable(tf.tensor1d([1, 2]))
   const module = tensorflowModule({ a: shared, b: shared })
   const { model } = await saved(module)
@@ -219,7 +219,7 @@ test('one variable under two names is one tensor, and takes no two', async (t) =
   t.deepEqual([...shared.dataSync()], [1, 2])
 })
 
-test('a state that is handed over past restoreCheckpoint is checked all the same', async (t) => {
+test('a state that does not come through restoreCheckpoint is validated as well', async (t) => {
   const { states } = await trainedAdam(tf, 2)
   await using checkpoint = await saved(...states)
   const state: LoadedState = altered(checkpoint.optimizer!, { kind: 'SGD' })

@@ -47,7 +47,7 @@ test('a step between the collection and the fetch of a tensor is an error, with 
   }
 })
 
-test('whatever is assigned, replaced or disposed of meanwhile is named', async (t) => {
+test('a tensor that is assigned, replaced or disposed of meanwhile is named', async (t) => {
   const changes: { readonly [name: string]: (training: Untyped) => void } = {
     'head/bias': ({ model }) => model.layers[3].bias.val.assign(tf.zeros([3])),
     'head/kernel': ({ model }) => model.layers[3].kernel.val.dispose(),
@@ -72,7 +72,7 @@ test('whatever is assigned, replaced or disposed of meanwhile is named', async (
   t.is(error!.tensor, 'c')
 })
 
-test('what changes after it was fetched does not matter', async (t) => {
+test('a change after the fetch does not matter', async (t) => {
   const variables = { a: tf.variable(tf.tensor1d([1, 2])), b: tf.variable(tf.tensor1d([3, 4])) }
   const module = tensorflowModule(variables)
   const extra = {

@@ -55,7 +55,7 @@ const twoProcesses = fc
   .integer({ min: 1, max: 5 })
   .chain((layers) => fc.tuple(processes(layers), processes(layers)))
 
-test('whatever the numbers and whatever is frozen, there and here, a layer is known by its place', (t) => {
+test('a layer is identified by its position, whatever the numbers are and whatever is frozen', (t) => {
   fc.assert(
     fc.property(twoProcesses, ([there, here]) => {
       const [one, other] = [there, here].map(({ numbers, frozen }) => {
@@ -72,7 +72,7 @@ test('whatever the numbers and whatever is frozen, there and here, a layer is kn
   )
 })
 
-test('a state of version 0.1.0 is restored by place as well, or it is refused, as long as the same layers are frozen', (t) => {
+test('a state of version 0.1.0 is restored by position or refused, as long as the same layers are frozen', (t) => {
   let restored = 0
   fc.assert(
     fc.property(twoProcesses, ([there, here]) => {
@@ -178,15 +178,18 @@ test.serial(
   },
 )
 
-test.serial('layers are placed as the model has them, not as they were made', async (t) => {
-  const make = (one: number, two: number, other: boolean) => {
-    const input = tf.input({ shape: [4] })
-    const made = other ? [dense(one), dense(two)] : [dense(two), dense(one)].reverse()
-    return tf.model({ inputs: input, outputs: made[1].apply(made[0].apply(input)) })
-  }
-  t.deepEqual(await restored(tensorflowModule(make(1, 2, true)), make(0, 0, false)), [1, 2])
-  t.deepEqual(await restored(tensorflowModule(make(1, 2, false)), make(0, 0, true)), [1, 2])
-})
+test.serial(
+  'layers are in the order of the model, not in the order of their creation',
+  async (t) => {
+    const make = (one: number, two: number, other: boolean) => {
+      const input = tf.input({ shape: [4] })
+      const made = other ? [dense(one), dense(two)] : [dense(two), dense(one)].reverse()
+      return tf.model({ inputs: input, outputs: made[1].apply(made[0].apply(input)) })
+    }
+    t.deepEqual(await restored(tensorflowModule(make(1, 2, true)), make(0, 0, false)), [1, 2])
+    t.deepEqual(await restored(tensorflowModule(make(1, 2, false)), make(0, 0, true)), [1, 2])
+  },
+)
 
 test.serial(
   'a name of a user that looks like one of ours is refused if it is taken, and kept if not',

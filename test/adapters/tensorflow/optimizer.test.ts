@@ -123,7 +123,7 @@ test('buffers are known by the names of their parameters', async (t) => {
   })
 })
 
-test('an optimizer that has made no step is restored whole', async (t) => {
+test('an optimizer that has made no step is restored completely', async (t) => {
   for (const make of Object.values(optimizers)) {
     const optimizer = make(tf)
     const model = classifier(tf, optimizer)
@@ -136,7 +136,7 @@ test('an optimizer that has made no step is restored whole', async (t) => {
   }
 })
 
-test('a checkpoint from before the first step takes an optimizer back there', async (t) => {
+test('a checkpoint from before the first step takes an optimizer back to that point', async (t) => {
   for (const make of Object.values(optimizers)) {
     const optimizer = make(tf)
     const model = classifier(tf, optimizer)

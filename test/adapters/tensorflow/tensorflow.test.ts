@@ -26,7 +26,7 @@ test.before('TensorFlow.js is installed', async (t) => {
   tf = await tensorflow('cpu')
 })
 
-test('names do not depend on what was made before in the process', async (t) => {
+test('names do not depend on earlier layers of the process', async (t) => {
   const names = async () => [...(await saved(tensorflowModule(classifier(tf)))).model.keys()]
   t.deepEqual(await names(), [
     'dense_1/kernel',
@@ -139,7 +139,7 @@ test('weights of strings or complex numbers are refused', (t) => {
   t.throws(() => tensorflowModule({ c }).stateDict(), { message: /"c" has the dtype complex64/ })
 })
 
-test('what is neither a model nor variables is refused', (t) => {
+test('a source that is neither a model nor variables is refused', (t) => {
   for (const [source, found] of [
     [null, /found null/],
     ['model', /found a string/],

@@ -141,7 +141,7 @@ test('flatten, save, load and rebuild is the identity, key order included', asyn
   )
 })
 
-test('restoring into a copy whose numbers are others is the identity as well, in the memory of the copy', async (t) => {
+test('restoring into a copy with other numbers is the identity as well, in the memory of the copy', async (t) => {
   await fc.assert(
     fc.asyncProperty(tree, async (original) => {
       const template = structuredClone(original)
@@ -171,7 +171,7 @@ test('NaN payloads are kept', async (t) => {
   t.deepEqual(new Uint32Array((rebuilt as Float32Array[])[0]!.buffer), bits)
 })
 
-test('what is neither a container nor a leaf is refused, with its path', (t) => {
+test('a value that is neither a container nor a leaf is refused, with its path', (t) => {
   for (const [bad, message] of [
     [{ a: [1, undefined] }, 'a[1] is undefined, which is not a leaf'],
     [{ 'a.b': () => 1 }, '["a.b"] is a function, which is not a leaf'],
@@ -187,7 +187,7 @@ test('what is neither a container nor a leaf is refused, with its path', (t) => 
   t.throws(() => flattenTree(endless), { message: /nested more than 100 levels deep/ })
 })
 
-test('one error lists everything in which a structure differs, and nothing is changed', async (t) => {
+test('one error lists every difference in structure, and nothing is changed', async (t) => {
   const saved = { a: Float32Array.of(1, 2), b: [], c: { d: 1 }, e: 5, f: Float32Array.of(1) }
   const template = {
     a: Float32Array.of(9),
@@ -250,7 +250,7 @@ async function savedStates(model: unknown, optimizer: unknown) {
   return loadCheckpoint(sink.bytes)
 }
 
-test('an optimizer that has a value more or less than the checkpoint leaves the model as it is', async (t) => {
+test('an optimizer with one value more or less than the checkpoint leaves the model as it is', async (t) => {
   const file = await savedStates(
     { w: Float32Array.of(1) },
     { v: Float32Array.of(2), lr: 0.1, old: 1 },
@@ -268,7 +268,7 @@ test('an optimizer that has a value more or less than the checkpoint leaves the 
   t.deepEqual([model.tree, optimizer.tree], before)
 })
 
-test('without strictness, leaves that one side alone has are skipped with one warning, values and tensors alike', async (t) => {
+test('without strictness, leaves that only one side has are skipped with one warning, values and tensors alike', async (t) => {
   const file = await savedStates(
     { w: Float32Array.of(1), gone: Float32Array.of(3) },
     { v: Float32Array.of(2), lr: 0.1, old: 1 },
@@ -294,7 +294,7 @@ test('without strictness, leaves that one side alone has are skipped with one wa
   t.is(report.tensors, 2)
 })
 
-test('a value here and a tensor there is an error also without strictness, and nothing is changed', async (t) => {
+test('a value on one side and a tensor on the other is an error even without strictness, and nothing is changed', async (t) => {
   const file = await savedStates({ w: Float32Array.of(1) }, { v: 3 })
   const [model, optimizer] = [held({ w: Float32Array.of(0) }), held({ v: Float32Array.of(0) })]
   const options = { strict: false, onWarning: () => {} }
@@ -311,7 +311,7 @@ test('a value here and a tensor there is an error also without strictness, and n
   t.deepEqual(model.tree, { w: Float32Array.of(0) })
 })
 
-test('one array in two places takes what is saved twice only if both are the same', async (t) => {
+test('an array in two places takes two saved tensors only if they are equal', async (t) => {
   const tied = Float32Array.of(0, 0)
   const target = held({ a: tied, b: tied })
   const same = await savedFile({ a: Float32Array.of(1, 2), b: Float32Array.of(1, 2) })
@@ -354,7 +354,7 @@ test('within a loadStateDict that is not told about strictness, values are skipp
   t.deepEqual(await within(tensors), { w: Float32Array.of(1), v: Float32Array.of(7), b: 2 })
 })
 
-test('a state that is no tree is refused, and one with names alone becomes one', async (t) => {
+test('a state that is not a tree is refused, and one that has only names becomes one', async (t) => {
   const state = async (...names: string[]) => {
     const sink = new MemorySink()
     const shape: number[] = []
@@ -382,7 +382,7 @@ test('a state that is no tree is refused, and one with names alone becomes one',
   }
 })
 
-test('wrong arguments are refused when they are passed, with what to pass', async (t) => {
+test('wrong arguments are refused at once, with a remedy', async (t) => {
   const tree = { w: new Float32Array(2) }
   t.throws(() => treeState(tree as never, () => {}), {
     instanceOf: TypeError,

@@ -23,7 +23,7 @@ test.before(async () => {
 
 test.after.always(() => rm(folder, { recursive: true, force: true }))
 
-test('our verifier accepts nothing that the one for C++ refuses, and what it accepts can be read', async (t) => {
+test('our verifier accepts nothing that the one for C++ refuses, and every accepted buffer can be read', async (t) => {
   t.timeout(300_000)
   const differential = await Differential.start(oracle)
   t.teardown(() => differential.close())

@@ -35,7 +35,7 @@ test.serial('a failure that nobody waits for is an unhandled rejection, one', as
 })
 
 test.serial(
-  'a failure before staged is told to whoever awaits it, and not once more',
+  'a failure before staged is reported to the caller that awaits it, and not again',
   async (t) => {
     const save = new RunningSave()
     const staged = t.throwsAsync(save.staged)
