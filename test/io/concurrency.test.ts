@@ -1,7 +1,7 @@
 import test from 'ava'
 import { FirstFailure, nextTurn, orAborted } from '../../src/io/concurrency.js'
 
-test('of several failures the first is told, whatever it is', (t) => {
+test('the first of several failures is thrown, whatever it is', (t) => {
   const failure = new FirstFailure()
   t.false(failure.occurred)
   t.notThrows(() => failure.throwIfAny())
@@ -27,7 +27,7 @@ test('what never settles ends with an abort, for the signal’s reason', async (
   t.is(await t.throwsAsync(orAborted(never, controller.signal)), reason)
 })
 
-test('what settles before an abort settles as it does without a signal, and is no longer listened for', async (t) => {
+test('a promise that settles before an abort settles as without a signal, and its listener is removed', async (t) => {
   const controller = new AbortController()
   const { signal } = controller
   const listeners = new Set<unknown>()
@@ -41,7 +41,7 @@ test('what settles before an abort settles as it does without a signal, and is n
   }
   t.is(listeners.size, 0)
 })
-test.serial('others have their turn also where there is no setImmediate', async (t) => {
+test.serial('yielding to the event loop works without setImmediate', async (t) => {
   const immediate = globalThis.setImmediate
   t.teardown(() => {
     globalThis.setImmediate = immediate

@@ -78,14 +78,14 @@ for (const step of ['createWritable', 'write', 'close'] as const) {
   })
 }
 
-test('a browser without createWritable() is told so, with what to do instead', async (t) => {
+test('a browser without createWritable() gets an error with a remedy', async (t) => {
   const handle = { name: 'a.ckpt' } as WritableFileHandle
   const error = await t.throwsAsync(saveCheckpoint(new FileHandleSink(handle), model))
   t.like(error, { code: 'CKPT_NOT_COMMITTED', path: 'a.ckpt' })
   t.regex(error!.message, /createWritable.*MemorySink/)
 })
 
-test('what is not the handle of a file is refused at once', (t) => {
+test('a value that is not the handle of a file is refused at once', (t) => {
   for (const handle of [
     { name: 'run', kind: 'directory' },
     Promise.resolve(memoryHandle().handle),

@@ -31,7 +31,7 @@ async function write(sink: MemorySink, text: string): Promise<void> {
 
 const textOf = (sink: MemorySink) => new TextDecoder().decode(sink.bytes)
 
-test('what was written can be had after the commit, and not before', async (t) => {
+test('the written bytes are available after the commit, and not before', async (t) => {
   const sink = new MemorySink()
   t.throws(() => sink.bytes, { instanceOf: TypeError })
   await write(sink, 'first')
@@ -54,7 +54,7 @@ test('until the next commit, and after an abort, the sink has what it had', asyn
   t.is(textOf(sink), 'third')
 })
 
-test('what was committed is the caller’s, and no later save writes into it', async (t) => {
+test('the committed bytes are the caller’s, and no later save writes into them', async (t) => {
   const sink = new MemorySink()
   await write(sink, 'first')
   await sink.commit()

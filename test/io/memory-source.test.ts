@@ -21,7 +21,7 @@ test('bytes in memory are viewed where they are', async (t) => {
   await source.checkUnchanged()
 })
 
-test('memory that is taken away is an error, and no bytes of zero', async (t) => {
+test('detached memory is an error, and not zeros', async (t) => {
   const bytes = BYTES.slice()
   const source = new MemorySource(bytes)
   structuredClone(bytes.buffer, { transfer: [bytes.buffer] })

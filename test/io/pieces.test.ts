@@ -119,7 +119,7 @@ test('memory is made for as many pieces as are read at once, however many there 
   t.is(buffers.size, 3)
 })
 
-test('ranges are asked for when their turn has come', async (t) => {
+test('ranges are requested when their turn comes', async (t) => {
   let asked = 0
   function* ranges(): Generator<Range> {
     for (; asked < 20; ) yield { start: asked++, end: 30 }
@@ -170,7 +170,7 @@ class PromptSource extends CountingSource {
   }
 }
 
-test('others have their turn after each 4 MiB of looks, and after every 32 short reads', async (t) => {
+test('it yields to the event loop after each 4 MiB of views, and after every 32 short reads', async (t) => {
   const looks = new CountingSource(BYTES, { views: true })
   t.true((await turnsOfOthers(looks, [{ start: 0, end: 33 * MIB }])) >= 8)
   t.true((await turnsOfOthers(looks, [{ start: 0, end: 3 * MIB }])) <= 2)

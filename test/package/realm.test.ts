@@ -30,7 +30,7 @@ test('no source depends on a class or a symbol that a realm may have of its own,
   }
 })
 
-test('a kind is told by its tag', (t) => {
+test('a kind is identified by its tag', (t) => {
   t.is(kindOf(new Map()), 'Map')
   t.is(kindOf(null), 'Null')
   t.true(isUrl(new URL('file:///a')))

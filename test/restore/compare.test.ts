@@ -42,7 +42,7 @@ test('what only one of them has is missing or unexpected, each in its order', as
   })
 })
 
-test('who creates tensors is given what is not there yet, but still misses what is not saved', async (t) => {
+test('an object that creates tensors gets tensors that do not exist yet, but still misses those that are not saved', async (t) => {
   const a = matrix(1, 1)
   t.deepEqual(await compare({ x: a, both: a }, { both: a, q: a }, true), {
     ...NOTHING,

@@ -56,7 +56,7 @@ const zeros = (length: number) => new Float32Array(length)
 // For trainers that are told what to load, and only note it.
 const NOT_READ_BACK = { readBack: false }
 
-test('a restore copies into the memory that is there, and says what it did', async (t) => {
+test('a restore copies into existing memory, and reports what it did', async (t) => {
   const checkpoint = await saved(
     memoryState({ w: { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) }, b: ones(2) }),
     memoryState({ m: Float64Array.of(7, 8) }, { lr: 0.1 }),
@@ -541,7 +541,7 @@ test('a real sampler that refuses its position leaves the whole run as it was', 
   t.deepEqual(model.tensors.w!.data, zeros(2))
 })
 
-test('a module on a device and a lazy optimizer go on, bit for bit, where they were saved', async (t) => {
+test('a module on a device and a lazy optimizer continue, bit for bit, where they were saved', async (t) => {
   const shapes = { 'layer.weight': [20, 30], 'layer.bias': [20], scale: [] }
   const create = (seed: number) => {
     const device = new Device()

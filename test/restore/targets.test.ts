@@ -166,7 +166,7 @@ test('new arrays over the same memory are the same memory, and an empty tensor h
   t.deepEqual(new Float32Array(buffer), floats(0, 1, 2, 0))
 })
 
-test('memory that is transferred while bytes are checked is told before the first byte is written', async (t) => {
+test('memory that is transferred during the verification is an error before the first byte is written', async (t) => {
   const checkpoint = await saved(memoryState({ a: floats(1), b: floats(2) }))
   const [a, b] = [floats(0), floats(0)]
   const model = memoryState({ a, b })

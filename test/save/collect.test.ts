@@ -400,7 +400,7 @@ test('a generator is told to clean up when one of its tensors is refused', async
   t.true(cleanedUp)
 })
 
-test('what was fetched is checked as what is in memory is', (t) => {
+test('fetched tensors are validated like tensors in memory', (t) => {
   const what = 'the tensor "w" of model'
   t.is(tensorBytes(data, 'float32', 24, what).buffer, data.buffer)
   t.throws(() => tensorBytes(data, 'int32', 24, what), { instanceOf: TypeError })

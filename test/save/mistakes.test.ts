@@ -24,7 +24,7 @@ class Net {
   }
 }
 
-test('what is passed as a model by mistake is named, with what to pass', async (t) => {
+test('a mistaken model is named, with a remedy', async (t) => {
   const layersModel = {
     weights: [],
     trainableWeights: [],
@@ -49,7 +49,7 @@ test('what is passed as a model by mistake is named, with what to pass', async (
   }
 })
 
-test('what is passed as an optimizer by mistake is named, with what to pass', async (t) => {
+test('a mistaken optimizer is named, with a remedy', async (t) => {
   const adam = { getClassName: () => 'Adam', applyGradients() {}, minimize() {} }
   for (const [what, words] of [
     [adam, 'tensorflowOptimizer(optimizer, model) of lightwatch-checkpoint/tensorflow'],
@@ -70,7 +70,7 @@ test('a restore tells a checkpoint in the place of the model', async (t) => {
   t.regex(said, /^model must have .*takes a checkpoint first, and then the model/)
 })
 
-test('what is in a state dict by mistake is named with its tensor, and what to put there', async (t) => {
+test('a mistake in a state dict is named with its tensor, with a remedy', async (t) => {
   for (const [tensor, words] of [
     [{ shape: [2], data: [1, 2] }, 'found an array: pass new Float32Array(data)'],
     [new Float32Array(2), 'pass { shape: [2], data }'],
@@ -86,7 +86,7 @@ test('what is in a state dict by mistake is named with its tensor, and what to p
   }
 })
 
-test('what is passed as a place by mistake is named, with what to pass', async (t) => {
+test('a mistaken destination is named, with a remedy', async (t) => {
   const handle = { name: 'a.ckpt', createWritable: async () => {} }
   const directory = { name: 'run', kind: 'directory', getFileHandle: async () => {} }
   for (const [to, words] of [

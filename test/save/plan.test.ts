@@ -120,7 +120,7 @@ test('a state that is at hand is planned within the call, and no other one is', 
   t.is((await planSave(state, late, {})).tensors, 2)
 })
 
-test('what is collected before something has to be waited for is summed then', async (t) => {
+test('tensors that were collected before a wait are summed before it', async (t) => {
   const w = new Uint8Array(3).fill(1)
   const ema = memoryState({ w: w.slice() })
   const late = { stateDict: async () => ({}) }
@@ -154,7 +154,7 @@ test('memory that is gone cannot be held', async (t) => {
   t.throws(() => holdMoment(plan), { code: 'CKPT_TENSOR_CHANGED' })
 })
 
-test('what was written has to come to what it came to at the moment, where that is known', async (t) => {
+test('written segments must have the checksums of the moment, if these are known', async (t) => {
   const plan = await planSave(
     memoryState({ w: new Uint8Array(3), none: new Uint8Array(0) }),
     null,

@@ -56,7 +56,7 @@ test('a path may be a file: URL, and folders that are missing are made', async (
   t.deepEqual(checkpoint.model.get('w').data, w)
 })
 
-test('a destination that is none is refused before the state is asked for', async (t) => {
+test('an invalid destination is refused before the state is requested', async (t) => {
   let asked = false
   const model: Module = {
     stateDict() {
@@ -203,7 +203,7 @@ test.serial('a relative path is that of the folder at the time of the call', asy
   t.is(error?.path, '.', 'named as it was given')
 })
 
-test('a state that changes in the turn of the call is saved as it was', async (t) => {
+test('a state that changes in the same turn of the event loop is saved as it was at the call', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   const data = Float32Array.of(1, 2)
   const saving = saveCheckpoint(path, memoryState({ data }, { step: 1 }))

@@ -149,7 +149,7 @@ test('any sequence of appends becomes its concatenation, and the checksums of it
   )
 })
 
-test('nothing is written before the writer is open, and then all that there is', async (t) => {
+test('nothing is written before the writer is open, and then everything is', async (t) => {
   const sink = new SlowSink(250, 0, 3)
   const writer = new SegmentWriter(sink, areaOf(3), 0)
   t.is(writer.append(numbered(250)), 250)
@@ -219,7 +219,7 @@ test('a piece that is half full is room', async (t) => {
   await t.notThrowsAsync(writer.room())
 })
 
-test('what has been written is told when all before it has been', async (t) => {
+test('written bytes are reported when all bytes before them have been written', async (t) => {
   const sink = new HeldSink(3)
   const told: number[] = []
   const writer = new SegmentWriter(sink, areaOf(3), 7, { onWritten: (end) => told.push(end) })
@@ -237,7 +237,7 @@ test('what has been written is told when all before it has been', async (t) => {
   t.deepEqual(told, [7 + 2 * PIECE, 7 + 3 * PIECE])
 })
 
-test('memory for what is staged does not grow with what is appended', async (t) => {
+test('staging memory does not grow with the appended bytes', async (t) => {
   const buffers = new Set<ArrayBufferLike>()
   const sink = new SlowSink(400 * 70, 3, 2)
   const write = sink.write.bind(sink)
@@ -280,7 +280,7 @@ test('long copies are put off, and carried out together before anything is writt
 })
 
 for (const wait of ['flush', 'room', 'open'] as const) {
-  test(`what is put off has been copied when ${wait} has been called`, async (t) => {
+  test(`pending copies are done when ${wait} has been called`, async (t) => {
     const sink = new SlowSink(LONG, 0)
     const copyTogether = (copies: readonly Copy[]) => {
       for (const { target, source } of copies) target.set(source)
@@ -298,7 +298,7 @@ for (const wait of ['flush', 'room', 'open'] as const) {
   })
 }
 
-test('an error of the sink reaches whoever waits or appends, and nothing more is begun', async (t) => {
+test('an error of the sink reaches callers that wait or append, and no more writes begin', async (t) => {
   const sink = new HeldSink()
   const writer = new SegmentWriter(sink, areaOf(3), 0)
   writer.open()
@@ -312,7 +312,7 @@ test('an error of the sink reaches whoever waits or appends, and nothing more is
   t.is(sink.writes.length, 1)
 })
 
-test('of several errors the first is told, and when no write is under way', async (t) => {
+test('the first of several errors is thrown, when no write is under way', async (t) => {
   const sink = new HeldSink(2)
   const told: number[] = []
   const writer = new SegmentWriter(sink, areaOf(2), 0, { onWritten: (end) => told.push(end) })
@@ -349,7 +349,7 @@ test('a failure from outside ends a wait for room, also before the writer is ope
   await room
 })
 
-test('a stop waits for what is under way, begins nothing more, and hands all memory back', async (t) => {
+test('a stop waits for writes under way, begins no more, and returns all memory', async (t) => {
   const sink = new SlowSink(5 * PIECE, 5)
   const area = areaOf(5)
   const writer = new SegmentWriter(sink, area, 0)

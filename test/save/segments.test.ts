@@ -239,7 +239,7 @@ test('between tensors that are fetched, those in memory stay those of the moment
   await t.throwsAsync(writeCheckpoint(sink, state, null, {}), { code: 'CKPT_TENSOR_CHANGED' })
 })
 
-test('what a function brings is of the moment at which it came', async (t) => {
+test('a fetched tensor is of the moment at which it was returned', async (t) => {
   const memory = new Uint8Array(5 * MIB).fill(1)
   const w = { dtype: 'uint8' as const, shape: [memory.length], data: () => memory }
   const sink = new SlowSink(() => memory.fill(9))

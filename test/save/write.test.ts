@@ -51,7 +51,7 @@ test('a sink is known by its methods', (t) => {
   }
 })
 
-test('a sink that fails is aborted, once, and its error is the one that is told', async (t) => {
+test('a failing sink is aborted once, and its error is the one that is thrown', async (t) => {
   const model = memoryState({ w: new Float32Array(3), big: new Uint8Array(3 * MIB) })
   const rehearsal = new RecordingSink()
   await save(rehearsal, model)
@@ -210,7 +210,7 @@ for (const [what, mishap] of Object.entries(mishaps)) {
     }
   })
 
-  test(`nor does it, where a function brings the trainer’s own memory: ${what}`, async (t) => {
+  test(`nor does it if a function returns the trainer’s own memory: ${what}`, async (t) => {
     for (const length of LENGTHS) {
       const state = (data: () => Uint8Array) =>
         memoryState({ before: new Uint8Array(70_000), data: lazy(length, data) })
@@ -391,7 +391,7 @@ function lateModel(tick: () => void): Stateful {
   }
 }
 
-test('a save that is aborted at any time leaves the old file and nothing beside it', async (t) => {
+test('a save that is aborted at any time leaves the old file and nothing next to it', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   const old = Buffer.from('the old file')

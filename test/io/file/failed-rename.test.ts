@@ -101,7 +101,7 @@ test('a temporary file that was moved over the destination by hand is a commit w
   t.deepEqual(await fs.readFile(path), NEW)
 })
 
-test('a rename that failed though both are where they were is told as that failure', async (t) => {
+test('a failed rename that left both files in place is reported as that failure', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   await fs.writeFile(path, OLD)
   const injected = systemError('EIO', 'rename')

@@ -60,7 +60,7 @@ async function refuses(
   t.is(error?.path, path)
 }
 
-test('a commit replaces the old file as a whole, and leaves nothing beside it', async (t) => {
+test('a commit replaces the whole old file, and leaves nothing next to it', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   t.is(await commit(path, OLD), process.platform === 'win32' ? 'file-only' : 'durable')
@@ -70,7 +70,7 @@ test('a commit replaces the old file as a whole, and leaves nothing beside it', 
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
 })
 
-test('nothing is to be seen at the path before the commit', async (t) => {
+test('nothing is visible at the path before the commit', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   const sink = new FileSink(path)
   await sink.begin(NEW.byteLength)
@@ -243,7 +243,7 @@ test('a symbolic link is followed: the file that it names is replaced, and the l
   t.deepEqual(await fs.readdir(join(folder, 'real')), ['a.ckpt'])
 })
 
-test('a link to a file that is not there makes that file, if its folder is there', async (t) => {
+test('a link to a missing file creates that file, if its folder exists', async (t) => {
   const folder = await scratchFolder(t)
   const link = join(folder, 'latest.ckpt')
   await fs.symlink('step-1.ckpt', link)
@@ -255,7 +255,7 @@ test('a link to a file that is not there makes that file, if its folder is there
   await refuses(t, join(folder, 'lost.ckpt'), /ENOENT/)
 })
 
-test('links that go round in a circle, or lead to a folder, are refused', async (t) => {
+test('links that form a circle, or lead to a folder, are refused', async (t) => {
   const folder = await scratchFolder(t)
   await fs.symlink('there', join(folder, 'here'))
   await fs.symlink('here', join(folder, 'there'))
@@ -323,7 +323,7 @@ test('a file where a folder is needed is refused', async (t) => {
   t.deepEqual(await fs.readFile(join(folder, 'file')), OLD)
 })
 
-test('a folder that somebody else creates at the same time is as good as our own', async (t) => {
+test('a folder that another process creates at the same time is used', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'runs', 'a.ckpt')
   const observed = observedFileSystem()
@@ -387,7 +387,7 @@ test('a temporary name that is taken is not touched, and another one is tried', 
   t.deepEqual(await fs.readFile(join(folder, 'victim')), OLD)
 })
 
-test('a short write is gone on with', async (t) => {
+test('a short write is continued', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   const bytes = Uint8Array.from({ length: 5_000 }, (_, i) => i % 251)
   for (const writes of [() => 1, (asked: number) => Math.ceil(asked / 2), () => 7]) {
@@ -400,7 +400,7 @@ test('a short write is gone on with', async (t) => {
   }
 })
 
-test('a write of nothing, without a reason, is an error and no endless loop', async (t) => {
+test('a write of 0 bytes without an error is an error, not an endless loop', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   await commit(path, OLD)
@@ -409,7 +409,7 @@ test('a write of nothing, without a reason, is an error and no endless loop', as
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
 })
 
-test('bytes that are said to be written and are not there are noticed before the commit', async (t) => {
+test('bytes that are reported as written but missing are noticed before the commit', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   await commit(path, OLD)
@@ -512,7 +512,7 @@ test('it is synced on the way each 32 MiB', async (t) => {
   await sink.abort()
 })
 
-test('nobody waits for a disk that nothing is promised of', async (t) => {
+test('a save that is not durable does not wait for the disk', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   const careless = observedFileSystem()
   await commit(path, OLD, careless, false)
@@ -755,7 +755,7 @@ test('an error without a code is never taken for a system that cannot sync folde
   }
 })
 
-test('a rename that took place and reports an error is not told as nothing saved', async (t) => {
+test('a rename that took place but reports an error is not reported as nothing saved', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   await commit(path, OLD)
@@ -775,7 +775,7 @@ test('a rename that took place and reports an error is not told as nothing saved
   t.is(observed.open.size, 0)
 })
 
-test('a rename that failed, where nobody can look whether it did, is told as that failure', async (t) => {
+test('a failed rename whose result cannot be examined is reported as that failure', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   await commit(path, OLD)
@@ -792,7 +792,7 @@ test('a rename that failed, where nobody can look whether it did, is told as tha
   t.deepEqual(await fs.readdir(folder), ['a.ckpt'])
 })
 
-test('where even the temporary file cannot be removed, the first error is the one that is told', async (t) => {
+test('if even the temporary file cannot be removed, the first error is the one that is thrown', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
   await commit(path, OLD)
   const observed = observedFileSystem({

@@ -59,7 +59,7 @@ test('any part of a file is read, at once or not', async (t) => {
   }
 })
 
-test.serial('a read that the system cuts short is gone on with', async (t) => {
+test.serial('a short read is continued', async (t) => {
   const path = join(await scratchFolder(t), 'file')
   fs.writeFileSync(path, BYTES)
   const source = await open(path)
@@ -136,7 +136,7 @@ test('a folder, a device and a socket are refused, and closed again', async (t) 
   await t.throwsAsync(openFile(socket), refused)
 })
 
-onUnix('a pipe is refused without waiting for somebody to write into it', async (t) => {
+onUnix('a pipe is refused without waiting for a writer', async (t) => {
   const path = join(await scratchFolder(t), 'pipe')
   execFileSync('mkfifo', [path])
   const outcome = await Promise.race([
@@ -205,7 +205,7 @@ test('a file that has grown is noticed even where its time has been put back', a
   await t.throwsAsync(source.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })
 })
 
-onLinux('an error of the system while reading is told with its cause', async (t) => {
+onLinux('an error of the system while reading is thrown with its cause', async (t) => {
   // Of a folder no bytes can be read, whoever has opened it.
   const folder = await scratchFolder(t)
   const fd = fs.openSync(folder, 'r')

@@ -107,7 +107,7 @@ withMaps(
   },
 )
 
-withMaps('an empty file is not mapped, and stays open for whoever reads it', async (t) => {
+withMaps('an empty file is not mapped, and stays open for reading', async (t) => {
   const path = join(await scratchFolder(t), 'file')
   fs.writeFileSync(path, '')
   const file = await openFile(path)
@@ -116,7 +116,7 @@ withMaps('an empty file is not mapped, and stays open for whoever reads it', asy
   fs.closeSync(file.fd)
 })
 
-onLinux('what the system does not map stays open for whoever reads it', async (t) => {
+onLinux('a file that the system cannot map stays open for reading', async (t) => {
   const folder = await scratchFolder(t)
   const fd = fs.openSync(folder, 'r')
   t.teardown(() => fs.closeSync(fd))
@@ -126,7 +126,7 @@ onLinux('what the system does not map stays open for whoever reads it', async (t
   t.true(fs.fstatSync(fd).isDirectory())
 })
 
-withMaps('a file that has changed since it was mapped is told of', async (t) => {
+withMaps('a file that has changed since it was mapped is an error', async (t) => {
   const path = join(await scratchFolder(t), 'file')
   fs.writeFileSync(path, BYTES)
   const source = await map(path)

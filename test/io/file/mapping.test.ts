@@ -136,7 +136,7 @@ test('a file is looked at from one end to the other in few views', (t) => {
   t.deepEqual(calls.views.at(-1), { position: 0, length: 64 * MIB + 1 })
 })
 
-test('what is brought in begins where a page does, and ends with the bytes', (t) => {
+test('loaded bytes begin at the start of a page, and end with the requested ones', (t) => {
   const { calls, mapping } = mapped(GIB)
   t.true(mapping.bringIn(0, 1))
   t.true(mapping.bringIn(5 * 64 * KIB + 100, 1_000))

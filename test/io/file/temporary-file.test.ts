@@ -160,7 +160,7 @@ onLinux(
   },
 )
 
-test.serial('where nothing can be locked, what is uncertain stays, with one warning', async (t) => {
+test.serial('if files cannot be locked, an uncertain file stays, with one warning', async (t) => {
   const warnings: string[] = []
   const listen = (warning: Error) => warnings.push(warning.message)
   process.on('warning', listen)
@@ -217,7 +217,7 @@ test('files of another machine that are not locked are removed when they are a d
   t.deepEqual(await leftOf(t, names), [fresh!, slow!].sort())
 })
 
-test('nothing that is not called like one of ours is touched', async (t) => {
+test('files with other names are not touched', async (t) => {
   const ours = [temporaryName('a.ckpt'), ofProcess(endedProcess(), unlocked('a.ckpt'))]
   const others = ours.flatMap((name) => [
     name.slice(1),
@@ -251,7 +251,7 @@ test('a folder, a pipe and a link of such a name stay, and the files after them 
   t.deepEqual((await fs.readdir(folder)).sort(), kept.sort())
 })
 
-test('what cannot be tidied up is no error of the save', async (t) => {
+test('a failed clean-up is not an error of the save', async (t) => {
   const folder = await scratchFolder(t)
   await sweepTemporaryFiles(nodeFileSystem, join(folder, 'missing'))
   const dead = ofProcess(endedProcess(), unlocked('a.ckpt'))
@@ -322,7 +322,7 @@ test('where each lock is held by others, the file is one that is not locked in t
   t.deepEqual(await create(t, heldLocks), { locked: false, isNamedSo: false })
 })
 
-test('where no file can be created, or not be looked at, none is left and the error is told', async (t) => {
+test('if a file cannot be created or examined, none is left, and the error is thrown', async (t) => {
   for (const refused of ['create', 'fstat', 'lock', 'lstat', 'rename'] as const) {
     const folder = await scratchFolder(t)
     const injected = systemError('EIO', refused)

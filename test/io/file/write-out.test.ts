@@ -30,7 +30,7 @@ test('a file is synced each time that so many bytes have been written', async (t
   await writeOut.finish()
 })
 
-test('while a sync is under way there is no other, and writing goes on', async (t) => {
+test('while a sync is under way no other begins, and writing continues', async (t) => {
   const disk = slowDisk()
   const writeOut = new WriteOut(disk, 3, 100)
   for (let i = 0; i < 10; i++) writeOut.wrote(100)
@@ -41,7 +41,7 @@ test('while a sync is under way there is no other, and writing goes on', async (
   t.is(disk.syncs.length, 2)
 })
 
-test('a sync that fails is told of by the next write, and by the end, and is not tried again', async (t) => {
+test('the error of a failed sync is thrown by the next write and at the end, and the sync is not retried', async (t) => {
   const disk = slowDisk()
   const writeOut = new WriteOut(disk, 3, 100)
   writeOut.wrote(100)
@@ -79,7 +79,7 @@ function willingSystem() {
 
 const MIB = 2 ** 20
 
-test('where the system knows how to begin, it is told to each 8 MiB, and nothing is synced', async (t) => {
+test('if the system can be told to start, it is told every 8 MiB, and nothing is synced', async (t) => {
   const system = willingSystem()
   const writeOut = new WriteOut(system, 3, 32 * MIB)
   writeOut.wrote(8 * MIB - 1)
@@ -103,7 +103,7 @@ test('where the system knows how to begin, it is told to each 8 MiB, and nothing
   t.is(system.syncs.length, 0)
 })
 
-test('a system that does not know how to begin is told once, and the file is synced', async (t) => {
+test('a system that cannot be told to start is asked once, and the file is synced', async (t) => {
   const system = willingSystem()
   const writeOut = new WriteOut(system, 3, 32 * MIB)
   writeOut.wrote(8 * MIB)

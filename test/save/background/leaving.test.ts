@@ -17,7 +17,7 @@ test('a process ends only when its save is durable', async (t) => {
   t.is(data.at(-1), 1)
 })
 
-test('a save that fails and that nobody waits for ends the process with its error', async (t) => {
+test('a failed save without a handler ends the process with its error', async (t) => {
   const folder = await scratchFolder(t)
   await mkdir(join(folder, 'a.ckpt'))
   const { code, errors } = await startChild(t, program, [join(folder, 'a.ckpt')]).ended

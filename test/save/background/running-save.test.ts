@@ -26,7 +26,7 @@ test('a save is staged, and then durable', async (t) => {
   t.is(await save.durable, report)
 })
 
-test.serial('a failure that nobody waits for is an unhandled rejection, one', async (t) => {
+test.serial('a failure without a handler is one unhandled rejection', async (t) => {
   const early = new RunningSave()
   t.deepEqual(await unhandled(() => early.fail(error)), [error])
   const late = new RunningSave()
@@ -45,7 +45,7 @@ test.serial(
   },
 )
 
-test.serial('whoever awaits durable alone is told of a failure before staged there', async (t) => {
+test.serial('a caller that awaits only durable gets a failure before staged from it', async (t) => {
   const save = new RunningSave()
   const durable = t.throwsAsync(save.durable)
   t.deepEqual(await unhandled(() => save.fail(error)), [])

@@ -192,7 +192,7 @@ test('wait: weights that change while a save waits for its turn are an error of 
   t.deepEqual(await readdir(folder), ['a.ckpt'])
 })
 
-test('a save is of the moment of its call, whatever happens in the same turn', async (t) => {
+test('a save is of the moment of its call, whatever happens in the same turn of the event loop', async (t) => {
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   await using saver = new BackgroundSaver()
@@ -239,7 +239,7 @@ test('weights in memory that change while one is fetched are an error, or the ol
   }
 })
 
-test('an abort ends a save that hangs, or waits for one that hangs, and later saves go on', async (t) => {
+test('an abort ends a save that hangs, or waits for one that hangs, and later saves continue', async (t) => {
   const folder = await scratchFolder(t)
   await using saver = new BackgroundSaver()
   const reason = new Error('enough')
@@ -361,7 +361,7 @@ for (const stagingBytes of [Number.POSITIVE_INFINITY, 1]) {
   })
 }
 
-test('misuse is told at once, or by staged', async (t) => {
+test('misuse is thrown at once, or by staged', async (t) => {
   t.throws(() => new BackgroundSaver({ whenBusy: 'never' as 'skip' }), { instanceOf: TypeError })
   t.throws(() => new BackgroundSaver({ stagingBytes: 0 }), { instanceOf: RangeError })
   t.throws(() => new BackgroundSaver({ stagingByte: 9 } as object), { message: /stagingByte/ })
