@@ -6,6 +6,7 @@
 import { CheckpointError } from '../errors.js'
 import type { SaveReport } from '../save/write.js'
 import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.js'
+import { isPytorch, PYTORCH, readPytorchFile } from './pytorch/pytorch-file.js'
 import {
   isSafetensors,
   isSafetensorsIndex,
@@ -13,6 +14,12 @@ import {
   readSafetensorsIndex,
   writeSafetensorsFile,
 } from './safetensors-file.js'
+import {
+  isModelJson,
+  readModelJson,
+  TENSORFLOWJS,
+  writeModelJson,
+} from './tensorflowjs/model-json-file.js'
 import type { InputPlace, OutputPlace, Training, WriteOptions } from './training.js'
 
 /** A format of files. */
@@ -57,6 +64,19 @@ export const FORMATS: readonly Format[] = [
     extensions: ['.safetensors.index.json'],
     recognises: (head, { name }) => isSafetensorsIndex(head, name),
     read: readSafetensorsIndex,
+  },
+  {
+    name: PYTORCH,
+    extensions: ['.pt', '.pth', '.bin'],
+    recognises: isPytorch,
+    read: readPytorchFile,
+  },
+  {
+    name: TENSORFLOWJS,
+    extensions: ['model.json'],
+    recognises: (head, { name }) => isModelJson(head, name),
+    read: readModelJson,
+    write: writeModelJson,
   },
 ]
 

@@ -175,7 +175,9 @@ async function findDirectory(
   let length = data.getUint32(at + 12, true)
   let start = data.getUint32(at + 16, true)
   let end = tailStart + at
-  const is64 = count === 0xffff || length === 0xffffffff || start === 0xffffffff
+  // PyTorch writes the records of 64 bits in any case, and between the directory and the end.
+  const is64 =
+    count === 0xffff || length === 0xffffffff || start === 0xffffffff || start + length !== end
   if (is64 && end >= 20) {
     const locator = new Uint8Array(20)
     await source.read(locator, end - 20)

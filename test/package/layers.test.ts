@@ -100,7 +100,13 @@ test('generated classes are touched in encode and decode alone', async (t) => {
 })
 
 test('no module of Node is loaded by the entry for browsers or by an adapter', async (t) => {
-  const entries = ['src/browser.ts', 'src/diff/diff.ts', ...(await filesIn('src/adapters'))]
+  const entries = [
+    'src/browser.ts',
+    'src/diff/diff.ts',
+    'src/exchange/pytorch.ts',
+    'src/exchange/model-json.ts',
+    ...(await filesIn('src/adapters')),
+  ]
   for (const entry of entries) {
     const { packages } = await closure(entry)
     t.deepEqual(

@@ -189,7 +189,7 @@ function ranksOf(parts: readonly Part[]): ReadonlyMap<string, ReadonlyMap<number
 }
 
 /** A part of a name that TensorFlow.js made: `forward_lstm_LSTM12`. */
-interface AutoName {
+export interface AutoName {
   readonly text: string
   /** `forward_lstm`. */
   readonly stem: string
@@ -217,7 +217,7 @@ function partsOf(weight: Weight): readonly Part[] {
  * Splits `forward_lstm_LSTM12`. Undefined if the stem does not end with the class in snake case: then a user gave that
  * name.
  */
-function autoName(text: string): AutoName | undefined {
+export function autoName(text: string): AutoName | undefined {
   const underscore = text.lastIndexOf('_')
   if (underscore < 1) return undefined
   const stem = text.slice(0, underscore)

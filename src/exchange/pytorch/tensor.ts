@@ -1,0 +1,142 @@
+/** The bytes of a PyTorch tensor, made dense: its elements lie in a storage by an offset and strides. */
+
+import { elementCount } from '../../format/dtype.js'
+import { quote } from '../../printable.js'
+import { foreignFault, notConvertible, type TensorReader } from '../training.js'
+import type { PyTensor } from './values.js'
+
+/** Reads a storage: fills `target` from byte `position` on. */
+export type StorageRead = (target: Uint8Array, position: number) => Promise<void>
+
+// How much longer than its storage a tensor may be, in bytes: one whose stride is 0 repeats what it has, and a small
+// file could stand for any number of bytes.
+const MAX_REPEATED = 64 * 1024 * 1024
+
+/**
+ * A reader of the tensor's elements. Throws CKPT_NOT_CONVERTIBLE for a dtype that there is not, and CKPT_FOREIGN_FILE,
+ * rule `pytorch.tensor`, for one that does not lie within its storage.
+ */
+export function tensorReader(name: string, tensor: PyTensor, read: StorageRead): TensorReader {
+  const { dtype, pending, storage, offset, strides } = tensor
+  if (dtype.dtype === null || pending !== null) {
+    const what = dtype.dtype === null ? dtype.name : `a view that is still to be made (${pending})`
+    throw notConvertible(
+      `${quote(name)} is ${what}, which a checkpoint cannot hold: convert it in Python, and save again`,
+      { tensor: name, actual: dtype.name },
+    )
+  }
+  const count = elementCount(tensor.shape)
+  const span = count === undefined ? undefined : spanOf(tensor.shape, strides)
+  const end = span === undefined ? Number.NaN : (offset + span) * dtype.bytes
+  const byteLength = (count ?? Number.NaN) * dtype.bytes
+  if (!(end <= storage.byteLength) && count !== 0) {
+    throw foreignFault('pytorch.tensor', `${quote(name)} does not lie within its storage`, {
+      tensor: name,
+      expected: storage.byteLength,
+      actual: end,
+    })
+  }
+  if (byteLength > Math.max(storage.byteLength, MAX_REPEATED)) {
+    throw notConvertible(
+      `${quote(name)} repeats ${storage.byteLength} bytes to ${byteLength}: save it without expand()`,
+      { tensor: name, actual: byteLength },
+    )
+  }
+  const start = storage.start + offset * dtype.bytes
+  const dense = isDense(tensor.shape, strides)
+  const layout: Layout = { shape: tensor.shape, strides, bytes: dtype.bytes, start, span: span! }
+  return {
+    dtype: dtype.dtype,
+    shape: dtype.name === 'float4_e2m1fn_x2' ? twiceAsLong(name, tensor.shape) : tensor.shape,
+    read: dense ? (target, position) => read(target, start + position) : gathered(layout, read),
+  }
+}
+
+/** Of a dtype that has two numbers in an element. */
+function twiceAsLong(name: string, shape: readonly number[]): number[] {
+  if (shape.length === 0)
+    throw notConvertible(`${quote(name)} is a scalar of two numbers`, { tensor: name })
+  return [...shape.slice(0, -1), shape.at(-1)! * 2]
+}
+
+/** From the first element to the end of the last, in elements. */
+function spanOf(shape: readonly number[], strides: readonly number[]): number {
+  return shape.reduce((sum, length, i) => sum + (length - 1) * strides[i]!, 1)
+}
+
+/** Whether the elements lie row-major and without gaps. The stride of a dimension of one says nothing. */
+function isDense(shape: readonly number[], strides: readonly number[]): boolean {
+  let expected = 1
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (shape[i] === 0) return true
+    if (shape[i] !== 1 && strides[i] !== expected) return false
+    expected *= shape[i]!
+  }
+  return true
+}
+
+interface Layout {
+  readonly shape: readonly number[]
+  /** In elements. */
+  readonly strides: readonly number[]
+  /** Of an element. */
+  readonly bytes: number
+  /** In bytes from the start of the storage. */
+  readonly start: number
+  /** In elements. */
+  readonly span: number
+}
+
+/**
+ * Reads elements that lie in another order: what they span is read once, and kept until the last of them was asked
+ * for. So memory is needed for one such tensor.
+ */
+function gathered({ shape, strides, bytes, start, span }: Layout, read: StorageRead) {
+  const total = shape.reduce((product, length) => product * length, bytes)
+  let kept: Promise<Uint8Array> | undefined
+  const load = async (): Promise<Uint8Array> => {
+    const memory = new Uint8Array(span * bytes)
+    await read(memory, start)
+    return memory
+  }
+  return async (target: Uint8Array, position: number): Promise<void> => {
+    kept ??= load()
+    try {
+      gather(await kept, target, position)
+    } catch (error) {
+      kept = undefined
+      throw error
+    }
+    if (position + target.byteLength === total) kept = undefined
+  }
+
+  function gather(from: Uint8Array, target: Uint8Array, position: number): void {
+    const index = coordinates(Math.floor(position / bytes))
+    let source = index.reduce((sum, at, i) => sum + at * strides[i]!, 0) * bytes
+    let within = position % bytes
+    for (let i = 0; i < target.length; i++) {
+      target[i] = from[source + within]!
+      within++
+      if (within < bytes) continue
+      within = 0
+      // The next element: the last dimension first, those that are through from their start again.
+      for (let d = shape.length - 1; d >= 0; d--) {
+        index[d]!++
+        source += strides[d]! * bytes
+        if (index[d]! < shape[d]!) break
+        source -= shape[d]! * strides[d]! * bytes
+        index[d] = 0
+      }
+    }
+  }
+
+  /** Of the element at this place, counted row-major. */
+  function coordinates(place: number): number[] {
+    const index = new Array<number>(shape.length).fill(0)
+    for (let d = shape.length - 1, rest = place; d >= 0; d--) {
+      index[d] = rest % shape[d]!
+      rest = Math.floor(rest / shape[d]!)
+    }
+    return index
+  }
+}
