@@ -1,7 +1,7 @@
 /**
- * A contender: a process of its own that holds the state and answers calls, one JSON object a line each
- * way. It stays between its turns, so that rounds alternate between warm processes; it measures what
- * it does by itself, so that the calls cost nothing.
+ * A contender: a separate process that holds the state and answers calls, each a line of JSON in both directions. It
+ * stays alive between its turns, so that rounds alternate between warm processes. It measures its work itself, so that
+ * the calls cost nothing.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -13,15 +13,15 @@ const peers = fileURLToPath(new URL('peers', import.meta.url))
 
 /** How long an answer may take: a save of 8 GiB on a slow disk. */
 const TIMEOUT_MS = 10 * 60 * 1000
-/** How often memory is looked at while a call runs, in milliseconds. */
+/** Interval of memory samples during a call, in milliseconds. */
 const SAMPLE_MS = 2
 
-/** What a call took in memory, in bytes. */
+/** The memory that a call took, in bytes. */
 export interface Peak {
-  /** Resident memory before, and the highest while it ran: the kernel's own figures. */
+  /** Resident memory before the call, and the highest during it: the kernel's own figures. */
   readonly before: number
   readonly highest: number
-  /** The same of memory of its own, file maps left out: the highest of samples. */
+  /** The same for anonymous memory, without file maps: the highest of samples. */
   readonly ownBefore: number
   readonly ownHighest: number
 }
@@ -64,7 +64,7 @@ export class Contender implements AsyncDisposable {
     this.name = name
     this.#child = spawn(program.command, program.arguments, { stdio: ['pipe', 'pipe', 'pipe'] })
     const { stdin, stdout, stderr } = this.#child
-    // A process that has died is known by its end; a write to it is no error of its own.
+    // The exit of a process reports its death, so a failed write to it is not an error.
     stdin!.on('error', () => {})
     stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-4000)
@@ -90,7 +90,7 @@ export class Contender implements AsyncDisposable {
     return (await this.#ask({ call, args: callArguments })).value as T
   }
 
-  /** Like `call`, and measures its memory. Rejects where the system has no such figures. */
+  /** Like `call`, and measures its memory. Rejects if the system has no such figures. */
   async callForPeak<T>(
     call: string,
     callArguments: object = {},
@@ -138,7 +138,7 @@ export class Contender implements AsyncDisposable {
   }
 }
 
-/** Memory of a process that no file backs, in bytes; 0 where the system does not tell. */
+/** Anonymous memory of a process, in bytes; 0 if the system does not tell. */
 function ownMemory(pid: number): number {
   try {
     const text = readFileSync(`/proc/${pid}/status`, 'utf8')

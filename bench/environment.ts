@@ -1,4 +1,4 @@
-/** What the figures were measured on. */
+/** The machine and the software that the figures were measured on. */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ export interface Environment {
   readonly safetensors: string
   readonly torch: string
   readonly numpy: string
-  /** Load average of the last minute before the run: above 0.5 somebody else was at work. */
+  /** Load average of the last minute before the run. Above 0.5 another program was at work. */
   readonly load: number | null
 }
 
@@ -30,7 +30,7 @@ export function environment(folder: string, peers: PythonPeers): Environment {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     memory: Math.round(totalmem() / 2 ** 30),
-    // Without what a distribution or a cloud adds to the version.
+    // Without the suffix of a distribution or a cloud.
     system: `${systemName()} ${release().replace(/-.*/, '')}`,
     fileSystem: fileSystemOf(folder),
     node: process.version,
@@ -52,7 +52,7 @@ export function environmentLine(e: Environment): string {
   )
 }
 
-/** By the mount that the folder is in: `stat` has one name for all of ext2, ext3 and ext4. */
+/** By the mount of the folder, because `stat` has one name for ext2, ext3 and ext4. */
 function fileSystemOf(folder: string): string {
   const options = { encoding: 'utf8' } as const
   const { status, stdout } = spawnSync('findmnt', ['-n', '-o', 'FSTYPE', '-T', folder], options)

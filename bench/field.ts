@@ -1,4 +1,4 @@
-/** The contenders of one measurement: who they are, how they start, and who is missing and why. */
+/** The contenders of one measurement: how they start, and which are missing and why. */
 
 import { Contender, nodeProgram, type Program, pythonProgram } from './contender.js'
 import { cppProgram } from './cpp.js'
@@ -8,19 +8,19 @@ import type { Package, PythonPeers } from './python.js'
 import { type StateSpec, stateBytes } from './state.js'
 import { shortReason, type Table } from './table.js'
 
-/** What a measurement is given. */
+/** The input of a measurement. */
 export interface Bench {
   readonly options: Options
   readonly folder: BenchFolder
   readonly peers: PythonPeers
-  /** Says what goes on. */
+  /** Reports the progress. */
   readonly say: (line: string) => void
 }
 
 export const OURS = 'lightwatch-checkpoint'
 export const OURS_IN_CPP = 'lightwatch-checkpoint for C++'
 
-/** How a contender is started, or why it cannot be; and what it is told to load. */
+/** How a contender starts, or why it cannot, and the state that it must load. */
 interface Entry {
   readonly program: (peers: PythonPeers) => Program | { readonly reason: string }
   readonly load: 'spec' | 'length'
@@ -67,12 +67,12 @@ const LABELS: Record<ContenderId, string> = {
   device: 'raw device',
 }
 
-/** Contenders with a state in memory. Dispose of it, or the processes stay. */
+/** Contenders with a state in memory. Dispose of them, or their processes stay. */
 export class Field implements AsyncDisposable {
   readonly #started = new Map<ContenderId, Contender>()
   readonly missing: Table['missing'][number][] = []
 
-  /** Starts those that can be started and has each load the state. */
+  /** Starts all contenders that can start, and has each load the state. */
   static async start(bench: Bench, ids: readonly ContenderId[], spec: StateSpec): Promise<Field> {
     const field = new Field()
     const path = bench.folder.spec(spec)
@@ -91,7 +91,7 @@ export class Field implements AsyncDisposable {
         field.#started.set(id, contender)
       } catch (error) {
         await contender[Symbol.asyncDispose]()
-        // Without ours there is nothing to measure.
+        // Without this library there is nothing to measure.
         if (id === 'ours') throw error
         field.leaveOut(LABELS[id], error)
       }
@@ -103,7 +103,7 @@ export class Field implements AsyncDisposable {
     return this.#started.get(id)
   }
 
-  /** This library's. */
+  /** This library's contender. */
   get ours(): Contender {
     return this.#started.get('ours')!
   }

@@ -1,4 +1,4 @@
-/** The folder that everything is written to: on a disk, and empty before and after. */
+/** The folder of all files: on a disk, and empty before and after. */
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -17,13 +17,13 @@ import {
 import { join } from 'node:path'
 import type { StateSpec } from './state.js'
 
-/** What `statfs` calls file systems that are no disk: tmpfs and ramfs. */
+/** The `statfs` names of file systems without a disk: tmpfs and ramfs. */
 const IN_MEMORY = [0x01021994, 0x858458f6]
 
-/** Names that only the benchmark makes: nothing else is ever removed. */
+/** Names that only the benchmark uses. Nothing else is ever removed. */
 const OWN = /^bench-/
 
-/** Length of a read, and how much more memory is made sure of than is asked for, in bytes. */
+/** Bytes of a read, and the extra memory that is secured. */
 const READ = 8 * 1024 * 1024
 const SPARE = 256 * 1024 * 1024
 
@@ -31,7 +31,7 @@ export class BenchFolder implements Disposable {
   readonly path: string
   #files = 0
 
-  /** Throws an Error for a folder in memory, where a save to "disk" would be none. */
+  /** Throws an Error for a folder in memory, where a save would reach no disk. */
   constructor(path: string) {
     mkdirSync(path, { recursive: true })
     this.path = realpathSync(path)
@@ -41,12 +41,12 @@ export class BenchFolder implements Disposable {
     this.clear()
   }
 
-  /** A name that nobody had before. */
+  /** A name that was not used before. */
   file(ending = '.ckpt'): string {
     return join(this.path, `bench-${++this.#files}${ending}`)
   }
 
-  /** Writes what a state is made of, for the contenders to read. */
+  /** Writes the description of a state, which the contenders read. */
   spec(spec: StateSpec): string {
     const path = this.file('.json')
     writeFileSync(path, JSON.stringify(spec))
@@ -58,10 +58,10 @@ export class BenchFolder implements Disposable {
   }
 
   /**
-   * Waits until the disk is at rest, and makes sure that the next `byteLength` bytes of page cache are
-   * memory that the machine has at hand. A virtual machine gives free memory back to its host, and the
-   * first to write into it again pays for that, tenfold: whoever comes after somebody who used none,
-   * and not by any fault of its own. (A file of holes is read, which needs no disk, and removed.)
+   * Waits until the disk is idle, and ensures that the machine has memory for the next `byteLength` bytes of page
+   * cache. A virtual machine returns free memory to its host. The first write into it later costs ten times as much,
+   * through no fault of the contender that follows one without page cache. (Reads a file of holes, which needs no disk,
+   * and removes it.)
    */
   settle(byteLength = 0): void {
     spawnSync('sync')
@@ -78,7 +78,7 @@ export class BenchFolder implements Disposable {
     }
   }
 
-  /** Removes everything of the benchmark's. */
+  /** Removes all files of the benchmark. */
   clear(): void {
     for (const name of readdirSync(this.path))
       if (OWN.test(name)) this.remove(join(this.path, name))

@@ -41,7 +41,7 @@ function peersOf(options: Options, say: (line: string) => void): PythonPeers {
   return { python: undefined, version: '', safetensors: none, numpy: none, torch: none }
 }
 
-/** The tables of a measurement; where it fails, one that says so: the others are not lost by that. */
+/** The tables of a measurement. If it fails, a table that says so; the others are not lost. */
 async function measured(name: MeasurementName, bench: Bench): Promise<readonly Table[]> {
   try {
     return [await MEASURE[name](bench)].flat()
@@ -58,7 +58,7 @@ async function run(options: Options): Promise<void> {
   const say = (line: string) => console.error(`bench: ${line}`)
   const peers = peersOf(options, say)
   using folder = new BenchFolder(options.dir)
-  // Whoever interrupts this should not find gigabytes left behind.
+  // An interrupted run should not leave gigabytes behind.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       folder.clear()

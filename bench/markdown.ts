@@ -1,9 +1,9 @@
-/** Tables as Markdown, which is also what is printed. */
+/** Tables as Markdown, for the page and the terminal. */
 
 import { type Spread, spread } from './statistics.js'
 import { againstReference, type Goal, type Table, type Unit } from './table.js'
 
-/** Two or three digits that matter. */
+/** Two or three significant digits. */
 export function figure(value: number): string {
   const size = Math.abs(value)
   if (!Number.isFinite(value)) return '–'
@@ -25,7 +25,7 @@ function unitHeading(unit: Unit): string {
   return unit === 's' ? 'seconds' : unit
 }
 
-/** A table with its goals, notes and what is missing. */
+/** A table with its goals, its notes and the missing contenders. */
 export function tableMarkdown(table: Table): string {
   const lines = [`### ${table.title}`, '']
   if (table.rows.length > 0) {
@@ -49,7 +49,7 @@ export function tableMarkdown(table: Table): string {
   return lines.join('\n').trimEnd()
 }
 
-/** What was to be reached, and whether it was. */
+/** The goals, and whether they are reached. */
 export function goalsMarkdown(goals: readonly Goal[]): string {
   const unit = (goal: Goal) => (goal.unit === '×' ? '×' : ` ${goal.unit}`)
   return [
@@ -69,7 +69,7 @@ export function goalsMarkdown(goals: readonly Goal[]): string {
 const START = '<!-- figures: what stands from here on is written by `npm run bench` -->'
 const END = '<!-- figures end -->'
 
-/** Puts figures between the markers of a document. Throws an Error where it has no markers. */
+/** Puts figures between the markers of a document. Throws an Error if it has none. */
 export function replaceFigures(document: string, figures: string): string {
   const start = document.indexOf(START)
   const end = document.indexOf(END)

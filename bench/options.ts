@@ -28,7 +28,7 @@ export interface Options {
   readonly dir: string
   /** Where performance.json, .svg and .md go; undefined for nowhere. */
   readonly out: string | undefined
-  /** An interpreter to take instead of making an environment. */
+  /** An interpreter to use instead of making an environment. */
   readonly python: string | undefined
 }
 
@@ -46,7 +46,7 @@ export const HELP = `npm run bench -- [options]
 
 const inRepository = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-/** Throws a TypeError for what is no option. */
+/** Throws a TypeError for an unknown option. */
 export function parseOptions(programArguments: readonly string[]): Options | 'help' {
   const { values } = parseArgs({
     args: [...programArguments],

@@ -1,6 +1,6 @@
 /**
- * The goals as a picture: a bar for each, so long that its goal lies on one line for all of them, and
- * longer is better. An SVG without scripts or fonts of its own, which GitHub and npm show.
+ * The goals as a picture. Each goal has a bar, scaled so that all goals lie on one line; longer is better. An SVG
+ * without scripts or fonts of its own, which GitHub and npm show.
  */
 
 import { figure } from './markdown.js'
@@ -12,13 +12,13 @@ const FIGURES = 170
 const ROW = 26
 const TITLE = 34
 const TOP = 64
-/** How many times the goal a bar shows at most. */
+/** Longest bar, as a multiple of the goal. */
 const MOST = 3
 
 const REACHED = '#2f7d5b'
 const MISSED = '#b4533c'
 
-/** How far a goal is reached: 1 is just so, 2 twice as good. */
+/** How far a goal is reached: 1 is exactly, 2 is twice as good. */
 export function attainment({ figure: { median }, limit, sense }: Goal): number {
   const value = sense === 'at least' ? median / limit : limit / median
   return Number.isNaN(value) || value < 0 ? MOST : value

@@ -1,6 +1,6 @@
 /**
- * An environment of its own for the contenders in Python, with safetensors and, where it can be had,
- * torch. Made once; what could not be installed is said, and left out.
+ * An environment for the contenders in Python, with safetensors and, if available, torch. It is made once; what could
+ * not be installed is reported and left out.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { shortReason } from './table.js'
 
-/** A package, as version or as the reason why it is not there. */
+/** A package: its version, or the reason why it is missing. */
 export type Package = { readonly version: string } | { readonly reason: string }
 
 export interface PythonPeers {
@@ -43,10 +43,10 @@ const NOWHERE: PythonPeers = {
 }
 
 /**
- * Makes the environment in `folder` where it is not there yet.
+ * Makes the environment in `folder` if it does not exist yet.
  *
- * @param existing an interpreter to take as it is instead; nothing is installed then
- * @param say told what goes on, as an install takes minutes
+ * @param existing an interpreter to use instead; nothing is installed then
+ * @param say reports the progress, as an install takes minutes
  */
 export function pythonPeers(
   folder: string,
@@ -69,7 +69,7 @@ export function pythonPeers(
   return { ...found, safetensors: why(found.safetensors), torch: why(found.torch) }
 }
 
-/** Installs what can be installed; returns what went wrong first, if anything did. */
+/** Installs what can be installed. Returns the first failure, if there is one. */
 function install(folder: string, python: string, say: (line: string) => void): string | undefined {
   say('making an environment for the contenders in Python (once)')
   const venv = run('python3', ['-m', 'venv', folder])
@@ -102,7 +102,7 @@ function look(python: string): PythonPeers {
   }
 }
 
-/** Imports a package: that it is installed is not enough. */
+/** Imports a package, because an installed package may still not load. */
 function packageOf(python: string, name: string): Package {
   const code = `import ${name}; print(${name}.__version__)`
   const { status, stdout, stderr } = spawnSync(python, ['-c', code], { encoding: 'utf8' })

@@ -1,11 +1,11 @@
-/** A whole run: what it was measured on, and all tables. */
+/** A whole run: the environment, and all tables. */
 
 import { type Environment, environmentLine } from './environment.js'
 import { goalsMarkdown, tableMarkdown } from './markdown.js'
 import type { StateSize } from './state.js'
 import type { Table } from './table.js'
 
-/** As it stands in performance.json. Times in each table's unit, one figure for each round. */
+/** The form of performance.json. Times are in each table's unit, one figure for each round. */
 export interface Report {
   readonly environment: Environment
   readonly size: StateSize

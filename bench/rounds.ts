@@ -1,22 +1,22 @@
-/** Turns: A B C A B C, one round after the other, so that what disturbs the machine disturbs all. */
+/** Turns: A B C A B C, round after round, so that a disturbance of the machine affects all. */
 
-/** One that takes its turn in every round. */
+/** A contender's turn in every round. */
 export interface Turn {
   readonly row: string
-  /** Does it once and returns the figure, of whatever unit the table has. */
+  /** Runs once and returns the figure, in the unit of the table. */
   readonly run: (round: number) => Promise<number>
 }
 
 export interface RoundsResult {
   /** Figures by row, one for each round. */
   readonly values: ReadonlyMap<string, readonly number[]>
-  /** Who failed, and with what; they have no figures. */
+  /** The contenders that failed, and their errors; they have no figures. */
   readonly failed: ReadonlyMap<string, string>
 }
 
 /**
- * Runs every turn once without counting it, and then `rounds` rounds. One that fails is left out from
- * then on, and the others go on.
+ * Runs every turn once without counting it, and then `rounds` rounds. A contender that fails is left out from then on,
+ * and the others continue.
  */
 export async function runRounds(turns: readonly Turn[], rounds: number): Promise<RoundsResult> {
   const values = new Map<string, number[]>()

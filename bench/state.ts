@@ -1,11 +1,11 @@
 /**
- * The state that every contender saves: names, shapes, and contents that follow from them, so that each
- * process makes the same bytes for itself. peers/state.py is the same in Python.
+ * The state that every contender saves: names, shapes, and contents that follow from them. So each process makes the
+ * same bytes for itself. peers/state.py does the same in Python.
  */
 
 /** A tensor of float32. */
 export interface TensorSpec {
-  /** Which of the two states it belongs to. */
+  /** The state that it belongs to. */
   readonly state: 'model' | 'optimizer'
   readonly name: string
   readonly shape: readonly number[]

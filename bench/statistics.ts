@@ -1,4 +1,4 @@
-/** Medians, and ratios of rounds: each round's own pair, as a machine's speed changes between them. */
+/** Medians, and ratios within rounds, because a machine's speed changes between them. */
 
 /** The middle one, or the mean of the two in the middle. NaN of none. */
 export function median(values: readonly number[]): number {
@@ -19,7 +19,7 @@ export function spread(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) }
 }
 
-/** `values[i] / by[i]`. Throws a RangeError where there are not as many of both. */
+/** `values[i] / by[i]`. Throws a RangeError if the lengths differ. */
 export function ratios(values: readonly number[], by: readonly number[]): number[] {
   if (values.length !== by.length) {
     throw new RangeError(`${values.length} rounds against ${by.length}`)
@@ -27,7 +27,7 @@ export function ratios(values: readonly number[], by: readonly number[]): number
   return values.map((value, i) => value / by[i]!)
 }
 
-/** The key whose values have the smallest median; undefined where there are none. */
+/** The key whose values have the smallest median; undefined if there are none. */
 export function fastest<K>(rows: Iterable<readonly [K, readonly number[]]>): K | undefined {
   let best: { key: K; value: number } | undefined
   for (const [key, values] of rows) {

@@ -1,4 +1,4 @@
-/** What a measurement finds: rows of figures, and goals that they reach or do not. */
+/** The result of a measurement: rows of figures, and goals. */
 
 import { ratios, type Spread, spread } from './statistics.js'
 
@@ -25,13 +25,13 @@ export interface Table {
   readonly id: string
   readonly title: string
   readonly unit: Unit
-  /** The row that the others are held against, where there is such a one. */
+  /** The row that the others are compared with, if there is one. */
   readonly reference?: string
   readonly rows: readonly Row[]
   readonly goals: readonly Goal[]
-  /** What has to be known to read the figures. */
+  /** What a reader must know about the figures. */
   readonly notes: readonly string[]
-  /** Who is missing, and why. */
+  /** The missing contenders, and why. */
   readonly missing: readonly { readonly name: string; readonly reason: string }[]
 }
 
@@ -48,7 +48,7 @@ export function goal(
   return { name, figure, limit, sense, unit, reached }
 }
 
-/** How many times as long as the reference a row takes, over the rounds; undefined for neither. */
+/** The ratio of a row's time to the reference's, over the rounds; undefined for neither. */
 export function againstReference(table: Table, row: Row): Spread | undefined {
   const reference = table.rows.find(({ name }) => name === table.reference)
   if (reference === undefined || reference === row) return undefined
@@ -56,7 +56,7 @@ export function againstReference(table: Table, row: Row): Spread | undefined {
   return spread(ratios(row.values, reference.values))
 }
 
-/** The first line of what a failure says, without what would be different on each machine. */
+/** The first line of an error, without the parts that differ between machines. */
 export function shortReason(reason: string): string {
   const line = reason.split('\n')[0]!.trim()
   return line.length > 200 ? `${line.slice(0, 199)}…` : line

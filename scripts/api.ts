@@ -1,4 +1,4 @@
-/** `npm run api`: writes docs/api.txt, the public API of what has been built, anew. */
+/** `npm run api`: writes docs/api.txt, the public API of the built library. */
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

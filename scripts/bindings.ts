@@ -1,7 +1,7 @@
 /**
- * What flatc makes of the schema for the bindings in other languages, each in a folder of its own
- * that holds nothing else. (C++ is not among them: its code goes with the headers of one version of
- * FlatBuffers, so it is made at build time, by the flatc that comes with the headers in use.)
+ * The code that flatc generates from the schema for the bindings in other languages, each in a folder that holds
+ * nothing else. (C++ is not among them: its code must match one version of FlatBuffers' headers, so the flatc of those
+ * headers makes it at build time.)
  */
 
 import { posix } from 'node:path'
@@ -12,19 +12,19 @@ import { SCHEMA } from './released.js'
 interface Binding {
   /** flatc's options. */
   readonly args: readonly string[]
-  /** The folder of its generated files, in the project. */
+  /** The folder of the generated files, in the project. */
   readonly folder: string
-  /** Begins a comment that ends with its line. */
+  /** Begins a line comment. */
   readonly comment: string
-  /** What a file of flatc's is called in there; undefined where we have no use for it. */
+  /** The new name of one of flatc's files; undefined if the binding does not use it. */
   readonly name: (path: string) => string | undefined
-  /** What is changed in it. */
+  /** Changes to its text. */
   readonly edit?: (text: string) => string
-  /** The files that have to come out, for tables and enums of these names. */
+  /** The files that flatc must write, for tables and enums of these names. */
   readonly expected: (names: readonly string[]) => readonly string[]
 }
 
-// Where flatc puts the files of our namespace.
+// Where flatc puts the files of this namespace.
 const NAMESPACE = 'out/lightwatch/format/'
 
 function inNamespace(path: string): string | undefined {
@@ -37,7 +37,7 @@ const BINDINGS: readonly Binding[] = [
     folder: 'bindings/python/src/lightwatch_checkpoint/generated',
     comment: '#',
     name: inNamespace,
-    // Modules import each other by the namespace, which would be a package beside ours.
+    // Modules import each other by the namespace, which would be a package next to this one.
     edit: (text) => text.replace(/\bfrom lightwatch\.format\./g, 'from .'),
     expected: (names) => ['__init__.py', ...names.map((name) => `${name}.py`)],
   },
@@ -60,7 +60,7 @@ const BINDINGS: readonly Binding[] = [
     folder: 'bindings/java/src/main/java/lightwatch/format',
     comment: '//',
     name: inNamespace,
-    // A call that only a runtime of flatc's own version compiles, and not every version is published.
+    // This call compiles only with a runtime of flatc's own version, and not every version is published.
     edit: (text) => text.replace(/^ *public static void ValidateVersion\(\).*\n/gm, ''),
     expected: (names) => names.map((name) => `${name}.java`),
   },

@@ -1,7 +1,4 @@
-/**
- * `npm run build`: makes dist/ anew, the library as it is published. Exits with the compiler's own
- * code where that fails.
- */
+/** `npm run build`: builds dist/, the library as it is published. Exits with the compiler's own code on failure. */
 
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
@@ -12,11 +9,11 @@ import { fileURLToPath } from 'node:url'
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(folder, 'dist')
 
-// What package.json lists in `bin`. npm makes it executable where it installs it; git and `npx .`
-// do not.
+// The programs that package.json lists in `bin`. npm makes them executable when it installs them; git and `npx .` do
+// not.
 const main = join(dist, 'src', 'cli', 'main.js')
 
-// By its manifest rather than node_modules/.bin, where it is a shell script on Windows.
+// Found by its manifest and not in node_modules/.bin, where it is a shell script on Windows.
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
 const compiler = join(dirname(manifest), JSON.parse(readFileSync(manifest, 'utf8')).bin.tsc)
 

@@ -20,7 +20,7 @@ for (const entry of readdirSync(join(root, 'src'), { recursive: true, withFileTy
   const done = new Set<string>()
   for (const [i, line] of lines.entries()) {
     const [, name] = EXPORT.exec(line) ?? []
-    // Of an overloaded function the first has the comment.
+    // The first overload of a function has the comment.
     if (name === undefined || done.has(name)) continue
     done.add(name)
     if (lines[i - 1]?.trimEnd().endsWith('*/')) continue

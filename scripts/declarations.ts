@@ -1,31 +1,31 @@
 /**
- * The public API as text: what every entry of package.json exports, and the declarations behind those names
- * with all that they refer to, from the `.d.ts` files that `npm run build` emits. Without comments, private
- * members, constructors of classes that are exported as types, and everything that no entry leads to, so that
- * the text changes only where the API does.
+ * The public API as text: the exports of every entry of package.json, and the declarations behind these names with all
+ * that they refer to, from the `.d.ts` files of `npm run build`. It leaves out comments, private members, constructors
+ * of classes that are exported as types, and everything that no entry leads to. So the text changes only when the API
+ * does.
  */
 
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** A name that a file exports or imports: it is `original` in the file `from`. */
+/** A name that a file exports or imports; it is `original` in the file `from`. */
 interface Link {
   readonly from: string
   readonly original: string
-  /** Its values cannot be reached, only its type: a class cannot be constructed. */
+  /** Only its type can be reached, not its value: a class cannot be constructed. */
   readonly typeOnly: boolean
 }
 
 interface DeclarationFile {
-  /** Their text, by name; more than one where a function is overloaded. */
+  /** The texts of declarations by name; several if a function is overloaded. */
   readonly declarations: ReadonlyMap<string, readonly string[]>
-  /** Undefined for what the file itself declares. */
+  /** Undefined if the file itself declares it. */
   readonly exports: ReadonlyMap<string, Link | undefined>
   readonly imports: ReadonlyMap<string, Link>
   readonly stars: readonly string[]
 }
 
-/** The API of the package in `root`, whose dist/ has been built. */
+/** The API of the package in `root`, whose dist/ must have been built. */
 export function describeApi(root: string): string {
   const api = new Api(root)
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -73,13 +73,13 @@ class Api {
     return file
   }
 
-  /** What a file exports: its own names and those of the files whose exports it passes on. */
+  /** The exports of a file: its own names and those of files that it re-exports. */
   namesOf(path: string): Set<string> {
     const { exports, stars } = this.#file(path)
     return new Set([...exports.keys(), ...stars.flatMap((star) => [...this.namesOf(star)])])
   }
 
-  /** Collects the declaration behind a name that a file exports or knows, and all that it refers to. */
+  /** Collects the declaration behind a name of a file, and everything that it refers to. */
   reach(path: string, name: string, typeOnly: boolean): void {
     const { declarations, exports, imports, stars } = this.#file(path)
     const own = declarations.get(name)
@@ -93,7 +93,7 @@ class Api {
     const texts = own.map((text) => (typeOnly ? withoutConstructor(text) : text))
     const reached = this.#reached.get(path) ?? new Map<string, readonly string[]>()
     const before = reached.get(name)?.join('').length ?? -1
-    // What was reached as a type alone may be reached as a value as well, which is more.
+    // A declaration that was reached as a type may also be reached as a value, which includes more.
     if (texts.join('').length <= before) return
     this.#reached.set(path, reached.set(name, texts))
     for (const [word] of texts.join('\n').matchAll(REFERENCE)) {
@@ -114,7 +114,7 @@ class Api {
   }
 }
 
-/** Reads what the compiler has written: one statement a paragraph, imports and exports by name. */
+/** Reads the compiler's output: one statement per paragraph, imports and exports by name. */
 function parse(path: string, source: string): DeclarationFile {
   const declarations = new Map<string, string[]>()
   const exports = new Map<string, Link | undefined>()
@@ -167,7 +167,7 @@ function withoutConstructor(text: string): string {
   return text.replace(/^ {2}constructor\(.*?\);\n/ms, '')
 }
 
-/** Strings are kept, in which a comment can seem to begin. */
+/** Strings are kept, because a comment can seem to begin in one. */
 function withoutComments(source: string): string {
   return source.replace(/('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|\/\*.*?\*\/|\/\/[^\n]*/gs, '$1')
 }

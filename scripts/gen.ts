@@ -1,7 +1,7 @@
 /**
- * `npm run gen`: writes all generated code anew from schema/checkpoint.fbs. A schema that flatc does not take,
- * or that does not conform to a released one, is reported, and then nothing is written.
- * `npm run gen -- <folder>` does so for the project in another folder.
+ * `npm run gen`: writes all generated code from schema/checkpoint.fbs. If flatc does not accept the schema, or if it
+ * does not conform to a released one, it reports that and writes nothing. `npm run gen -- <folder>` does so for the
+ * project in another folder.
  */
 
 import { fileURLToPath } from 'node:url'

@@ -1,9 +1,8 @@
 /**
- * What is made from schema/checkpoint.fbs and the tables.json beside it: in generated/, flatc's classes
- * for the tables and enums, the description that drives the verifier, and tables; flatc's code and the
- * tables for the bindings in other languages; and the dtypes in the document of the format.
- * Making is apart from writing, so that a mistake in the schema leaves the folders as they were, and
- * a test can compare without writing.
+ * Everything that is generated from schema/checkpoint.fbs and tables.json. In generated/: flatc's classes for the
+ * tables and enums, the description that drives the verifier, and tables. For the bindings in other languages: flatc's
+ * code and tables. In the document of the format: the dtypes. Generating is separate from writing. So a mistake in the
+ * schema leaves the folders unchanged, and a test can compare without writing.
  */
 
 import { existsSync } from 'node:fs'
@@ -23,15 +22,15 @@ import { rustTables } from './tables/rust.js'
 import { readTables, TABLES, type TableFile, type Tables } from './tables/tables.js'
 import { typescriptTables } from './tables/typescript.js'
 
-/** The folder of what the library itself uses. */
+/** The folder of generated code for the library itself. */
 const GENERATED = 'generated'
 
-/** The folders in a project's folder that hold generated files, and nothing else. */
+/** The folders of a project that hold generated files and nothing else. */
 export const generatedFolders: readonly string[] = [GENERATED, ...bindingFolders]
 
 /**
- * The folders in which files of tables stand among others, where a language wants them in its package.
- * They are told by the note at their head.
+ * The folders where generated table files stand among others, because a language wants them in its package. The note at
+ * their head identifies them.
  */
 export const mixedFolders: readonly string[] = [
   'bindings/cpp/include/lightwatch/checkpoint',
@@ -49,16 +48,16 @@ const LANGUAGES: readonly ((tables: Tables) => TableFile[])[] = [
   javaTables,
 ]
 
-// The generated classes are only sure to go with the runtime of their own version.
+// The generated classes are only certain to match the runtime of their own version.
 const MANIFEST = new URL('../package.json', import.meta.url)
 
 const DO_NOT_EDIT = 'do not edit: npm run gen'
 const NOTE = `// Generated from ${SCHEMA}; ${DO_NOT_EDIT}`
 
 /**
- * Makes the generated files of the project in `folder`: their text by their path in the project, with
- * forward slashes. Writes nothing. Throws where the schema is wrong or does not conform to a release,
- * and where flatc makes something that we could not use.
+ * Generates the files of the project in `folder`: their text by their path in the project, with forward slashes. Writes
+ * nothing. Throws if the schema is wrong or does not conform to a release, and if the library could not use flatc's
+ * output.
  */
 export async function generate(folder: string): Promise<Map<string, string>> {
   await checkVersion()
@@ -82,8 +81,8 @@ export async function generate(folder: string): Promise<Map<string, string>> {
 }
 
 /**
- * Makes `files` the generated files of the project in `folder`, and removes all others in their
- * folders. Files that have not changed are not touched.
+ * Makes `files` the generated files of the project in `folder`, and removes all others in their folders. Unchanged
+ * files are not touched.
  */
 export async function writeGenerated(
   folder: string,
@@ -100,13 +99,13 @@ export async function writeGenerated(
   }
 }
 
-/** The generated files of the project in `folder`, in the form in which `generate` gives them. */
+/** The generated files of the project in `folder`, in the form that `generate` returns. */
 export async function readGenerated(folder: string): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   for (const generated of generatedFolders.map((path) => join(folder, path))) {
     if (!existsSync(generated)) continue
     for (const entry of await readdir(generated, { recursive: true, withFileTypes: true })) {
-      // What Python compiles, it keeps beside its source.
+      // Python keeps its compiled files next to the source.
       if (entry.isDirectory() || entry.parentPath.endsWith('__pycache__')) continue
       const path = join(entry.parentPath, entry.name)
       files.set(relative(folder, path).split(sep).join('/'), await readFile(path, 'utf8'))
@@ -147,12 +146,12 @@ async function generateClasses(
   schema: string,
   reflection: Reflection,
 ): Promise<Map<string, string>> {
-  // No entry points: we import each module where it is used.
+  // No entry points: each module is imported where it is used.
   const args = ['--ts', '--ts-omit-entrypoint', '-o', 'out', SCHEMA]
   const { files } = await flatc(args, { [SCHEMA]: schema })
   const modules = new Map<string, string>()
   for (const path of [...files.keys()].sort()) {
-    // What flatc says of itself at the top of a file gives way to our note.
+    // Our note replaces flatc's at the top of a file.
     const text = new TextDecoder()
       .decode(files.get(path))
       .replace(/^(?:\/\/.*\n|\/\* eslint.*\n|\n)+/, '')
@@ -163,7 +162,7 @@ async function generateClasses(
   return modules
 }
 
-/** There is a module that exports the table, struct or enum, and where it is to be imported from. */
+/** The exported tables, structs and enums, and the module of each. */
 function checkModule(fullName: string, modules: ReadonlyMap<string, string>): void {
   const names = fullName.split('.')
   const exported = new RegExp(`^export (class|enum) ${names.pop()} `, 'm')
@@ -175,7 +174,7 @@ function checkModule(fullName: string, modules: ReadonlyMap<string, string>): vo
   throw new Error(`flatc was to make a module of ${fullName}, and made ${made}`)
 }
 
-/** Modules import each other with their extension, and the runtime in the one way that is shared. */
+/** Modules import each other with their extension, and the runtime in one common way. */
 function checkImports(path: string, text: string, modules: ReadonlyMap<string, string>): void {
   for (const [line, what, from = ''] of text.matchAll(/^import (.*) from '(.*)';?$/gm)) {
     const runtime = from === 'flatbuffers' && what === '* as flatbuffers'
@@ -199,7 +198,7 @@ export const description: SchemaDescription = {
 `
 }
 
-/** Lists by name, one element a line. */
+/** Lists by name, one element per line. */
 function lists(byName: { readonly [name: string]: readonly object[] }): string {
   const entries = Object.entries(byName).map(([name, list]) => {
     const lines = list.map((element) => `      ${literal(element)},\n`)

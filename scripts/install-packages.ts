@@ -1,7 +1,7 @@
 /**
  * Installs the packages of a folder with a lock file of its own: an example with its framework and data, for the
- * programs that run it and for the tests of the adapters; or the tools of the site. The library itself does not
- * depend on these, so its own install does not bring them.
+ * programs that run it and for the tests of the adapters, or the tools of the site. The library does not depend on
+ * them, so its own install does not include them.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -24,19 +24,18 @@ export const jax = fileURLToPath(new URL('../examples/jax', import.meta.url))
 export const plain = fileURLToPath(new URL('../examples/plain', import.meta.url))
 
 const lockfileOf = (folder: string) => join(folder, 'package-lock.json')
-// A copy of the lock file of that install which is in place; it goes with it.
+// A copy of the lock file of the present install, removed with it.
 const installedOf = (folder: string) => join(folder, 'node_modules', '.installed-package-lock.json')
-// Held while an install runs: it begins by emptying node_modules, which others may be reading.
+// Held during an install, which begins by emptying node_modules while others may read it.
 const heldOf = (folder: string) => join(folder, '.installing')
 
 const POLL_MS = 100
-// How old a lock without an owner's number has to be, before its owner must have died writing it.
+// Age from which a lock without an owner's number counts as left by a dead process.
 const NAMELESS_MS = 5000
 
 /**
- * Runs `npm ci` in a folder, unless what is there is of its lock file already. Processes
- * that call this at the same time wait for the one that installs. Throws an Error with npm's last
- * lines where the install fails.
+ * Runs `npm ci` in a folder, unless its install matches its lock file already. Processes that call this at the same
+ * time wait for the one that installs. Throws an Error with npm's last lines if the install fails.
  */
 export async function installPackages(folder: string): Promise<void> {
   while (!isInstalled(folder)) {
@@ -58,7 +57,7 @@ function isInstalled(folder: string): boolean {
 }
 
 function install(folder: string): void {
-  // npm tells the scripts that it runs where it is itself.
+  // npm tells its scripts where it is itself.
   const npm = process.env.npm_execpath
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
   const options = { cwd: folder, encoding: 'utf8' } as const
@@ -78,7 +77,7 @@ function install(folder: string): void {
   copyFileSync(lockfileOf(folder), installedOf(folder))
 }
 
-/** Takes the lock, or returns false where a living process has it. */
+/** Takes the lock, or returns false if a living process has it. */
 function acquire(folder: string): boolean {
   const held = heldOf(folder)
   try {
@@ -99,7 +98,7 @@ function isAbandoned(held: string): boolean {
     if (owner > 0) process.kill(owner, 0)
     else return Date.now() - statSync(held).mtimeMs > NAMELESS_MS
   } catch (error) {
-    // ESRCH: it has died. ENOENT: the lock has gone meanwhile. EPERM: it lives, as somebody else's.
+    // ESRCH: the owner is dead. ENOENT: the lock is gone meanwhile. EPERM: the owner lives, as another user.
     return (error as NodeJS.ErrnoException).code !== 'EPERM'
   }
   return false

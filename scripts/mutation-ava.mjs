@@ -1,22 +1,21 @@
 /**
- * What `import test from 'ava'` means to a test file while mutants are counted: tests are kept, and
- * run in this process, one after another, by mutation-runner.mjs. Only what this project's tests use is
- * here; they pass in AVA itself first.
+ * The meaning of `import test from 'ava'` while mutants are counted: tests are collected, and mutation-runner.mjs runs
+ * them in this process, one after another. It has only what this project's tests use; they pass in AVA first.
  */
 
 import assert from 'node:assert/strict'
 
-/** The tests of the file that is being imported: its name is set by whoever imports it. */
+/** The tests of the file that is being imported. The importer sets its name. */
 export const collected = { file: '', tests: [] }
 
 export default function test(title, run, ...args) {
   collected.tests.push({ id: `${collected.file}: ${title}`, title, run: (t) => run(t, ...args) })
 }
 test.serial = test
-// As in AVA: what this machine cannot run finds no mutant on it.
+// As in AVA: a test that this machine cannot run finds no mutant on it.
 test.skip = () => {}
 
-/** Runs a test and what it has to leave behind it; throws what failed. */
+/** Runs a test and its teardowns. Throws the failure. */
 export async function runTest({ title, run }) {
   const teardowns = []
   let failure
@@ -36,7 +35,7 @@ export async function runTest({ title, run }) {
 }
 
 function executionContext(title, teardowns, onFailure) {
-  // Noted too: a test must not pass by catching what an assertion throws.
+  // Recorded as well: a test must not pass by catching an assertion's error.
   const check = (holds, message) => {
     if (holds) return true
     const error = new assert.AssertionError({ message: message ?? 'an assertion failed' })

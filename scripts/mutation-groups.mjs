@@ -7,9 +7,9 @@ function mirrored(...files) {
 }
 
 /**
- * What is mutated, and the files of the tests that have to notice it: as few as do. Without those of
- * their tests that take long where each step is counted, and that others make unnecessary here. Of
- * what is kept for the rest of a process, `runs` is how many mutants share one.
+ * The files to mutate, and the tests that must notice a mutant: as few as suffice. It leaves out tests that take long
+ * when each step is counted and that others make unnecessary. If a module keeps state for the rest of a process, `runs`
+ * is the number of mutants that share one.
  */
 export const groups = {
   verifier: {
@@ -49,7 +49,7 @@ export const groups = {
   },
   temporary: {
     ...mirrored('io/file/temporary-file'),
-    // It finds out once for a process which machine it is on.
+    // It determines only once per process which machine it is on.
     runs: 1,
   },
   'write-out': mirrored('io/file/write-out'),

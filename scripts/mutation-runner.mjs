@@ -1,7 +1,6 @@
 /**
- * Stryker's test runner for this project: imports the test files of a group once and runs, for each
- * mutant, those of their tests that reach it, in one process. To start AVA for each mutant would take
- * twenty times as long.
+ * Stryker's test runner for this project. It imports the test files of a group once. For each mutant it runs the tests
+ * that reach it, in one process. Starting AVA for each mutant would take twenty times as long.
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -26,14 +25,14 @@ const hooks = `export const resolve = (specifier, context, next) =>
 
 globalThis.__stryker__ ??= {}
 
-/** How long each test took, for the processes that come after this one; in the sandbox. */
+/** The duration of each test, for later processes; in the sandbox. */
 const TIMES = 'mutation-times.json'
 
 class Runner {
   #stryker = globalThis.__stryker__
   #stray
 
-  // A module is loaded once: mutants of what runs then get a process of their own.
+  // A module is loaded once, so mutants in load-time code get a process of their own.
   capabilities() {
     return { reloadEnvironment: false }
   }
@@ -68,7 +67,7 @@ class Runner {
       result = { status: DryRunStatus.Complete, tests: [failed] }
     }
     stryker.activeMutant = activeMutant.id
-    // What is kept for the rest of a process is reached by the first test alone that needs it.
+    // Only the first test that needs it reaches state that is kept for the rest of a process.
     const all = testFilter === undefined || group.runs === 1
     const tests = collected.tests.filter(({ id }) => all || testFilter.includes(id))
     result ??= await this.#run(tests, disableBail)

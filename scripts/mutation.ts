@@ -1,7 +1,7 @@
 /**
- * `npm run mutation [-- group ...]`: runs Stryker over the groups named, or all of them, one after
- * another, and prints a row for each file. Fails where less than MINIMUM % of a file's mutants are
- * killed. The survivors are in reports/mutation/<group>.json.
+ * `npm run mutation [-- group ...]`: runs Stryker over the given groups, or all of them, one after another, and prints
+ * a row for each file. Fails if less than MINIMUM % of a file's mutants are killed. The survivors are in
+ * reports/mutation/<group>.json.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { groups } from './mutation-groups.mjs'
 
-/** In percent of a file's mutants, those that no test reaches among them. */
+/** In percent of a file's mutants, including those that no test reaches. */
 const MINIMUM = 90
 
 interface Report {
@@ -28,7 +28,7 @@ for (const name of names) {
   if (!Object.hasOwn(groups, name)) throw new Error(`no group ${name}: ${Object.keys(groups)}`)
   const { status, error } = spawnSync(process.execPath, [stryker, 'run'], {
     cwd: folder,
-    // Of the tests that try damage at random, a fifth: the others find almost all of it.
+    // A fifth of the tests with random damage, because the others find almost all of it.
     env: { TEST_EFFORT: '0.2', ...process.env, MUTATION_GROUP: name },
     stdio: 'inherit',
   })

@@ -1,13 +1,13 @@
 /**
- * flatc's reflection: what it understood of a schema, as data. flatc writes it as a FlatBuffer
- * (.bfbs), and turns that into JSON by scripts/reflection.fbs, so no reader of ours is involved.
+ * flatc's reflection: its understanding of a schema, as data. flatc writes it as a FlatBuffer (.bfbs), and turns that
+ * into JSON by scripts/reflection.fbs, so no reader of this project is involved.
  */
 
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { flatc, jsonFromBinary, outputOf } from './flatc.js'
 
-/** The names are those of reflection.fbs; a number is a type that it does not know. */
+/** The names are those of reflection.fbs; a number is an unknown type. */
 export type BaseType =
   | 'None'
   | 'UType'
@@ -32,9 +32,9 @@ export type BaseType =
 
 export interface ReflectedType {
   readonly base_type: BaseType
-  /** Of a vector or an array. */
+  /** The type of the elements of a vector or an array. */
   readonly element: BaseType
-  /** Of the table or struct in `objects`, or of the enum or union in `enums`; else -1. */
+  /** The index in `objects` of the table or struct, or in `enums` of the enum or union; else -1. */
   readonly index: number
 }
 
@@ -79,9 +79,8 @@ export interface Reflection {
 const REFLECTION_SCHEMA = new URL('./reflection.fbs', import.meta.url)
 
 /**
- * The binary schema (.bfbs) that flatc makes of `schema`, the text of an .fbs without includes;
- * `name` is what flatc's messages call it. It depends on neither comments nor layout. Throws a
- * FlatcError where flatc does not understand the schema.
+ * The binary schema (.bfbs) that flatc makes of `schema`, the text of an .fbs without includes. `name` is for flatc's
+ * messages. It depends on neither comments nor layout. Throws a FlatcError if flatc does not accept the schema.
  */
 export async function binarySchema(schema: string, name = 'schema.fbs'): Promise<Uint8Array> {
   return compile(schema, name, [])
@@ -92,12 +91,12 @@ async function compile(
   name: string,
   options: readonly string[],
 ): Promise<Uint8Array> {
-  // With the attributes that flatc itself gives a meaning to.
+  // Includes the attributes that flatc itself gives a meaning to.
   const args = ['--binary', '--schema', '--bfbs-builtins', ...options, name]
   return outputOf(await flatc(args, { [name]: schema }), `${basename(name, '.fbs')}.bfbs`)
 }
 
-/** What flatc understood of `schema`. See `binarySchema`. */
+/** flatc's understanding of `schema`. See `binarySchema`. */
 export async function reflect(schema: string, name = 'schema.fbs'): Promise<Reflection> {
   const binary = await compile(schema, name, ['--bfbs-comments'])
   const reflectionSchema = await readFile(REFLECTION_SCHEMA, 'utf8')

@@ -1,8 +1,7 @@
 /**
- * The schemas of released versions, and whether the schema of today is an evolution of them: readers
- * and writers of any release, past or to come, have to understand each other's files. flatc knows
- * most of the rules (nothing removed, moved or retyped, no default changed); what it lets through
- * although it makes files unreadable is refused here.
+ * The schemas of released versions, and whether today's schema is an evolution of them. Readers and writers of any
+ * release, past or future, must understand each other's files. flatc enforces most of the rules (nothing removed, moved
+ * or retyped, no default changed). This file refuses changes that flatc accepts although they make files unreadable.
  */
 
 import { readdir, readFile } from 'node:fs/promises'
@@ -12,7 +11,7 @@ import { describeSchema } from './describe-schema.js'
 import { FlatcError, flatc } from './flatc.js'
 import { binarySchema, type Reflection, reflect } from './reflection.js'
 
-/** Where a project has its schema, and the ones of its releases: one file each, named by version. */
+/** The folder of a project's released schemas: one file for each version, named by it. */
 export const SCHEMA = 'schema/checkpoint.fbs'
 export const RELEASED = 'schema/released'
 
@@ -27,9 +26,8 @@ export async function readReleased(folder: string): Promise<Map<string, string>>
 }
 
 /**
- * Checks `schema`, the text of an .fbs, against released ones by their paths. Throws an Error that
- * names the release and every way in which the schema does not conform to it, of those that flatc
- * knows the first.
+ * Compares `schema`, the text of an .fbs, with released ones by their paths. Throws an Error that names the release and
+ * every way in which the schema does not conform to it; of those that flatc finds, only the first.
  */
 export async function checkConformity(
   schema: string,
@@ -47,7 +45,7 @@ export async function checkConformity(
   }
 }
 
-/** Whether a release has the very schema, comments apart, that `schema` is the text of. */
+/** Whether a release has exactly this schema, apart from comments. */
 export async function isReleased(
   schema: string,
   released: ReadonlyMap<string, string>,
@@ -77,7 +75,7 @@ function ownBreaks(schema: Reflection, released: Reflection): string[] {
   ]
 }
 
-/** flatc compares what has the same full name, and passes over what is gone or renamed. */
+/** flatc compares only what has the same full name, and ignores what is missing or renamed. */
 function missingNames(schema: Reflection, released: Reflection): string[] {
   const names = new Set(namesOf(schema))
   return namesOf(released)
@@ -85,7 +83,7 @@ function missingNames(schema: Reflection, released: Reflection): string[] {
     .map((name) => `${name} is gone`)
 }
 
-/** Tables, structs, enums, and the values of enums: a number whose name is gone could be reused. */
+/** Tables, structs, enums, and the values of enums: a number without a name could be reused. */
 function namesOf({ objects, enums }: Reflection): string[] {
   const names = objects.map((object) => object.name)
   for (const { name, values } of enums) {

@@ -1,8 +1,7 @@
 /**
- * `npm start`: shows exact resume on a real training. Trains the example's classifier of handwritten
- * digits once without a break; then once more, killed twice on the way (SIGKILL, at moments that
- * nobody chose) and resumed each time; and compares the two, bit for bit. Exits with 1 where they
- * differ.
+ * `npm start`: shows exact resume on a real training. It trains the example's classifier of handwritten digits without
+ * a break, and again with two kills (SIGKILL, at random moments) and resumes. Then it compares the two, bit for bit.
+ * Exits with 1 if they differ.
  */
 
 import { type ChildProcess, fork, spawnSync } from 'node:child_process'
@@ -17,12 +16,12 @@ import { digits, installPackages } from './install-packages.js'
 const EPOCHS = 8
 const SEED = 1
 
-/** What the example tells the program that has started it; see its progress.js. */
+/** The messages of the example to the program that has started it; see its progress.js. */
 type Message =
   | { readonly event: 'step'; readonly step: number; readonly steps: number }
   | { readonly event: 'saving' | 'saved'; readonly step: number }
 
-/** Decides with each message whether to kill, and how many milliseconds later. */
+/** Decides with each message whether to kill, and after how many milliseconds. */
 type Killer = (message: Message) => number | undefined
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -75,8 +74,8 @@ function build(): void {
 }
 
 /**
- * Trains in a process of its own, until the end or the kill. Returns at what moment it was killed, in
- * words, or undefined where it came to its end.
+ * Trains in a separate process, until the end or the kill. Returns the moment of the kill in words, or undefined if the
+ * training came to its end.
  */
 async function train(run: string, killer?: Killer): Promise<string | undefined> {
   const args = ['--run', run, '--epochs', String(EPOCHS), '--seed', String(SEED)]
@@ -92,7 +91,7 @@ async function train(run: string, killer?: Killer): Promise<string | undefined> 
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
   await kill
   if (killer !== undefined && signal === 'SIGKILL') {
-    // Over the progress bar, where there is one.
+    // Over the progress bar, if there is one.
     if (process.stdout.isTTY) process.stdout.write('\n')
     return last.saving ? `in the save of step ${last.step}` : `after step ${last.step}`
   }
@@ -105,19 +104,19 @@ async function killLater(child: ChildProcess, milliseconds: number): Promise<voi
   child.kill('SIGKILL')
 }
 
-/** Some time after a random step of the given part of the run: in a step, or in a save. */
+/** Some time after a random step in the given range of the run: during a step or a save. */
 function atAnyMoment(from: number, to: number): Killer {
   const part = between(from, to)
   return (message) =>
     message.event === 'step' && message.step >= part * message.steps ? between(0, 30) : undefined
 }
 
-/** In a save of the given part of the run, as likely as not: while it writes, syncs or renames. */
+/** During a save in the given range of the run: while it writes, syncs or renames. */
 function inASave(from: number, to: number): Killer {
   const part = between(from, to)
   let steps = Number.POSITIVE_INFINITY
   let began = 0
-  // How long the last save took; the next one will take about as long.
+  // The duration of the last save, which predicts that of the next.
   let duration = 0
   return (message) => {
     if (message.event === 'step') steps = message.steps
@@ -171,7 +170,7 @@ async function compare(expected: string, actual: string, kills: number): Promise
   return 0
 }
 
-/** The names of the tensors that the two states do not have alike to the last bit. */
+/** The names of the tensors that differ between the two states, to the last bit. */
 function different(a: CheckpointState, b: CheckpointState): string[] {
   const names = new Set([...a.keys(), ...b.keys()])
   return [...names]

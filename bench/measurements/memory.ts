@@ -1,4 +1,4 @@
-/** Peak memory beyond the state itself, by the kernel's own account, each in a process of its own. */
+/** Peak memory beyond the state itself, by the kernel's own figures, each in a separate process. */
 
 import type { Peak } from '../contender.js'
 import { type Bench, type ContenderId, Field, OURS } from '../field.js'
@@ -10,7 +10,7 @@ const MIB = 2 ** 20
 const METADATA_MIB = 2
 const GOAL_MIB = 32 + METADATA_MIB
 
-/** What is done, by whom. Each has had a turn with a tiny state before, so that its code is loaded. */
+/** The calls and their contenders. Each has run once with a tiny state, so that its code is loaded. */
 interface Task {
   readonly name: string
   readonly id: ContenderId
@@ -18,7 +18,7 @@ interface Task {
   readonly extra: object
   /** Whether it needs a file of the state. */
   readonly reads: boolean
-  /** Whether the goal is for it. */
+  /** Whether the goal applies to it. */
   readonly goal: boolean
 }
 
@@ -118,7 +118,7 @@ export async function measureMemory(bench: Bench): Promise<Table> {
     }
     if (own.length < rounds) continue
     rows.push({ name: task.name, values: own })
-    // Pages of the file itself: the system's, and given back when somebody needs them.
+    // Pages of the file itself belong to the system, which reclaims them on demand.
     if (task.reads)
       rows.push({ name: `${task.name}, with pages of the mapped file`, values: resident })
     if (task.goal) {

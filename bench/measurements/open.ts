@@ -1,4 +1,4 @@
-/** Opening a file and reading one tensor: in a process that has done it before, and in a new one. */
+/** Opening a file and reading one tensor, in a process that has done it before and in a new one. */
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +26,7 @@ interface Opened {
 }
 
 /**
- * Opens a file of this state, alternately with everyone.
+ * Opens a file of this state, alternating between all contenders.
  *
  * @param tensor the name of the tensor that is read, of the model
  */
@@ -52,7 +52,7 @@ async function open(
     const row = `${what}: ${contender.name}`
     warm.push({
       row: `${row}, warm`,
-      // Most of a call this short is chance: of several, the quickest.
+      // Chance dominates a call this short, so the fastest of several counts.
       run: async () => {
         let least = Number.POSITIVE_INFINITY
         for (let i = 0; i < 10; i++) {
@@ -115,7 +115,7 @@ export async function measureOpen(bench: Bench): Promise<Table> {
   const large = transformerState(bench.options.size)
   const megabytes = (spec: StateSpec) => `${Math.round(stateBytes(spec) / 1e6)} MB`
   const tensor = 'h.0.ln_1.weight'
-  // As many tensors, and the one that is read as long, in a file of less than a tenth of the size.
+  // As many tensors, with the same length of the one that is read, in a file of less than a tenth of the size.
   const small = large.map((each) => ({
     ...each,
     shape: each.name.endsWith(tensor) ? each.shape : each.shape.length === 0 ? [] : [SMALL_SIZE],

@@ -1,4 +1,4 @@
-/** A restore into memory that is there, of a file that is in the page cache. */
+/** A restore into existing memory, of a file in the page cache. */
 
 import { type Bench, type ContenderId, Field, OURS, OURS_IN_CPP } from '../field.js'
 import { runRounds, type Turn } from '../rounds.js'

@@ -1,4 +1,4 @@
-/** A save that is durable: bytes and names survive a power cut when the call returns. */
+/** A durable save: bytes and names survive a power cut when the call returns. */
 
 import { type Bench, type ContenderId, Field, OURS, OURS_IN_CPP } from '../field.js'
 import { runRounds, type Turn } from '../rounds.js'
@@ -11,7 +11,7 @@ const BUFFERED = 'raw device, page cache and fsync'
 const EARLY = 'raw device, page cache, write-out begun early, and fsync'
 const WRITE_FILE = 'fs.writeFile and fsync'
 
-/** Rows by contender, with what the call of its is given beside the path. */
+/** Rows by contender, with the arguments of its call besides the path. */
 const ROWS: readonly (readonly [name: string, id: ContenderId, extra: object])[] = [
   [OURS, 'ours', {}],
   [OURS_IN_CPP, 'cpp', {}],
@@ -34,7 +34,7 @@ const UNSYNCED: readonly (readonly [name: string, id: ContenderId, extra: object
   ['torch.distributed.checkpoint', 'torchDcp', {}],
 ]
 
-/** A turn for each row whose contender has started: to a new file, on a disk that is at rest. */
+/** A turn for each row whose contender has started: to a new file, on an idle disk. */
 function saveTurns(bench: Bench, field: Field, rows: typeof ROWS, durable: boolean): Turn[] {
   const length = stateBytes(transformerState(bench.options.size))
   return rows.flatMap(([row, id, extra]) => {
@@ -135,7 +135,7 @@ export async function measureNoWait(bench: Bench): Promise<Table> {
   }
 }
 
-/** Ours, or the failure that it had. */
+/** This library's contender, or its failure. */
 export function need(
   values: ReadonlyMap<string, readonly number[]>,
   name: string,

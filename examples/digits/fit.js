@@ -1,7 +1,7 @@
 /**
- * The same classifier, trained by `model.fitDataset`: TensorFlow.js has the loop, and a callback saves a
- * checkpoint after every epoch. Interrupt it whenever you like and run it again: it goes on from the
- * last whole epoch, and ends with the very weights, to the last bit, that it would have had without.
+ * The same classifier, trained by `model.fitDataset`: TensorFlow.js runs the loop, and a callback saves a
+ * checkpoint after every epoch. Interrupt it at any time and run it again. It resumes from the last
+ * complete epoch, and ends with the same weights, to the last bit, as without the interruption.
  *
  *     node fit.js --run runs/fit --epochs 8 --seed 1
  */
@@ -58,7 +58,7 @@ const model = sequential({
 const optimizer = tf.train.adam(0.001)
 model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'] })
 
-// The data in an order of our own: `fit` would shuffle by Math.random, whose state cannot be saved.
+// The data in an order with a state: `fit` would shuffle by Math.random, whose state cannot be saved.
 const sampler = new Sampler(train.count, seed)
 const batches = {
   size: null,

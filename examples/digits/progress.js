@@ -1,6 +1,6 @@
 /**
- * How far the training is: a bar where somebody watches, a line for each epoch in any case. Where
- * another program has started this one (`npm start` does, to kill it), that is told as well.
+ * Shows the progress of the training: a bar on a terminal, and a line for each epoch. If another program has started
+ * this one (`npm start` does, to kill it), that program gets messages as well.
  */
 
 const BAR = 24 // characters
@@ -9,7 +9,7 @@ export class Progress {
   #steps
   #watched = process.stdout.isTTY === true
 
-  /** @param {number} steps in the whole run */
+  /** @param {number} steps of the whole run */
   constructor(steps) {
     this.#steps = steps
   }

@@ -1,7 +1,6 @@
 /**
- * Which images come next: all of them in a random order, then all of them in another one. Exact resume
- * needs to know where in that order the run was, so the sampler has a state dict of its own and is
- * saved as an extra of the checkpoint.
+ * Chooses the next images: all of them in a random order, then all of them in another one. Exact resume needs the
+ * position in that order. So the sampler has a state dict of its own, and is saved as an extra of the checkpoint.
  */
 export class Sampler {
   #order
@@ -24,8 +23,8 @@ export class Sampler {
   }
 
   /**
-   * What a checkpoint keeps. The order is a tensor in plain memory, so a restore copies it straight
-   * back into this array.
+   * The state for a checkpoint. The order is a tensor in plain memory, so a restore copies it straight back into this
+   * array.
    */
   stateDict() {
     return {

@@ -1,7 +1,7 @@
 /**
- * Trains a classifier of handwritten digits, and saves a checkpoint every few steps. Interrupt it
- * whenever you like and run it again: it goes on from the newest checkpoint, and ends with the very
- * weights, to the last bit, that it would have had without the interruption.
+ * Trains a classifier of handwritten digits, and saves a checkpoint every few steps. Interrupt it at any
+ * time and run it again. It resumes from the newest checkpoint, and ends with the same weights, to the
+ * last bit, as without the interruption.
  *
  *     node train.js --run runs/mine --epochs 8 --seed 1
  */
@@ -9,8 +9,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-// With the whole of TensorFlow.js, this would be one: import * as tf from '@tensorflow/tfjs'. These
-// are the parts of it that are used here, a third of the download.
+// With all of TensorFlow.js, this would be one line: import * as tf from '@tensorflow/tfjs'. These are the parts that
+// this example uses, a third of the download.
 import * as tf from '@tensorflow/tfjs-core'
 import { initializers, layers, sequential } from '@tensorflow/tfjs-layers'
 import '@tensorflow/tfjs-backend-wasm'
@@ -69,7 +69,7 @@ const model = sequential({
 const optimizer = tf.train.adam(config.learningRate)
 model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'] })
 
-// As the library wants them. (The sampler has a stateDict() of its own.)
+// The model and the optimizer as the library takes them. (The sampler has its own stateDict().)
 const modelState = tensorflowModule(model)
 const optimizerState = tensorflowOptimizer(optimizer, model)
 
@@ -86,7 +86,7 @@ async function save(progress) {
   return name
 }
 
-/** Restores the newest checkpoint that is sound. Returns its step, or 0 where there is none. */
+/** Restores the newest valid checkpoint. Returns its step, or 0 if there is none. */
 async function resume() {
   for (const name of await checkpoints()) {
     let checkpoint
@@ -94,7 +94,7 @@ async function resume() {
       checkpoint = await loadCheckpoint(join(run, name))
       await checkpoint.verify()
     } catch (error) {
-      // A save is atomic: a kill or a power cut leaves no broken file. A failing disk may.
+      // A save is atomic: a kill or a power cut leaves no damaged file. A failing disk may.
       if (!isCheckpointError(error)) throw error
       console.log(`passed over: ${error.message}`)
       continue
@@ -136,7 +136,7 @@ function batchOf(digits, numbers) {
   ]
 }
 
-/** The part of the test images that the model gets right. */
+/** The share of the test images that the model gets right. */
 function accuracyOfTest() {
   return tf.tidy(() => {
     const [images, labels] = batchOf(

@@ -1,4 +1,4 @@
-/** The model, a network of two layers, and the data, two spirals that a line cannot part. */
+/** The model, a network of two layers, and the data, two spirals that no line separates. */
 
 import { nn, numpy as np, random, tree } from '@jax-js/jax'
 
@@ -27,14 +27,14 @@ export function loss(params, inputs, labels) {
   return logProbabilities.mul(labels).sum(1).mean().neg()
 }
 
-/** The part of the points that the model gets right. Uses up nothing. */
+/** The share of the points that the model gets right. Uses up nothing. */
 export function accuracy(params, { points, classes }) {
   const inputs = np.array(points, { shape: [classes.length, 2] })
   const guesses = np.argmax(predict(tree.ref(params), inputs), 1).dataSync()
   return classes.filter((label, i) => guesses[i] === label).length / classes.length
 }
 
-/** Points on two spirals, one of each class in turn, with a little jitter that is always the same. */
+/** Points on two spirals, alternating between the classes, with a little jitter that is always the same. */
 export function spirals(count) {
   const points = new Float32Array(count * 2)
   const classes = new Uint8Array(count)

@@ -1,7 +1,7 @@
 /**
- * Trains a small network with jax-js, and saves a checkpoint every few steps. Interrupt it whenever you
- * like and run it again: it goes on from the newest checkpoint, and ends with the very weights, to the
- * last bit, that it would have had without the interruption.
+ * Trains a small network with jax-js, and saves a checkpoint every few steps. Interrupt it at any time
+ * and run it again. It resumes from the newest checkpoint, and ends with the same weights, to the last
+ * bit, as without the interruption.
  *
  *     node train.js --run runs/mine --steps 300 --seed 1
  */
@@ -63,7 +63,7 @@ const keyState = jaxTree(
 const data = spirals(256)
 const lossAndGradient = valueAndGrad(loss)
 
-/** The next batch: points at random, with a little noise. Moves the key on. */
+/** The next batch: random points with a little noise. Advances the key. */
 function nextBatch() {
   const [next, forIndices, forNoise] = random.split(key, 3)
   key = next

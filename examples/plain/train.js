@@ -1,7 +1,7 @@
 /**
  * Trains a small network that is written in plain JavaScript, and saves a checkpoint every few steps.
- * Interrupt it whenever you like and run it again: it goes on from the newest checkpoint, and ends with
- * the very weights, to the last bit, that it would have had without the interruption.
+ * Interrupt it at any time and run it again. It resumes from the newest checkpoint, and ends with the
+ * same weights, to the last bit, as without the interruption.
  *
  *     node train.js --run runs/mine --steps 400 --seed 1
  */
@@ -28,7 +28,7 @@ const config = {
 
 // ---- What has a state, as plain trees -------------------------------------------------------------
 
-/** The data's order: a generator (mulberry32), and how far the shuffled indices have been used. */
+/** The data's order: a generator (mulberry32), and the position in the shuffled indices. */
 let order = { random: config.seed >>> 0, epoch: 0, next: 0, indices: new Uint32Array(0) }
 
 function random() {
@@ -106,7 +106,7 @@ function forward(point) {
   return { hidden, probability: 1 / (1 + Math.exp(-logit)) }
 }
 
-/** Adds a part of the gradient to the velocity, after the velocity has been damped. */
+/** Damps the velocity, then adds a part of the gradient to it. */
 function trainStep(batch) {
   for (const { weight, bias } of velocity.layers) {
     for (const v of [weight, bias]) for (let i = 0; i < v.length; i++) v[i] *= config.momentum

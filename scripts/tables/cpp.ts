@@ -40,7 +40,7 @@ inline constexpr std::uint32_t ${version.name} = ${version.value};
 enum class DType : std::uint8_t {
 ${dtypes.map(({ name, code, about }) => `  /// ${about}\n  ${enumerator(name)} = ${code},\n`).join('')}};
 
-/// What a program can do about a CheckpointError. The codes are the same in every language.
+/// The kind of a CheckpointError, for programs. The codes are the same in every language.
 enum class ErrorCode {
 ${codes.map(({ code, about }) => `  /// ${about}\n  ${snakeCase(code)},\n`).join('')}};
 

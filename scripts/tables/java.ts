@@ -27,9 +27,9 @@ import java.util.Optional;
 /**
  * The type of a tensor's elements.
  *
- * <p>Elements that Java has no type for are read as their bits: {@code float16} and {@code
+ * <p>Elements without a Java type are read as their bits: {@code float16} and {@code
  * bfloat16} as shorts, narrower ones as bytes, packed below eight bits; unsigned integers in the
- * signed type of their width ({@link Integer#toUnsignedLong} and the like take them apart); complex
+ * signed type of their width (see {@link Integer#toUnsignedLong} and the like); complex
  * numbers as two floats or doubles, the real part first.
  */
 public enum Dtype {
@@ -87,8 +87,8 @@ function errorCodeClass({ errors }: Tables): string {
   return `package lightwatch.checkpoint;
 
 /**
- * What went wrong, as far as a program can act on it. Stable, and the same in every language that
- * reads checkpoints; {@link CheckpointException#rule} and the message say what exactly was found.
+ * The kind of an error, for programs. Stable, and the same in every language that reads
+ * checkpoints; {@link CheckpointException#rule} and the message say exactly what was found.
  */
 public enum ErrorCode {
 ${constants.join(',\n')}

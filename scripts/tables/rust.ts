@@ -40,7 +40,7 @@ ${constants.join('\n')}
 pub(crate) const IDENTIFIER: &[u8; 4] = b"${description.identifier}";
 
 ${dtypeEnum(dtypes)}
-/// What a program can do about an [\`Error\`](crate::Error). Stable; the same codes in every language.
+/// The kind of an [\`Error\`](crate::Error). Stable; the same codes in every language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {

@@ -277,7 +277,7 @@ impl DType {
     }
 }
 
-/// What a program can do about an [`Error`](crate::Error). Stable; the same codes in every language.
+/// The kind of an [`Error`](crate::Error). Stable; the same codes in every language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {

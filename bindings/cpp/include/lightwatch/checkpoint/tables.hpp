@@ -66,7 +66,7 @@ enum class DType : std::uint8_t {
   uint4 = 28,
 };
 
-/// What a program can do about a CheckpointError. The codes are the same in every language.
+/// The kind of a CheckpointError, for programs. The codes are the same in every language.
 enum class ErrorCode {
   /// The bytes do not begin like a checkpoint: the identifier is wrong, or the file is too short for one.
   not_a_checkpoint,

@@ -8,9 +8,9 @@ import java.util.Optional;
 /**
  * The type of a tensor's elements.
  *
- * <p>Elements that Java has no type for are read as their bits: {@code float16} and {@code
+ * <p>Elements without a Java type are read as their bits: {@code float16} and {@code
  * bfloat16} as shorts, narrower ones as bytes, packed below eight bits; unsigned integers in the
- * signed type of their width ({@link Integer#toUnsignedLong} and the like take them apart); complex
+ * signed type of their width (see {@link Integer#toUnsignedLong} and the like); complex
  * numbers as two floats or doubles, the real part first.
  */
 public enum Dtype {

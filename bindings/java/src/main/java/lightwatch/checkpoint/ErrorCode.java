@@ -3,8 +3,8 @@
 package lightwatch.checkpoint;
 
 /**
- * What went wrong, as far as a program can act on it. Stable, and the same in every language that
- * reads checkpoints; {@link CheckpointException#rule} and the message say what exactly was found.
+ * The kind of an error, for programs. Stable, and the same in every language that reads
+ * checkpoints; {@link CheckpointException#rule} and the message say exactly what was found.
  */
 public enum ErrorCode {
   /** The bytes do not begin like a checkpoint: the identifier is wrong, or the file is too short for one. */
