@@ -1,9 +1,14 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { loadPytorch } from '../../src/exchange/node/pytorch.js'
+import { saveSafetensors } from '../../src/exchange/node/safetensors.js'
 import { readPytorchFile } from '../../src/exchange/pytorch/pytorch-file.js'
 import type { PytorchOptions } from '../../src/exchange/pytorch/training-of.js'
 import type { Training } from '../../src/exchange/training.js'
 import { loadCheckpoint, MemorySink, saveCheckpoint } from '../../src/index.js'
 import { MemorySource } from '../../src/io/memory-source.js'
+import { runFake } from '../support/cli/fake-terminal.js'
 import {
   archive,
   bytesOf,
@@ -13,6 +18,7 @@ import {
   storedZip,
   tensor,
 } from '../support/exchange/pickle.js'
+import { scratchFolder } from '../support/scratch.js'
 
 const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer)
 
@@ -326,4 +332,47 @@ test('a long pickle of an old file is read although it does not come at once', a
   const two = bytesOf([2, 0, 0, 0, 0, 0, 0, 0], floats(1, 2))
   const { model } = await read(legacy(object, ['7'], two))
   t.deepEqual(await model.get('w').read(), Float32Array.of(1, 2))
+})
+
+test('a checkpoint of the Trainer is read from its folder', async (t) => {
+  const folder = await scratchFolder(t)
+  const storages = { 0: floats(0, 1, 2, 3, 4, 5) }
+  const optimizerFile = archive(bytesOf(op.proto, optimizer(), op.stop), storages)
+  const scheduler = archive(pickleOf(op.text('last_epoch'), op.int(40)))
+  const trainerState =
+    '{"epoch": 1.5, "global_step": 40, "best_metric": null, "log_history": [{"loss": 2.5, "step": 20}, ' +
+    '{"loss": 1.25, "grad_norm": NaN, "step": 40}, {"eval_accuracy": 0.75, "step": 40}], "note": "[NaN]"}'
+  await writeFile(join(folder, 'optimizer.pt'), optimizerFile)
+  t.like(await loadPytorch(join(folder, 'optimizer.pt')), { extras: new Map(), progress: {} })
+  await writeFile(join(folder, 'scheduler.pt'), scheduler)
+  await writeFile(join(folder, 'trainer_state.json'), trainerState)
+  await saveSafetensors(join(folder, 'model.safetensors'), {
+    w: { shape: [2], data: Float32Array.of(1, 2) },
+  })
+  const file = await loadPytorch(join(folder, 'optimizer.pt'), { parameters: ['w', 'b'] })
+  t.deepEqual(file.progress, { epoch: 1, step: 40, loss: 1.25, metrics: { eval_accuracy: 0.75 } })
+  t.deepEqual(await file.model.get('w').read(), Float32Array.of(1, 2))
+  t.deepEqual([...file.optimizer!.keys()], ['exp_avg/w'])
+  t.deepEqual(file.extras.get('scheduler')?.attributes, { last_epoch: 40 })
+  t.is(file.extras.get('trainer_state')?.attributes.note, '[NaN]')
+  file.close()
+  await t.throwsAsync(file.model.get('w').read(), { code: 'CKPT_CLOSED' })
+  await writeFile(join(folder, 'trainer_state.json'), '{')
+  await t.throwsAsync(loadPytorch(join(folder, 'optimizer.pt')), { code: 'CKPT_FOREIGN_FILE' })
+})
+
+test('a file is known by its content, whatever it is called', async (t) => {
+  const folder = await scratchFolder(t)
+  const file = archive(pickleOf(op.text('w'), tensor(six, 0, [6], [1])), {
+    0: floats(0, 1, 2, 3, 4, 5),
+  })
+  await writeFile(join(folder, 'lightning.ckpt'), file)
+  const { code, err } = await runFake([
+    'convert',
+    join(folder, 'lightning.ckpt'),
+    join(folder, 'a.ckpt'),
+  ])
+  t.is(code, 0, err)
+  const { model } = await loadCheckpoint(join(folder, 'a.ckpt'))
+  t.deepEqual(model.get('w').data, Float32Array.of(0, 1, 2, 3, 4, 5))
 })

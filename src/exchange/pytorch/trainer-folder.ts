@@ -86,8 +86,10 @@ async function readState(source: Source): Promise<{ readonly [key: string]: Attr
     const bytes = new Uint8Array(Math.min(source.size, MAX_STATE))
     await source.read(bytes, 0)
     const text = new TextDecoder().decode(bytes)
-    // Python writes NaN as it is. No text of the Trainer's has it between such signs.
-    const json = text.replace(/(?<=[:[,]\s*)(?:NaN|-?Infinity)(?=\s*[,\]}])/g, 'null')
+    // Python writes NaN and the infinities as they are, which JSON has not. Text stays as it is.
+    const json = text.replace(/"(?:[^"\\]|\\.)*"|NaN|-?Infinity/g, (token) =>
+      token.startsWith('"') ? token : 'null',
+    )
     const value: unknown = JSON.parse(json)
     if (isPlainObject(value)) return copyAttributes(value, STATE)
   } catch (cause) {
