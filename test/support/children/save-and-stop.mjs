@@ -43,7 +43,12 @@ async function save(how) {
   const sink = new FileSink(join(folder, name))
   await sink.begin(1)
   await MIDDLE[how]()
-  await sink.write(Uint8Array.of(1), 0)
-  await sink.sync()
-  return sink.commit()
+  try {
+    await sink.write(Uint8Array.of(1), 0)
+    await sink.sync()
+    return await sink.commit()
+  } catch (error) {
+    await sink.abort()
+    throw error
+  }
 }
