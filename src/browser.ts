@@ -4,10 +4,12 @@
  */
 
 import { describe } from './format/attributes.js'
+import { httpAddress } from './io/http/http-source.js'
 import type { Sink } from './io/sink.js'
 import type { Checkpoint } from './load/checkpoint.js'
-import { LOAD_OPTIONS, type OpenOptions, openBytes } from './load/open.js'
+import { LOAD_OPTIONS, type OpenOptions, openAddress, openBytes } from './load/open.js'
 import { givenOptions } from './options.js'
+import { isUrl } from './realm.js'
 import { checkPlace } from './save/mistakes.js'
 import {
   isSink,
@@ -21,16 +23,19 @@ import type { Module, Optimizer } from './state.js'
 export * from './public.js'
 
 /**
- * Opens a checkpoint from its bytes or from a Blob: a File, a fetched Blob, `handle.getFile()`. The bytes stay the
- * caller's, and must not change until the checkpoint is closed. Throws a CheckpointError if they are not a valid
+ * Opens a checkpoint from its bytes, from a Blob (a File, a fetched Blob, `handle.getFile()`), or from an `https:` or
+ * `http:` address, by range requests. The bytes stay the caller's, and must not change until the checkpoint is closed. Throws a CheckpointError if they are not a valid
  * checkpoint, and a TypeError for a path.
  */
 export async function loadCheckpoint(
-  from: Uint8Array | ArrayBuffer | Blob,
+  from: string | URL | Uint8Array | ArrayBuffer | Blob,
   options: OpenOptions = {},
 ): Promise<Checkpoint> {
   options = givenOptions('loadCheckpoint', LOAD_OPTIONS, options)
-  return openBytes(from, options, 'bytes or a Blob where there are no paths')
+  const address = typeof from === 'string' || isUrl(from) ? httpAddress(from) : undefined
+  if (address !== undefined) return openAddress(address, options)
+  const given = from as Uint8Array | ArrayBuffer | Blob
+  return openBytes(given, options, 'bytes, a Blob or an https: URL (there are no paths here)')
 }
 
 /**

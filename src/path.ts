@@ -26,8 +26,7 @@ export function pathOf(path: string | URL): string {
 function notAPath(location: string): TypeError {
   const remedy = /^file:/i.test(location)
     ? 'pass it as a URL, by new URL()'
-    : 'download it, and load the file, its bytes or a Blob of them ' +
-      '(await (await fetch(url)).blob()); to save there, save to a MemorySink and upload its bytes'
+    : 'to save there, save to a MemorySink and upload its bytes; to load, pass loadCheckpoint an https: address'
   return new TypeError(`expected a path or a file: URL, found ${quote(location)}: ${remedy}`)
 }
 

@@ -1,7 +1,7 @@
 /** The metadata of a file for the command line: read, measured, and as JSON. Reads no tensor. */
 
 import { inspect } from 'node:util'
-import { isCheckpointError } from '../errors.js'
+import { withPath } from '../errors.js'
 import type { Attribute, Attributes } from '../format/attributes.js'
 import { elementCount } from '../format/dtype.js'
 import {
@@ -11,12 +11,16 @@ import {
   type TensorRecord,
 } from '../format/metadata.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
+import { httpAddress, openHttp } from '../io/http/http-source.js'
+import { publicAddress } from '../io/http/requests.js'
 import { readMetadata } from '../load/metadata.js'
 
-/** Reads and verifies the metadata of the file at `path`. Throws a CheckpointError. */
-export async function fileMetadata(path: string): Promise<Metadata> {
+/** Reads and verifies the metadata of the file at a path or an address. Throws a CheckpointError. */
+export async function fileMetadata(location: string): Promise<Metadata> {
+  const address = httpAddress(location)
   try {
-    const source = new FileSource(await openFile(path))
+    const source =
+      address === undefined ? new FileSource(await openFile(location)) : await openHttp(address)
     try {
       const { metadata } = await readMetadata(source)
       return metadata
@@ -24,7 +28,7 @@ export async function fileMetadata(path: string): Promise<Metadata> {
       source.close()
     }
   } catch (error) {
-    throw isCheckpointError(error) ? error.withPath(path) : error
+    throw withPath(error, address === undefined ? location : publicAddress(address))
   }
 }
 

@@ -24,7 +24,7 @@ export interface Piece<R extends Range> {
 export interface PieceOptions {
   /** Most reads under way at once. By default as many as the source carries out. */
   readonly atOnce?: number
-  /** Longest piece, in bytes (default 4 MiB). */
+  /** Longest piece, in bytes (default: the source's longest read, or 4 MiB). */
   readonly length?: number
 }
 
@@ -35,7 +35,7 @@ export interface PieceOptions {
 export function piecesOf<R extends Range>(
   source: Source,
   ranges: Iterable<R>,
-  { atOnce = Number.POSITIVE_INFINITY, length = PIECE }: PieceOptions = {},
+  { atOnce = Number.POSITIVE_INFINITY, length = source.longestRead ?? PIECE }: PieceOptions = {},
 ): AsyncGenerator<Piece<R>> {
   const cuts = cut(ranges, length)
   const { readsAtOnce } = source

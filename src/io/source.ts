@@ -1,5 +1,5 @@
 /**
- * A source: the origin of a checkpoint's bytes, such as a mapped file, a file that is read, memory or a Blob. A source
+ * A source: the origin of a checkpoint's bytes, such as a mapped file, a file that is read, memory, a Blob or a server. A source
  * knows nothing of tensors. Positions and lengths are in bytes.
  */
 
@@ -28,7 +28,7 @@ export type ChecksumHelpers = readonly Promise<ChecksumHelper | undefined>[]
 
 /** Bytes by position. `test/support/source-conformance.ts` has what every source must do. */
 export interface Source {
-  readonly kind: 'map' | 'file' | 'memory' | 'blob'
+  readonly kind: 'map' | 'file' | 'memory' | 'blob' | 'http'
   /** Length in bytes. It does not change: if the file's length changes, the next read is an error. */
   readonly size: number
   /**
@@ -36,6 +36,8 @@ export interface Source {
    * `view` is memory, whose views are its bytes.
    */
   readonly readsAtOnce?: number
+  /** Most bytes that one long read asks for. If absent, as many as suit a file. */
+  readonly longestRead?: number
   /** Other threads that compute checksums of the same bytes; none if `byteLength` is too little for them. */
   readonly helpers?: (byteLength: number) => ChecksumHelpers
   /**

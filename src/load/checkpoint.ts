@@ -57,7 +57,7 @@ export class Checkpoint implements Disposable, AsyncDisposable {
   readonly byteLength: number
   /** Length of the metadata in bytes: everything before the tensors. */
   readonly metadataLength: number
-  /** How the bytes are read: `map` (in place), `file` (by reads), `memory` or `blob`. */
+  /** How the bytes are read: `map` (in place), `file` (by reads), `memory`, `blob` or `http`. */
   readonly source: Source['kind']
 
   readonly #source: Source

@@ -1,7 +1,10 @@
 /** Opens a checkpoint from bytes of any kind. Imports no module of Node. */
 
+import { withPath } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { BlobSource } from '../io/blob-source.js'
+import { openHttp } from '../io/http/http-source.js'
+import { publicAddress } from '../io/http/requests.js'
 import { MemorySource } from '../io/memory-source.js'
 import { ReadAheadSource } from '../io/read-ahead-source.js'
 import type { Source } from '../io/source.js'
@@ -17,11 +20,17 @@ export interface OpenOptions {
    * verified.
    */
   readonly verify?: boolean | undefined
+  /**
+   * Headers of each request for a checkpoint on a server, such as `authorization`. After a redirect to another origin
+   * they are not sent.
+   */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** The names of the options of a load; `map` has an effect on files only. */
+/** The names of the options of a load; `map` has an effect on files only, `headers` on servers only. */
 export const LOAD_OPTIONS: OptionNames<OpenOptions & { readonly map?: boolean }> = {
   verify: true,
+  headers: true,
   map: true,
 }
 
@@ -35,12 +44,22 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   try {
     const { metadata, segments } = await readMetadata(source)
-    // Memory needs no read-ahead.
-    const read = source.kind === 'memory' ? source : new ReadAheadSource(source)
+    // Memory needs no read-ahead, and a server is asked for no more bytes than are needed.
+    const direct = source.kind === 'memory' || source.kind === 'http'
+    const read = direct ? source : new ReadAheadSource(source)
     return new Checkpoint(read, metadata, segments, options.verify ?? true)
   } catch (error) {
     source.close()
     throw error
+  }
+}
+
+/** Opens a checkpoint on a server. Throws what `openHttp` and `openCheckpoint` throw, with the address as the path. */
+export async function openAddress(url: URL, options: OpenOptions): Promise<Checkpoint> {
+  try {
+    return await openCheckpoint(await openHttp(url, options.headers), options)
+  } catch (error) {
+    throw withPath(error, publicAddress(url))
   }
 }
 

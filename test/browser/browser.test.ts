@@ -32,6 +32,7 @@ for (const browser of browsers) {
     async (t) => {
       t.timeout(120_000)
       const script = await bundle()
+      let saved = Buffer.alloc(0)
       let deliver: (result: unknown) => void = () => {}
       const delivered = new Promise<unknown>((resolve) => {
         deliver = resolve
@@ -46,6 +47,18 @@ for (const browser of browsers) {
             deliver(JSON.parse(body))
             response.end()
           })
+        } else if (request.url === '/a.ckpt' && request.method === 'POST') {
+          const pieces: Buffer[] = []
+          request.on('data', (piece) => pieces.push(piece))
+          request.on('end', () => {
+            saved = Buffer.concat(pieces)
+            response.end()
+          })
+        } else if (request.url === '/a.ckpt') {
+          const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range!)!
+          const part = saved.subarray(Number(from), Number(to) + 1)
+          const range = `bytes ${from}-${Number(from) + part.length - 1}/${saved.length}`
+          response.writeHead(206, { 'content-range': range, etag: '"1"' }).end(part)
         } else if (request.url === '/page.js') {
           response.setHeader('content-type', 'text/javascript').end(script)
         } else {
@@ -67,7 +80,7 @@ for (const browser of browsers) {
         page.process.on('exit', (code) => reject(new Error(`${name} ended early, with ${code}`)))
       })
       t.deepEqual(await Promise.race([delivered, ended]), {
-        source: 'blob',
+        sources: ['blob', 'http'],
         durability: 'none',
         report: {
           epoch: 2,

@@ -5,6 +5,7 @@ import test from 'ava'
 import { saveCheckpoint } from '../../src/index.js'
 import { runFake } from '../support/cli/fake-terminal.js'
 import { damage, saveNames, saveSample, stateful } from '../support/cli/sample-checkpoint.js'
+import { serve } from '../support/http-server.js'
 import { scratchFolder } from '../support/scratch.js'
 
 /** A clock that goes on by so many milliseconds whenever somebody looks at it. */
@@ -25,6 +26,20 @@ test('a valid file is one line: ok, its size, and the speed of reading', async (
     out: `${file}: ok, 6.3 KiB, 8 tensors, 0.3 s, 25.0 KiB/s\n`,
     err: '',
   })
+})
+
+test('a file on a server is inspected and verified by its address', async (t) => {
+  const file = join(await scratchFolder(t), 'a.ckpt')
+  await saveSample(file)
+  const served = await serve(t, await readFile(file))
+  const inspected = await runFake(['inspect', served.url.href])
+  t.is(inspected.code, 0)
+  t.is(inspected.out, (await runFake(['inspect', file])).out.replace(file, served.url.href))
+  t.regex((await runFake(['verify', served.url.href])).out, /: ok, 6\.3 KiB, 8 tensors/)
+  served.fault = () => ({ status: 404 })
+  const { code, err, out } = await runFake(['verify', served.url.href])
+  t.is(code, 1)
+  t.regex(err + out, /404/)
 })
 
 test('every damaged tensor is listed, with those tied to it', async (t) => {

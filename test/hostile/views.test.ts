@@ -7,7 +7,7 @@ import { mapFile } from '../../src/io/file/map-source.js'
 import { goldens, tied } from '../support/hostile/goldens.js'
 import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
-import { loadBy, type Way, ways } from '../support/ways-to-load.js'
+import { isAtOnce, loadBy, type Way, ways } from '../support/ways-to-load.js'
 
 /** A file whose every byte that is no tensor's is known for what it is. */
 const SECRET = 0xa5
@@ -15,7 +15,7 @@ const SECRET = 0xa5
 /** The array of a tensor, in the way that its source has. */
 async function arrayOf(way: Way, checkpoint: Awaited<ReturnType<typeof loadBy>>, name: string) {
   const tensor = checkpoint.model.get(name)
-  return way === 'blob' ? tensor.read() : tensor.data
+  return isAtOnce(way) ? tensor.data : tensor.read()
 }
 
 for (const way of ways) {
@@ -27,7 +27,7 @@ for (const way of ways) {
       await using checkpoint = await loadBy(way, path)
       for (const state of checkpoint.states) {
         for (const [name, tensor] of state) {
-          const arrays = [await tensor.read(), ...(way === 'blob' ? [] : [tensor.data])]
+          const arrays = [await tensor.read(), ...(isAtOnce(way) ? [tensor.data] : [])]
           for (const array of arrays) {
             t.is(array.byteLength, tensor.byteLength, name)
             // Memory that the caller gave is read in place: its buffer is the caller's own.

@@ -11,11 +11,12 @@ import { pathOf } from '../../src/path.js'
 import { restoreCheckpoint } from '../../src/restore/restore.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import { runChild } from '../support/child.js'
+import { serve } from '../support/http-server.js'
 import { memoryState, snapshot } from '../support/memory-state.js'
 import { requires } from '../support/requires.js'
 import { flipBits, inMemory, positionOf } from '../support/saved.js'
 import { scratchFolder } from '../support/scratch.js'
-import { canMap, loadBy, type Way, ways } from '../support/ways-to-load.js'
+import { canMap, isAtOnce, loadBy, type Way, ways } from '../support/ways-to-load.js'
 
 const w = Float32Array.from({ length: 1_000 }, (_, i) => Math.sin(i))
 const momentum = w.map((value) => value / 3)
@@ -98,13 +99,13 @@ for (const way of ways) {
     t.deepEqual(await contentsBy(way, path), await contentsBy('file', path))
   })
 
-  test(`${way}: data is available synchronously, except from a Blob`, async (t) => {
+  test(`${way}: data is available synchronously, except from a Blob or a server`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
     await saveEverything(path)
     await using checkpoint = await loadBy(way, path)
     for (const state of checkpoint.states) {
       for (const [name, tensor] of state) {
-        if (way === 'blob') {
+        if (!isAtOnce(way)) {
           t.throws(() => tensor.data, { code: 'CKPT_ASYNC_SOURCE' }, name)
           continue
         }
@@ -185,7 +186,8 @@ for (const way of ways) {
     ] as const) {
       await fs.writeFile(path, bytes)
       const error = await t.throwsAsync<CheckpointError>(loadBy(way, path), { code })
-      t.is(error?.path, way === 'map' || way === 'file' ? path : undefined)
+      if (way === 'http') t.true(decodeURIComponent(error!.path!).endsWith(path))
+      else t.is(error?.path, way === 'map' || way === 'file' ? path : undefined)
     }
   })
 
@@ -288,16 +290,42 @@ test('a path may be relative, or a file: URL', async (t) => {
   }
 })
 
+test('a checkpoint on a server takes two requests, and a tensor one', async (t) => {
+  const w = Float32Array.from({ length: 100_000 }, (_, i) => i)
+  const model = {
+    stateDict: () => ({ v: { shape: [4], data: w.slice(0, 4) }, w: { shape: [100_000], data: w } }),
+  }
+  const served = await serve(t, await inMemory(model))
+  const checkpoint = await loadCheckpoint(served.url, { headers: { authorization: 'Bearer mine' } })
+  t.is(served.requests.length, 1)
+  t.is(checkpoint.source, 'http')
+  t.deepEqual(await checkpoint.model.get('w').read(), w)
+  t.is(served.requests.length, 2)
+  t.true(served.requests.every(({ authorization }) => authorization === 'Bearer mine'))
+  served.bytes = served.bytes.slice()
+  served.etag = '"another"'
+  await t.throwsAsync(checkpoint.model.get('w').read(), { code: 'CKPT_FILE_CHANGED' })
+  checkpoint.close()
+})
+
+test('what a server sends in place of a checkpoint is named', async (t) => {
+  const served = await serve(t, Buffer.from('<!DOCTYPE html><title>Log in</title>'))
+  served.ranges = false
+  const url = new URL('?signature=secret', served.url)
+  const error = await t.throwsAsync<CheckpointError>(loadCheckpoint(url), {
+    code: 'CKPT_NOT_A_CHECKPOINT',
+    message: /HTML/,
+  })
+  t.is(error?.path, served.url.href)
+  t.notRegex(error!.message, /secret/)
+})
+
 test('an argument that is not a path, bytes or a Blob is refused', async (t) => {
   for (const [from, message] of [
     ['', /must not be empty/],
     ['a\0.ckpt', /U\+0000/],
-    [
-      new URL('https://example.org/a.ckpt'),
-      /expected a path or a file: URL, found "https:.*a\.ckpt": download it/,
-    ],
-    ['https://example.org/a.ckpt', /found "https:.*a\.ckpt": download it, and load the file/],
-    ['s3://bucket/a.ckpt', /found "s3:.*a\.ckpt": download it/],
+    ['https://', /Invalid URL/],
+    ['s3://bucket/a.ckpt', /found "s3:.*a\.ckpt": .*https: address/],
     ['file:///tmp/a.ckpt', /found "file:.*a\.ckpt": pass it as a URL/],
     [undefined, /found undefined/],
     [null, /found null/],

@@ -47,6 +47,14 @@ async function run(): Promise<object> {
   const memory = new MemorySink()
   await saveCheckpoint(memory, model, optimizer, { epoch: 2, step: 7, loss: 0.25 })
   const bytes = new Uint8Array(await file.arrayBuffer())
+
+  // From the server that the page came from.
+  await fetch('/a.ckpt', { method: 'POST', body: memory.bytes })
+  weight.fill(0)
+  const remote = await loadCheckpoint(new URL('/a.ckpt', location.href))
+  await restoreCheckpoint(remote, model, optimizer)
+  await remote.verify()
+
   const damaged = memory.bytes.slice()
   damaged[damaged.length - 1]! ^= 1
   const refused = await loadCheckpoint(damaged)
@@ -56,7 +64,7 @@ async function run(): Promise<object> {
       (error) => (error instanceof CheckpointError ? error.code : String(error)),
     )
   return {
-    source: checkpoint.source,
+    sources: [checkpoint.source, remote.source],
     durability: saved.durability,
     report,
     identical: weight.every((value, i) => Object.is(value, expected[i])),
