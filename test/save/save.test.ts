@@ -84,7 +84,7 @@ test('an invalid model is refused, and nothing is created for it', async (t) => 
   })
   await t.throwsAsync(saveCheckpoint(path, model, wrong), {
     instanceOf: RangeError,
-    message: /^the tensor "w" of optimizer needs 16 bytes/,
+    message: /^the tensor "w" of optimizer: expected 16 bytes/,
   })
   await t.throwsAsync(saveCheckpoint(path, model, null, { epoch: 0.5 }), { instanceOf: RangeError })
   t.deepEqual(await fs.readdir(folder), [])

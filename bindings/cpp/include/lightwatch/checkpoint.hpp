@@ -5,10 +5,10 @@
 //     lightwatch::restore_checkpoint(checkpoint, model, optimizer);
 //
 // A model or an optimizer is anything with a `state_dict()`: see StateDict and TensorTraits. A save
-// replaces the file in one step and survives a power cut. A load checks the metadata in full and
-// maps the file; a tensor is a view of it, checked when its bytes are first asked for. A restore
-// checks every name, dtype, shape and checksum before it writes the first byte. Everything that is
-// wrong with a file or a disk is a lightwatch::CheckpointError.
+// replaces the file in one step and survives a power cut. A load verifies the metadata in full and
+// maps the file. A tensor is a view of the file, verified when its bytes are first used. A restore
+// compares every name, dtype and shape, and verifies every checksum, before it writes the first
+// byte. Every fault of a file or a disk is a lightwatch::CheckpointError.
 
 #ifndef LIGHTWATCH_CHECKPOINT_HPP
 #define LIGHTWATCH_CHECKPOINT_HPP

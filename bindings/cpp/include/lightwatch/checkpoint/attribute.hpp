@@ -24,26 +24,26 @@ class Attribute;
 /// The attributes of a state, and those of a map in them.
 using Attributes = NameMap<Attribute>;
 
-/// Which kind of value an attribute is; the numbers are those of the file.
+/// The kind of an attribute's value; the numbers are those of the file.
 enum class AttributeKind : std::uint8_t {
   null = 1,
   boolean = 2,
-  /// An integer that a double holds exactly, at most 2^53 - 1 either way; in the writer's language
-  /// it was a number like any other.
+  /// An integer that a double holds exactly, at most 2^53 - 1 either way. In the writer's language
+  /// it was an ordinary number.
   integer = 3,
   /// Any int64.
   int64 = 4,
   /// An integer from 2^63 up.
   uint64 = 5,
-  /// Any double: NaN, the infinities and -0 among them.
+  /// Any double, including NaN, the infinities and -0.
   float64 = 6,
   text = 7,
   list = 8,
   map = 9
 };
 
-/// A node of the tree: a value that owns what is in it, and can be copied and kept. (Copies share
-/// the maps below them, which do not change.)
+/// A node of the tree: a value that owns its content, and can be copied and kept. (Copies share the
+/// maps below them, which do not change.)
 class Attribute {
  public:
   /// Null.
@@ -71,7 +71,7 @@ class Attribute {
   AttributeKind kind() const noexcept { return kind_; }
   bool is_null() const noexcept { return kind_ == AttributeKind::null; }
 
-  /// The value of each kind, or nothing where it is of another one.
+  /// The value of each kind, or nothing if the attribute has another kind.
   std::optional<bool> boolean() const noexcept { return value_of<bool>(AttributeKind::boolean); }
   std::optional<double> float64() const noexcept { return value_of<double>(AttributeKind::float64); }
   std::optional<std::uint64_t> uint64() const noexcept {
@@ -87,7 +87,7 @@ class Attribute {
     if (kind_ == AttributeKind::integer) return static_cast<double>(std::get<std::int64_t>(value_));
     return float64();
   }
-  /// Null where it is of another kind. What they lead to is there for as long as this attribute.
+  /// Null if the attribute has another kind. The pointers are valid as long as this attribute.
   const std::string *text() const noexcept { return std::get_if<std::string>(&value_); }
   const std::vector<Attribute> *list() const noexcept {
     return std::get_if<std::vector<Attribute>>(&value_);

@@ -1,5 +1,5 @@
-// Compares what a checkpoint holds with what it is to be restored into. Nothing is read or written
-// here.
+// Compares a checkpoint with the objects that it will be restored into. Reads and writes no
+// tensors.
 
 #ifndef LIGHTWATCH_CHECKPOINT_COMPARE_HPP
 #define LIGHTWATCH_CHECKPOINT_COMPARE_HPP
@@ -33,7 +33,7 @@ struct TensorKey {
   }
 };
 
-/// A tensor whose dtype or shape differs, or whose memory is another tensor's as well.
+/// A tensor whose dtype or shape differs, or whose memory overlaps another tensor's.
 struct TensorMismatch {
   TensorKey key;
   /// What the trainer has: `float32 [10, 32]`.
@@ -42,18 +42,18 @@ struct TensorMismatch {
   std::string actual;
 };
 
-/// What does not fit between a checkpoint and what it is restored into. All empty where it fits.
+/// The differences between a checkpoint and the trainer. All lists are empty if it fits.
 struct StateComparison {
-  /// Tensors that the trainer has and the checkpoint has not.
+  /// Tensors that the trainer has and the checkpoint lacks.
   std::vector<TensorKey> missing;
-  /// Tensors that the checkpoint has and the trainer has not.
+  /// Tensors that the checkpoint has and the trainer lacks.
   std::vector<TensorKey> unexpected;
   std::vector<TensorMismatch> mismatched;
-  /// Whole states that the trainer has and the checkpoint has not.
+  /// Whole states that the trainer has and the checkpoint lacks.
   std::vector<std::string> missing_states;
 };
 
-/// CKPT_STATE_MISMATCH: what is in a checkpoint and what it is to be restored into do not fit.
+/// CKPT_STATE_MISMATCH: the checkpoint does not fit the objects that it should be restored into.
 class StateMismatchError : public CheckpointError {
  public:
   StateMismatchError(const std::string &message, StateComparison comparison)
@@ -83,7 +83,7 @@ inline std::string key_text(const TensorKey &key) {
   return (own ? key.state : quote(key.state)) + ": " + quote(key.tensor);
 }
 
-/// Compares one state. Where `creates_tensors`, what the trainer does not list yet is welcome.
+/// Compares one state. `creates_tensors`: the trainer accepts tensors that it does not list yet.
 inline void compare_state(const State &saved, const StateDict &target, bool creates_tensors,
                           StateComparison &comparison) {
   const std::string state(saved.name());
@@ -114,7 +114,7 @@ inline void compare_state(const State &saved, const StateDict &target, bool crea
   }
 }
 
-/// The comparison in words, a line for each key.
+/// The comparison in words, one line for each key.
 inline std::vector<std::string> comparison_lines(const StateComparison &comparison) {
   std::vector<std::string> lines;
   for (const std::string &state : comparison.missing_states) {
@@ -139,8 +139,8 @@ inline bool same_number(double a, double b) noexcept {
 
 inline bool same_attributes(const Attributes &a, const Attributes &b);
 
-/// Whether two values are the same. A whole number is the same as an integer and as a double, as
-/// the languages in which it was saved may know one of them only.
+/// Whether two values are equal. A whole number is equal as an integer and as a double, because the
+/// languages that saved them may have only one of the two.
 inline bool same_attribute(const Attribute &a, const Attribute &b) {
   if (a.number() && b.number()) return same_number(*a.number(), *b.number());
   if (a.int64() && b.int64()) return *a.int64() == *b.int64();
@@ -154,7 +154,7 @@ inline bool same_attribute(const Attribute &a, const Attribute &b) {
       return std::equal(a.list()->begin(), a.list()->end(), b.list()->begin(), b.list()->end(),
                         same_attribute);
     case AttributeKind::map: return same_attributes(*a.map(), *b.map());
-    // Seen above.
+    // Handled above.
     case AttributeKind::integer:
     case AttributeKind::int64:
     case AttributeKind::float64: break;
@@ -162,7 +162,7 @@ inline bool same_attribute(const Attribute &a, const Attribute &b) {
   return false;
 }
 
-/// Whether two maps have the same entries, in whatever order.
+/// Whether two maps have the same entries, in any order.
 inline bool same_attributes(const Attributes &a, const Attributes &b) {
   return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto &entry) {
            const Attribute *other = b.find(entry.first);

@@ -1,5 +1,5 @@
-// What is behind a checkpoint and everything that was taken from it: the memory, what the metadata
-// says, and which segments have been checked. It lives as long as any of them.
+// The content of a checkpoint and of everything taken from it: the memory, the metadata, and which
+// segments have been verified. It lives as long as any of them.
 
 #ifndef LIGHTWATCH_CHECKPOINT_CONTENTS_HPP
 #define LIGHTWATCH_CHECKPOINT_CONTENTS_HPP
@@ -32,16 +32,16 @@
 namespace lightwatch {
 namespace detail {
 
-/// Who is asking for a segment, for messages.
+/// The caller of a segment, for messages.
 struct Asker {
   const StateRecord &state;
   const TensorRecord &tensor;
 };
 
-/// Safe to be used by several threads at once.
+/// Safe for use by several threads at once.
 class Contents {
  public:
-  /// Takes over a file whose metadata is `metadata`, as `read_metadata` returns it. Throws
+  /// Takes ownership of a file whose metadata is `metadata`, as `read_metadata` returns it. Throws
   /// CKPT_FORMAT, CKPT_FLATBUFFER, CKPT_TENSOR_TOO_LARGE, CKPT_READ.
   Contents(RegularFile file, const OwnedBytes &metadata, const LoadOptions &options,
            std::string path)
@@ -58,14 +58,14 @@ class Contents {
   const std::vector<Segment> &segments() const noexcept { return segments_; }
   bool mapped() const noexcept { return image_.mapped(); }
 
-  /// The bytes of a tensor's segment, checked the first time. Throws CKPT_FORMAT (rule `gap`),
+  /// The bytes of a tensor's segment, verified the first time. Throws CKPT_FORMAT (rule `gap`),
   /// CKPT_TENSOR_CHECKSUM, CKPT_READ or CKPT_FILE_CHANGED.
   const std::uint8_t *bytes(const Asker &asker) const {
     const std::uint32_t number = asker.tensor.segment;
     const Segment &segment = segments_[number];
     const std::uint8_t *at = image_.data() + segment.offset;
     if (ready_[number].load(std::memory_order_acquire)) return at;
-    // One thread at a time: others must not read what is being filled.
+    // One thread at a time: others must not read memory that is being filled.
     const std::lock_guard<std::mutex> lock(filling_);
     if (ready_[number].load(std::memory_order_relaxed)) return at;
     image_.load(segment.gap_start, segment.offset + segment.byte_length - segment.gap_start);
@@ -77,7 +77,7 @@ class Contents {
     return at;
   }
 
-  /// Checks a tensor's gap and checksum, whatever the options and whether or not it has been done
+  /// Verifies a tensor's gap and checksum, whatever the options say, and even if that was done
   /// before.
   void check(const Asker &asker) const {
     const Segment &segment = segments_[asker.tensor.segment];
@@ -102,8 +102,8 @@ class Contents {
     check_sum(asker, crc);
   }
 
-  /// Copies a tensor's bytes to memory that is as long. They are checked as they are copied, so
-  /// that it does not matter who changes the file.
+  /// Copies a tensor's bytes to memory of the same length. They are verified as they are copied, so
+  /// that a change of the file does not matter.
   void copy(const Asker &asker, std::uint8_t *target) const {
     const Segment &segment = segments_[asker.tensor.segment];
     if (verify_) {
@@ -138,13 +138,12 @@ class Contents {
   }
 
  private:
-  /// Has FlatBuffers' verifier look at the whole file, or at the metadata alone where there is no
-  /// `data`.
+  /// Has FlatBuffers' verifier check the whole file, or the metadata alone if there is no `data`.
   void ask_flatbuffers() {
     const bool plain = is_plain_flatbuffer(image_.size());
     const std::uint64_t length = plain ? image_.size() : metadata_.metadata_length;
     if (plain && !image_.mapped()) {
-      // Beside the metadata it looks at the lengths in the gaps.
+      // Besides the metadata it reads the lengths in the gaps.
       for (const Segment &segment : segments_) {
         image_.load(segment.offset - length_bytes, length_bytes);
       }
@@ -208,11 +207,11 @@ class Contents {
 
   const std::string path_;
   const bool verify_;
-  // Its bytes change where the file is not mapped, under the lock.
+  // If the file is not mapped, its bytes change under the lock.
   mutable FileImage image_;
   Metadata metadata_;
   std::vector<Segment> segments_;
-  /// Whether a segment's bytes are there and, unless the options say otherwise, checked.
+  /// Whether a segment's bytes are present and, unless the options say otherwise, verified.
   std::unique_ptr<std::atomic<bool>[]> ready_;
   mutable std::mutex filling_;
 };

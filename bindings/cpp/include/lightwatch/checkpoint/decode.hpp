@@ -1,5 +1,6 @@
-// From the bytes of the metadata to plain values. Runs after the verifier, and is the only place
-// that touches the generated accessors. What the values mean for each other is left to the rules.
+// Decodes the bytes of the metadata into plain values, after the verifier has passed them. Only
+// this file touches the generated accessors. The rules then validate what the values mean for each
+// other.
 
 #ifndef LIGHTWATCH_CHECKPOINT_DECODE_HPP
 #define LIGHTWATCH_CHECKPOINT_DECODE_HPP
@@ -24,12 +25,12 @@ namespace detail {
 
 class Decoder {
  public:
-  /// Of metadata that the verifier has passed, aligned to eight bytes. What is decoded points into
+  /// Decodes metadata that the verifier has passed, aligned to eight bytes. The result points into
   /// it.
   explicit Decoder(const std::uint8_t *bytes) : bytes_(bytes) {}
 
-  /// Throws CKPT_FORMAT where a value has no meaning by itself: text that is not UTF-8, an unknown
-  /// dtype, an integer beyond 2^53 - 1, a key twice.
+  /// Throws CKPT_FORMAT if a value has no meaning by itself: text that is not UTF-8, an unknown
+  /// dtype, an integer beyond 2^53 - 1, a duplicate key.
   Metadata decode() const {
     const format::Checkpoint &root = *format::GetCheckpoint(bytes_);
     Metadata metadata;
@@ -114,7 +115,7 @@ class Decoder {
                               std::to_string(max_rank));
     }
     record.rank = static_cast<std::uint8_t>(shape.size());
-    // In place: the machine is little-endian, and the verifier has seen that they are aligned.
+    // In place: the machine is little-endian, and the verifier has ensured the alignment.
     record.dimensions = static_cast<const std::uint64_t *>(static_cast<const void *>(shape.Data()));
     const auto check = [&](std::uint64_t number, const char *what) {
       if (is_safe(number)) return;
@@ -131,8 +132,8 @@ class Decoder {
     return record;
   }
 
-  /// Where the offset of `data` leads, as an unsigned number: backwards is one far ahead, and
-  /// refused as that. The accessor would make a pointer of it.
+  /// Where the offset of `data` leads, as an unsigned number: a backward offset becomes a huge
+  /// forward one, and is refused. The accessor would make a pointer of it.
   std::uint64_t vector_offset(const format::Tensor &table) const {
     const auto *at = static_cast<const std::uint8_t *>(static_cast<const void *>(&table));
     const std::uint8_t *vtable = at - read_number<std::int32_t>(at);

@@ -1,5 +1,5 @@
-// Where a commit goes: links are followed, what is there is looked at, folders that lack are made.
-// Everything here throws SystemError.
+// The destination of a commit: follows links, looks at what is there, creates missing folders.
+// Every function throws SystemError.
 
 #ifndef LIGHTWATCH_CHECKPOINT_DESTINATION_HPP
 #define LIGHTWATCH_CHECKPOINT_DESTINATION_HPP
@@ -21,10 +21,10 @@
 namespace lightwatch {
 namespace detail {
 
-/// Symbolic links that point to one another, at most; Linux's own limit.
+/// Most symbolic links that point to one another: Linux's own limit.
 constexpr int max_links = 40;
 
-/// The folder that a path names a file in; of an absolute path.
+/// The folder of the file that an absolute path names.
 inline std::string folder_of(const std::string &path) {
   const std::size_t end = path.find_last_not_of('/', path.rfind('/'));
   return end == std::string::npos ? "/" : path.substr(0, end + 1);
@@ -39,8 +39,8 @@ inline std::string join_path(const std::string &folder, const std::string &name)
   return folder == "/" ? folder + name : folder + "/" + name;
 }
 
-/// The path by the folder that the process is in now. `..` stays: behind a link it is the folder
-/// above the one that the link leads to.
+/// The absolute form of a path, by the current folder of the process. `..` stays: after a link it
+/// is the folder above the link's target.
 inline std::string absolute_path(const std::string &path) {
   if (!path.empty() && path[0] == '/') return path;
   const std::unique_ptr<char, void (*)(void *)> current(::getcwd(nullptr, 0), std::free);
@@ -48,7 +48,7 @@ inline std::string absolute_path(const std::string &path) {
   return join_path(current.get(), path);
 }
 
-/// The path without links, or nothing where there is no such file.
+/// The path without links, or nothing if there is no such file.
 inline std::optional<std::string> real_path(const std::string &path) {
   char *real = nullptr;
   do {
@@ -74,7 +74,7 @@ inline std::string link_target(const std::string &path) {
 inline std::string resolve_links(const std::string &path) {
   std::string current = path;
   for (int links = 0; links <= max_links; links++) {
-    if (current.back() == '/') throw SystemError(0, "it names a folder");
+    if (current.back() == '/') throw SystemError(0, "the path names a folder");
     const std::optional<std::string> folder = real_path(folder_of(current));
     if (!folder) throw SystemError(ENOENT);
     const std::string real = join_path(*folder, name_in_folder(current));
@@ -86,12 +86,12 @@ inline std::string resolve_links(const std::string &path) {
   throw SystemError(ELOOP, "the symbolic links go round in a circle");
 }
 
-/// The file that is to be replaced, or nothing where there is none.
+/// The status of the file that the commit replaces, or nothing if there is none.
 inline std::optional<struct stat> existing_file(const std::string &path) {
   const std::optional<struct stat> status = status_at(path);
   if (!status || S_ISREG(status->st_mode)) return status;
   throw SystemError(
-      0, S_ISDIR(status->st_mode) ? "it is a folder" : "it is a device, pipe or socket");
+      0, S_ISDIR(status->st_mode) ? "the path is a folder" : "the path is a device, pipe or socket");
 }
 
 inline Descriptor open_folder(const std::string &path) {
@@ -99,23 +99,24 @@ inline Descriptor open_folder(const std::string &path) {
   return Descriptor(succeed([&] { return ::open(path.c_str(), flags); }));
 }
 
-/// Whether the error of a folder's sync says that the file system has no such thing.
+/// Whether the error of a folder's sync means that the file system cannot sync folders.
 inline bool cannot_sync(int error) noexcept {
   return error == EINVAL || error == ENOTSUP || error == ENOSYS || error == EPERM;
 }
 
-/// Syncs a file or a folder. Throws SystemError. A sync that fails must not be tried again: the
-/// system may have dropped what it could not write, and call the next one a success.
+/// Syncs a file or a folder. Throws SystemError. A failed sync must not be retried: the system may
+/// have dropped the bytes, and the next sync would succeed.
 inline void sync_to_disk(const Descriptor &file) {
 #ifdef F_FULLFSYNC
-  // The fsync of macOS ends in the disk's cache.
+  // On macOS, fsync leaves the bytes in the disk's cache.
   if (uninterrupted([&] { return ::fcntl(file.number(), F_FULLFSYNC); }) == 0) return;
   if (!cannot_sync(errno) && errno != ENOTTY) throw SystemError(errno);
 #endif
   succeed([&] { return ::fsync(file.number()); });
 }
 
-/// Syncs the names in a folder, where the system can; a folder that others own may be closed to us.
+/// Syncs the names in a folder, if the system can. This process may be unable to open a folder of
+/// another user.
 inline void sync_names(const std::string &path, bool may_be_closed) {
   Descriptor folder;
   try {
@@ -127,24 +128,26 @@ inline void sync_names(const std::string &path, bool may_be_closed) {
   try {
     sync_to_disk(folder);
   } catch (const SystemError &error) {
-    // Where the system cannot, the commit finds the same, and says so.
+    // If the system cannot sync folders, the commit finds that too, and says so.
     if (!cannot_sync(error.number())) throw;
   }
   folder.close();
 }
 
-/// Makes sure of a folder and those above it; if `durable`, each name is synced in the one above.
+/// Creates a folder and those above it, unless they exist. If `durable`, each name is synced in the
+/// folder above.
 inline void make_folder(const std::string &path, bool durable) {
   const std::string parent = folder_of(path);
   if (const std::optional<std::string> real = real_path(path)) {
-    // Whoever made it may be about to sync its name, may have failed to, or been killed before.
+    // Its creator may be about to sync its name, may have failed to, or may have been killed
+    // before.
     if (durable) sync_names(folder_of(*real), true);
     return;
   }
-  // There is nothing above the folder of a process whose folder was removed.
+  // A process whose current folder was removed has nothing above it.
   if (parent == path) throw SystemError(ENOENT);
   make_folder(parent, durable);
-  // Somebody else may have made it in the meantime.
+  // Another process may have created it in the meantime.
   if (uninterrupted([&] { return ::mkdir(path.c_str(), 0777); }) == -1 && errno != EEXIST) {
     throw SystemError(errno);
   }

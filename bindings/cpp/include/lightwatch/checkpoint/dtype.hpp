@@ -1,4 +1,4 @@
-// The dtypes: their names, and how wide an element is.
+// The dtypes: their names, and the width of an element.
 
 #ifndef LIGHTWATCH_CHECKPOINT_DTYPE_HPP
 #define LIGHTWATCH_CHECKPOINT_DTYPE_HPP
@@ -16,7 +16,7 @@ namespace lightwatch {
 
 namespace detail {
 
-/// What is known of a dtype; without a name for what is none.
+/// The row of a dtype; without a name if it is not one.
 constexpr const DTypeRow &dtype_row(DType dtype) noexcept {
   const auto code = static_cast<std::size_t>(dtype);
   return dtype_rows[code < std::size(dtype_rows) ? code : 0];
@@ -24,16 +24,16 @@ constexpr const DTypeRow &dtype_row(DType dtype) noexcept {
 
 }  // namespace detail
 
-/// The name of a dtype, as PyTorch and ml_dtypes have it; null for what is none.
+/// The name of a dtype, as in PyTorch and ml_dtypes; null if it is not one.
 constexpr const char *dtype_name(DType dtype) noexcept { return detail::dtype_row(dtype).name; }
 
-/// Bits that an element takes; 0 for what is no dtype.
+/// Bits of an element; 0 if it is not a dtype.
 constexpr unsigned dtype_bits(DType dtype) noexcept { return detail::dtype_row(dtype).bits; }
 
 namespace detail {
 
-/// Number of elements of a shape, or nothing where it is beyond 2^53 - 1. A zero anywhere makes it
-/// zero, but only if the product of the others is within as well: a huge dimension cannot hide.
+/// Number of elements of a shape, or nothing beyond 2^53 - 1. A zero dimension makes it zero, but
+/// only if the product of the others is in range as well: a zero must not hide a huge dimension.
 inline std::optional<std::uint64_t> element_count(Span<const std::uint64_t> shape) {
   std::uint64_t count = 1;
   bool empty = false;
@@ -49,8 +49,8 @@ inline std::optional<std::uint64_t> element_count(Span<const std::uint64_t> shap
   return empty ? 0 : count;
 }
 
-/// Bytes that a tensor takes, or nothing where they are beyond 2^53 - 1 or (packed dtypes) its bits
-/// are, or do not fill whole bytes.
+/// Bytes that a tensor takes, or nothing beyond 2^53 - 1, or if the bits of a packed dtype exceed
+/// that or do not fill whole bytes.
 inline std::optional<std::uint64_t> tensor_byte_length(DType dtype,
                                                        Span<const std::uint64_t> shape) {
   const std::optional<std::uint64_t> count = element_count(shape);

@@ -1,4 +1,4 @@
-// Which type of C++ views the elements of which dtype.
+// The C++ types that view the elements of each dtype.
 
 #ifndef LIGHTWATCH_CHECKPOINT_ELEMENT_HPP
 #define LIGHTWATCH_CHECKPOINT_ELEMENT_HPP
@@ -76,7 +76,7 @@ struct Element<std::byte> {
 
 namespace detail {
 
-/// Integers that are numbers: not bool, and none of the types for characters.
+/// Integers that are numbers: neither bool nor a character type.
 template <class T>
 constexpr bool is_number =
     std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char> &&

@@ -1,9 +1,10 @@
-// From plain values to the bytes of the metadata. No byte of a tensor passes through here: the
-// metadata is built with what depends on its own length left open, the layout is planned, and the
-// open fields are patched in place. The checksums come last, when the segments have been written.
+// Encodes plain values into the bytes of the metadata. No byte of a tensor passes through here. The
+// metadata is built with open fields where a value depends on its own length. Then the layout is
+// planned, and the open fields are patched in place. The checksums come last, after the segments
+// have been written.
 //
-// The order in which everything is built is that of the libraries for TypeScript and Python, so
-// that all write the same bytes for the same state.
+// The order of building is that of the libraries for TypeScript and Python, so that all write the
+// same bytes for the same state.
 
 #ifndef LIGHTWATCH_CHECKPOINT_ENCODE_HPP
 #define LIGHTWATCH_CHECKPOINT_ENCODE_HPP
@@ -25,12 +26,12 @@
 namespace lightwatch {
 namespace detail {
 
-/// Builds the tables. FlatBuffers' builder goes on from its assertions to undefined behaviour, so
-/// what it is given has to fit: see `check_size`.
+/// Builds the tables. FlatBuffers' builder continues past its assertions into undefined behaviour,
+/// so its input must fit: see `check_size`.
 class MetadataBuilder {
  public:
   MetadataBuilder() : builder_(64 * 1024) {
-    // Every field that is added is stored, defaults too: they are patched later.
+    // Stores every field, even with its default value, because open fields are patched later.
     builder_.ForceDefaults(true);
   }
 
@@ -39,7 +40,7 @@ class MetadataBuilder {
   const std::vector<Placed> &placed() const noexcept { return placed_; }
   flatbuffers::uoffset_t root() const noexcept { return root_; }
 
-  /// Throws CKPT_TENSOR_TOO_LARGE where the metadata could become longer than a builder takes.
+  /// Throws CKPT_TENSOR_TOO_LARGE if the metadata could exceed what a builder takes.
   std::vector<std::uint8_t> build(const SaveContent &content) {
     check_size(content);
     const flatbuffers::Offset<format::Checkpoint> root = checkpoint(content);
@@ -55,7 +56,7 @@ class MetadataBuilder {
 
   /// More than any table with its vtable and padding.
   static constexpr std::uint64_t table_bytes = 256;
-  /// Of the metadata; half of what the builder takes, as it doubles.
+  /// Limit of the metadata: half of what the builder takes, because it doubles its buffer.
   static constexpr std::uint64_t most_bytes = std::uint64_t{1} << 30;
 
   static std::uint64_t size_of(const Attribute &value) {
@@ -122,7 +123,7 @@ class MetadataBuilder {
     root.add_epoch(progress.epoch);
     root.add_step(progress.step);
     if (progress.loss) root.add_loss(*progress.loss);
-    // What has not been made is not added.
+    // Vectors that were not made are not added.
     root.add_metrics(metrics_vector);
     root.add_config(config);
     root.add_model(model);
@@ -164,7 +165,7 @@ class MetadataBuilder {
 
   flatbuffers::Offset<format::Tensor> tensor(const std::string &name, const TensorView &view) {
     const auto text = builder_.CreateString(name);
-    // The builder aligns no vector without elements; those of the other languages do.
+    // The builder does not align a vector without elements; those of the other languages do.
     if (view.shape.empty()) builder_.Align(sizeof(std::uint64_t));
     const auto shape = builder_.CreateVector(view.shape);
     format::TensorBuilder table(builder_);
@@ -174,7 +175,7 @@ class MetadataBuilder {
     table.add_offset(0);
     table.add_byte_length(0);
     table.add_crc32(0);
-    // An offset to what is not in this buffer.
+    // An offset to bytes that are not in this buffer.
     builder_.AddElement<flatbuffers::uoffset_t>(format::Tensor::VT_DATA, 0);
     return table.Finish();
   }
@@ -228,7 +229,7 @@ class MetadataBuilder {
   flatbuffers::uoffset_t root_ = 0;
 };
 
-/// Metadata that lacks only its checksums.
+/// Metadata that is complete except for its checksums.
 class UnsealedMetadata {
  public:
   /// Throws CKPT_TENSOR_TOO_LARGE.
@@ -261,15 +262,15 @@ class UnsealedMetadata {
     put(position(root_, format::Checkpoint::VT_FILE_LENGTH), file_length_);
   }
 
-  /// Of the metadata, in bytes.
+  /// Length of the metadata in bytes.
   std::uint64_t length() const noexcept { return bytes_.size(); }
-  /// Of the segments, in bytes from the start of the file.
+  /// Offsets of the segments, in bytes from the start of the file.
   const std::vector<std::uint64_t> &offsets() const noexcept { return offsets_; }
   std::uint64_t file_length() const noexcept { return file_length_; }
   /// Whether tensors have `data`.
   bool plain() const noexcept { return is_plain_flatbuffer(file_length_); }
 
-  /// Puts in the checksum of each segment and returns the finished bytes.
+  /// Writes the checksum of each segment and of the metadata, and returns the finished bytes.
   const std::vector<std::uint8_t> &seal(const std::vector<std::uint32_t> &checksums) {
     for (const auto &[table, segment] : placed_) {
       put(position(table, format::Tensor::VT_CRC32), checksums[segment]);
@@ -285,7 +286,7 @@ class UnsealedMetadata {
     return static_cast<std::size_t>(static_cast<std::int64_t>(table) - back);
   }
 
-  /// Where a field of a table is.
+  /// The position of a field of a table.
   std::size_t position(std::size_t table, std::size_t slot) const {
     return table + read_number<std::uint16_t>(bytes_.data() + vtable_of(table) + slot);
   }
@@ -295,9 +296,9 @@ class UnsealedMetadata {
     std::memcpy(bytes_.data() + at, &number, sizeof number);
   }
 
-  /// Takes `data` out of every tensor, by its entry in the vtable: the metadata keeps its length,
-  /// and the layout that made the file too long for it still holds. (Only tensors have a vtable
-  /// with all of these fields, so none of another table is shared with them.)
+  /// Removes `data` from every tensor by clearing its entry in the vtable. The metadata keeps its
+  /// length, so the planned layout stays valid. (Only tensors have a vtable with all of these
+  /// fields, so no other table shares it.)
   void remove_data() {
     for (const auto &placed : placed_) {
       put<std::uint16_t>(vtable_of(placed.first) + format::Tensor::VT_DATA, 0);

@@ -1,4 +1,4 @@
-// The one family of errors that a file, a disk or a wrong request can cause.
+// The one family of errors of files, disks and wrong requests.
 
 #ifndef LIGHTWATCH_CHECKPOINT_ERROR_HPP
 #define LIGHTWATCH_CHECKPOINT_ERROR_HPP
@@ -17,25 +17,25 @@
 
 namespace lightwatch {
 
-/// What an error carries beside its code and message; empty where it does not apply. Names are as
+/// What an error carries besides its code and message; empty if it does not apply. Names are as
 /// they are in the file, not made safe to print.
 struct ErrorDetails {
-  /// The rule of the format that is broken, as `tensor.offset`.
+  /// The broken rule of the format, such as `tensor.offset`.
   std::string rule{};
   /// The file, as the caller named it.
   std::string path{};
   /// The state: `model`, `optimizer`, or the name of an extra.
   std::string state{};
   std::string tensor{};
-  /// Where in the file, in bytes.
+  /// Position in the file, in bytes.
   std::optional<std::uint64_t> offset{};
-  /// What the operating system said.
+  /// The error of the operating system.
   std::error_code system_error{};
 };
 
 /// Why a checkpoint, or a part of it, was refused. `what()` is the path, a sentence with what was
-/// expected and found, the code and the rule; text from a file is escaped in it, so that nothing
-/// that is printed can steer a terminal.
+/// expected and found, the code and the rule. Text from a file is escaped, so that it cannot steer
+/// a terminal.
 class CheckpointError : public std::runtime_error {
  public:
   CheckpointError(ErrorCode code, const std::string &message, ErrorDetails details = {})
@@ -44,28 +44,28 @@ class CheckpointError : public std::runtime_error {
         message_(std::make_shared<const std::string>(message)),
         details_(std::make_shared<const ErrorDetails>(std::move(details))) {}
 
-  /// What a program can do about it.
+  /// The kind of the error, for programs.
   ErrorCode code() const noexcept { return code_; }
 
-  /// The rule of the format that is broken; empty where the code says it all.
+  /// The broken rule of the format; empty if the code has none.
   std::string_view rule() const noexcept { return details_->rule; }
 
-  /// The file, as the caller named it; empty where there is none.
+  /// The file, as the caller named it; empty if there is none.
   const std::string &path() const noexcept { return details_->path; }
 
-  /// The state that it is about, or empty.
+  /// The state of the fault, or empty.
   const std::string &state() const noexcept { return details_->state; }
 
-  /// The name of the tensor that it is about, or empty.
+  /// The name of the tensor of the fault, or empty.
   const std::string &tensor() const noexcept { return details_->tensor; }
 
-  /// Where in the file, in bytes, where that is known.
+  /// Position in the file, in bytes, if it is known.
   std::optional<std::uint64_t> offset() const noexcept { return details_->offset; }
 
-  /// What the operating system said; false where it was not asked.
+  /// The error of the operating system; false if there was none.
   std::error_code system_error() const noexcept { return details_->system_error; }
 
-  /// The same error, with the path of its file where it has none.
+  /// The same error, with the path of its file if it has none.
   CheckpointError with_path(const std::string &path) const {
     ErrorDetails details = *details_;
     if (details.path.empty()) details.path = path;

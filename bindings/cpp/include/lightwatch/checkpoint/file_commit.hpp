@@ -1,21 +1,21 @@
-// The commit of a file, atomic and durable: whoever opens the path finds the whole old file or the
-// whole new one, at every instant, and after a power cut at any instant; and once `commit` has
-// returned, the new one.
+// The commit of a file, atomic and durable. At every instant, and after a power cut at any instant,
+// the path holds the whole old file or the whole new one. Once `commit` has returned, it holds the
+// new one.
 //
-//   1. Missing folders are created, and each one's name synced in the folder above; so is that of
-//      the lowest one that was there. The destination is resolved: a symbolic link is followed and
-//      stays.
-//   2. The temporary files that dead savers have left in the same folder are removed. One is created
+//   1. Missing folders are created, and the name of each is synced in the folder above. So is the
+//      name of the lowest existing folder. The destination is resolved: symbolic links are followed
+//      and stay.
+//   2. The temporary files of dead savers in the same folder are removed. A new one is created
 //      there, exclusively and under an unpredictable name, and locked. It takes the mode, the owner
-//      and the access list of the file that it is to replace.
-//   3. All bytes are written; a short write is continued, and the length is checked. Of a long file
-//      the disk is given what is there on the way, so that it is busy from the start.
-//   4. The file is synced. A sync that fails is not tried again.
-//   5. The file is renamed over the destination and then closed, which ends its lock; the folder,
-//      opened beforehand, is synced.
+//      and the access list of the file that it replaces.
+//   3. All bytes are written; a short write is continued, and the length is verified. During a long
+//      save the system is told to write out what it has, so that the disk is busy from the start.
+//   4. The file is synced. A failed sync is never retried.
+//   5. The file is renamed over the destination and then closed, which ends its lock. The folder,
+//      which was opened before, is synced.
 //
 // A failure up to the rename leaves the destination as it was and removes the temporary file. After
-// a failure past it the new file is there, and it is uncertain whether a power cut undoes it.
+// a later failure the new file is in place, but a power cut may undo the rename.
 
 #ifndef LIGHTWATCH_CHECKPOINT_FILE_COMMIT_HPP
 #define LIGHTWATCH_CHECKPOINT_FILE_COMMIT_HPP
@@ -42,13 +42,13 @@
 
 namespace lightwatch {
 
-/// What a commit reached.
+/// What survives a power cut.
 enum class Durability {
   /// The file survives a power cut.
   durable,
   /// The file was synced, and the file system cannot sync folders.
   file_only,
-  /// Nothing was synced, as the caller wanted.
+  /// Nothing was synced, at the caller's request.
   none
 };
 
@@ -61,14 +61,14 @@ constexpr const char *to_string(Durability durability) noexcept {
 
 namespace detail {
 
-/// Most bytes handed to one write call; the system stops at 2 GiB.
+/// Most bytes in one write call; the system stops at 2 GiB.
 constexpr std::size_t max_write = 64 * 1024 * 1024;
 
-/// Bytes after which the disk is told to begin.
+/// Bytes after which the system is told to start writing.
 constexpr std::uint64_t begin_every = 8 * 1024 * 1024;
 
-/// One file on its way to its path. What the system refuses before the rename is
-/// CKPT_NOT_COMMITTED; nothing is left of it when this is destroyed.
+/// One file on its way to its path. An error of the system before the rename becomes
+/// CKPT_NOT_COMMITTED. The destructor leaves nothing of it behind.
 class FileCommit {
  public:
   /// Begins a file of `length` bytes.
@@ -95,7 +95,7 @@ class FileCommit {
           return ::pwrite(temporary_.file.number(), bytes, std::min(length, max_write),
                           static_cast<off_t>(position));
         });
-        // A full disk shows as a short count first. One of zero would go on for ever.
+        // A full disk first shows as a short count. A count of zero would loop for ever.
         if (count == 0) throw SystemError(0, "the system wrote nothing and gave no reason");
         const auto written = static_cast<std::size_t>(count);
         bytes += written;
@@ -106,23 +106,23 @@ class FileCommit {
     });
   }
 
-  /// Makes sure that all bytes are there, and on the disk.
+  /// Verifies that all bytes have been written, and syncs them to the disk.
   void sync() {
     step("write", [&] {
       const auto size = static_cast<std::uint64_t>(status_of(temporary_.file.number()).st_size);
       if (size != length_) {
-        throw SystemError(0, std::to_string(size) + " bytes arrived of " + std::to_string(length_));
+        throw SystemError(0, "expected a file of " + std::to_string(length_) + " bytes, found " + std::to_string(size));
       }
       if (durable_) sync_to_disk(temporary_.file);
     });
   }
 
-  /// Puts the file into its place. Throws CKPT_NOT_COMMITTED or CKPT_NOT_DURABLE.
+  /// Renames the file over its destination. Throws CKPT_NOT_COMMITTED or CKPT_NOT_DURABLE.
   Durability commit() {
     step("commit", [&] {
-      // A network file system may tell of an error when the file is closed, if it was not synced:
-      // that has to be before the rename. The lock ends then, and with it the name of one that is
-      // locked.
+      // A network file system may report an error of an unsynced file when it is closed, so that
+      // must happen before the rename. Closing ends the lock, so the file first takes the name of
+      // an unlocked one.
       if (!durable_ || !temporary_.locked) {
         if (temporary_.locked) temporary_.path = without_lock(temporary_.path);
         temporary_.file.close();
@@ -134,7 +134,7 @@ class FileCommit {
       }
     });
     committed_ = true;
-    // What was synced has no errors left to tell of.
+    // After a sync, closing has no errors left to report.
     temporary_.file.discard();
     return sync_folder();
   }
@@ -149,9 +149,9 @@ class FileCommit {
     step("examine", [&] { replaced_ = existing_file(destination_); });
     step("create a temporary file beside", [&] {
       const std::string folder = folder_of(destination_);
-      // Opened before the commit, so that a lack of descriptors or of rights shows in time.
+      // Opened before the commit, so that missing descriptors or rights show in time.
       folder_ = open_folder(folder);
-      // First: on a full disk it may be what makes room.
+      // Comes before the new file: on a full disk it may make room for it.
       Sweep(folder, on_warning).run();
       temporary_ =
           create_temporary_file(folder, name_in_folder(destination_), replaced_ ? 0600 : 0666);
@@ -167,8 +167,8 @@ class FileCommit {
     temporary_.path.clear();
   }
 
-  /// Has the system begin to write to the disk what it holds of the file. It promises nothing, and
-  /// takes no error from the sync that comes after it.
+  /// Asks the system to start writing what it holds of the file to the disk. It promises nothing,
+  /// and takes no error from the next sync.
   void begin_write_out(std::size_t written) noexcept {
 #ifdef SYNC_FILE_RANGE_WRITE
     unbegun_ += written;
@@ -180,8 +180,8 @@ class FileCommit {
 #endif
   }
 
-  /// A rename that failed may have taken place: over a network the answer can be lost. Then nobody
-  /// may be told that the old file is untouched. Which file is where tells.
+  /// A failed rename may have taken place, because a network can lose the answer. In that case the
+  /// message must not say that the old file is untouched. The identities of the files decide.
   [[noreturn]] void throw_failed_rename(const SystemError &cause) {
     std::optional<struct stat> there;
     std::optional<struct stat> own;
@@ -189,7 +189,7 @@ class FileCommit {
       there = status_at(destination_);
       own = status_at(temporary_.path);
     } catch (const SystemError &) {
-      // It cannot be looked at: nothing speaks against the error.
+      // If the files cannot be examined, the error stands as it is.
       throw cause;
     }
     const FileIdentity written = identity_of(temporary_.status);
@@ -216,8 +216,8 @@ class FileCommit {
     if (!durable_) return Durability::none;
     try {
       sync_to_disk(folder);
-      // XFS that has shut itself down calls the sync of a folder a success that does nothing. To
-      // this it answers with EIO.
+      // XFS that shut itself down reports success for the sync of a folder and does nothing. For
+      // this call it returns EIO.
       status_of(folder.number());
       return Durability::durable;
     } catch (const SystemError &cause) {
@@ -229,7 +229,7 @@ class FileCommit {
     }
   }
 
-  /// Runs a step before the commit; what fails there is CKPT_NOT_COMMITTED.
+  /// Runs a step before the commit. An error of the step becomes CKPT_NOT_COMMITTED.
   template <class Run>
   static void step(const char *what, const Run &run) {
     try {
@@ -259,7 +259,7 @@ class FileCommit {
   Descriptor folder_;
   TemporaryFile temporary_;
   bool committed_ = false;
-  /// Bytes that the disk has not been told to begin with.
+  /// Bytes that the system has not been told to write yet.
   std::uint64_t unbegun_ = 0;
 };
 

@@ -1,8 +1,8 @@
 // A file as memory: every byte of it has an address.
 //
-// Mapped, that is the file itself. Otherwise it is address space of the same size which is filled
-// with what is read, and takes no memory where nothing has been. Either way the metadata is a copy
-// of our own: nobody changes it after it has been checked.
+// If it is mapped, this is the file itself. Otherwise it is address space of the same size, filled
+// with what is read; untouched parts take no memory. Either way the metadata is a separate copy,
+// which no other code changes after verification.
 
 #ifndef LIGHTWATCH_CHECKPOINT_FILE_IMAGE_HPP
 #define LIGHTWATCH_CHECKPOINT_FILE_IMAGE_HPP
@@ -26,8 +26,8 @@
 namespace lightwatch {
 namespace detail {
 
-// Linux would refuse address space for a file of more than the machine's memory, though it is not
-// going to be written to.
+// Linux would refuse address space for a file of more than the machine's memory, although it is
+// never written to.
 #ifdef MAP_NORESERVE
 constexpr int no_reserve = MAP_NORESERVE;
 #else
@@ -51,7 +51,7 @@ class FileImage {
                         MAP_PRIVATE | MAP_ANONYMOUS | no_reserve, -1, 0);
       if (address_ == MAP_FAILED) too_large();
 #ifdef MADV_NOHUGEPAGE
-      // Else the few bytes before each tensor that are read at first could take 2 MiB each.
+      // Otherwise the few bytes before each tensor, which are read first, could take 2 MiB each.
       ::madvise(address_, length(), MADV_NOHUGEPAGE);
 #endif
     }
@@ -78,8 +78,7 @@ class FileImage {
   /// Whether the bytes are the file's own.
   bool mapped() const noexcept { return mapped_; }
 
-  /// Reads bytes of a file that is not mapped to their place. Nobody may be looking at them
-  /// meanwhile.
+  /// Reads bytes of an unmapped file to their place. No other thread may read them meanwhile.
   void load(std::uint64_t position, std::uint64_t length) {
     if (!mapped_) file_.read(static_cast<std::uint8_t *>(address_) + position, length, position);
   }
@@ -96,7 +95,7 @@ class FileImage {
  private:
   std::size_t length() const noexcept { return static_cast<std::size_t>(size_); }
 
-  /// Puts the metadata in front. In a private map these pages are ours from then on.
+  /// Puts the metadata in front. In a private map these pages are the process's own from then on.
   void install(Span<const std::uint8_t> metadata) {
     if (mapped_) protect(metadata.size(), PROT_READ | PROT_WRITE);
     std::memcpy(address_, metadata.data(), metadata.size());

@@ -1,5 +1,5 @@
-// What a new file takes over from the one that it replaces: owner, group, mode, access list and
-// extended attributes. What cannot be kept never makes the new file wider.
+// What a new file takes over from the file that it replaces: owner, group, mode, access list and
+// extended attributes. If something cannot be kept, the new file gets fewer rights, never more.
 
 #ifndef LIGHTWATCH_CHECKPOINT_FILE_RIGHTS_HPP
 #define LIGHTWATCH_CHECKPOINT_FILE_RIGHTS_HPP
@@ -25,7 +25,7 @@ namespace detail {
 constexpr mode_t mode_bits = 07777;
 constexpr mode_t owner_bits = 07700;
 
-/// Returns the mode for the owner and the group that the file then has.
+/// Changes owner and group as far as possible. Returns the mode that is safe with the result.
 inline mode_t take_owner(const Descriptor &file, const struct stat &fresh,
                          const struct stat &replaced) {
   mode_t mode = replaced.st_mode & mode_bits;
@@ -33,17 +33,17 @@ inline mode_t take_owner(const Descriptor &file, const struct stat &fresh,
     return uninterrupted([&] { return ::fchown(file.number(), user, group); }) == 0;
   };
   if (change(replaced.st_uid, replaced.st_gid)) return mode;
-  // Only root may give files away. The group may be one of our own.
+  // Only root may give files away. But the group may be one of this user's own.
   if (fresh.st_uid != replaced.st_uid) mode &= ~static_cast<mode_t>(S_ISUID);
   if (fresh.st_gid == replaced.st_gid) return mode;
   if (change(static_cast<uid_t>(-1), replaced.st_gid)) return mode;
-  // Nobody of our own group gets in by the mode that was meant for the other one.
+  // The mode's group bits were meant for the other group, so this group gets none of them.
   return mode & ~static_cast<mode_t>(S_ISGID | S_IRWXG);
 }
 
 #ifdef __linux__
 
-/// Calls `read` with memory for what it reads until all of it fits. Nothing where that fails.
+/// Calls `read` with memory that grows until the result fits. Returns nothing on failure.
 template <class Read>
 std::optional<std::vector<char>> read_all(const Read &read) {
   std::vector<char> bytes(256);
@@ -59,8 +59,8 @@ std::optional<std::vector<char>> read_all(const Read &read) {
   }
 }
 
-/// Gives an open file the attributes (`user.…`) and the access list of the one at a path. Returns
-/// whether it has the same list, or neither has one.
+/// Gives an open file the attributes (`user.…`) and the access list of the file at a path. Returns
+/// whether both have the same list, or neither has one.
 inline bool copy_attributes(const std::string &path, const Descriptor &file) {
   static const std::string access_list = "system.posix_acl_access";
   const auto listed = read_all(
@@ -83,14 +83,14 @@ inline bool copy_attributes(const std::string &path, const Descriptor &file) {
     if (name.compare(0, 5, "user.") == 0) copy(name);
   }
   if (std::find(names.begin(), names.end(), access_list) != names.end()) return copy(access_list);
-  // It is not to have the one that its folder gives to new files.
+  // The file must not keep the list that its folder gives to new files.
   return ::fremovexattr(file.number(), access_list.c_str()) == 0 || errno == ENODATA ||
          errno == ENOTSUP;
 }
 
 #else
 
-/// Elsewhere than on Linux the mode means the same with a list and without.
+/// On other systems than Linux the mode means the same with a list and without.
 inline bool copy_attributes(const std::string &, const Descriptor &) { return true; }
 
 #endif
@@ -103,7 +103,7 @@ inline void take_rights(const Descriptor &file, const struct stat &fresh, const 
   if (fresh.st_uid != replaced.st_uid || fresh.st_gid != replaced.st_gid) {
     mode = take_owner(file, fresh, replaced);
   }
-  // Whom the list kept out must not get in by the mode that was its mask.
+  // A user whom the list kept out must not get in by the mode, which was its mask.
   if (!copy_attributes(path, file)) mode &= owner_bits;
   succeed([&] { return ::fchmod(file.number(), mode); });
 }

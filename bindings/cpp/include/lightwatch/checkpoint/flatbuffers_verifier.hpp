@@ -1,5 +1,5 @@
-// FlatBuffers' own verifier, a second opinion after ours: what it refuses is not read through
-// generated accessors, whatever we think of it.
+// FlatBuffers' own verifier, a second opinion after ours: generated accessors never read what it
+// refuses.
 
 #ifndef LIGHTWATCH_CHECKPOINT_FLATBUFFERS_VERIFIER_HPP
 #define LIGHTWATCH_CHECKPOINT_FLATBUFFERS_VERIFIER_HPP
@@ -21,7 +21,7 @@ namespace detail {
 /// refuses none for its limits.
 inline bool passes_flatbuffers(const std::uint8_t *bytes, std::uint64_t length,
                                std::uint64_t metadata_length) {
-  // The first length at which it would not answer, but assert.
+  // From this length on it would assert instead of answering.
   if (!is_plain_flatbuffer(length)) return false;
   // A table takes at least 16 bytes of our budget: its offset to the vtable, the two numbers at the
   // start of the vtable, the vtable, and itself, of four bytes each.

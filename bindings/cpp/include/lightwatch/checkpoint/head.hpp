@@ -1,6 +1,6 @@
-// The first look at a file: is it a checkpoint, of a version we know, and as long as it says? Only
-// its first few kilobytes are needed. A newer version may mean something else by all the rest, so
-// this comes first.
+// The head of a file: whether it is a checkpoint, in a known version, and as long as it says.
+// Reading it needs only the first few kilobytes. It comes first, because a newer version may give
+// other fields another meaning.
 
 #ifndef LIGHTWATCH_CHECKPOINT_HEAD_HPP
 #define LIGHTWATCH_CHECKPOINT_HEAD_HPP
@@ -27,18 +27,18 @@ struct Head {
   std::uint32_t version;
   /// In bytes, as all of them.
   std::uint32_t metadata_length;
-  /// CRC-32 of the metadata, with its own four bytes taken as zero.
+  /// CRC-32 of the metadata, with the checksum's own four bytes taken as zero.
   std::uint32_t metadata_crc32;
-  /// Position of that checksum.
+  /// Position of the checksum.
   std::uint32_t crc_offset;
   std::uint64_t file_length;
 };
 
-/// What a file that is no checkpoint looks like.
+/// Guesses from its first bytes what a file is that is not a checkpoint.
 inline std::string looks_like(Span<const std::uint8_t> start, std::uint64_t file_length) {
   const auto byte = [&](std::size_t i) { return i < start.size() ? start[i] : -1; };
   if (file_length == 0) return "the file is empty";
-  // First, since the length of its header can begin like any of the others.
+  // Safetensors comes first: the length of its header can begin like any other format.
   if (byte(8) == '{' && byte(6) == 0 && byte(7) == 0) return "it looks like a safetensors file";
   if (byte(0) == 'P' && byte(1) == 'K') return "it is a zip archive (PyTorch and NumPy save these)";
   if (byte(0) == 0x80 && byte(1) >= 2 && byte(1) <= 5) return "it looks like a Python pickle";
@@ -46,13 +46,13 @@ inline std::string looks_like(Span<const std::uint8_t> start, std::uint64_t file
     return "it looks like an HDF5 file";
   }
   if (byte(0) == '{' || byte(0) == '[') return "it looks like JSON";
-  return std::string("the bytes 4 to 7 are not ") + file_identifier;
+  return std::string("expected ") + file_identifier + " at byte 4";
 }
 
 /// Reads the head from the first bytes of a file.
 class HeadReader {
  public:
-  /// `start`: the first `head_length` bytes of the file, or all of it where it is shorter.
+  /// `start`: the first `head_length` bytes of the file, or all of a shorter file.
   HeadReader(Span<const std::uint8_t> start, std::uint64_t file_length)
       : start_(start), file_length_(file_length) {}
 
@@ -69,12 +69,12 @@ class HeadReader {
     head.file_length = file_length_;
     head.metadata_length =
         number<std::uint32_t>(position(format::Checkpoint::VT_METADATA_LENGTH, 4, "metadata_length"));
-    // Longer metadata would be refused by the verifier, but only after it had all been read.
+    // The verifier would refuse longer metadata too, but only after all of it had been read.
     const std::uint64_t longest = std::min(file_length_, flatbuffer_limit - 1);
     if (head.metadata_length < min_buffer_length || head.metadata_length > longest) {
       refuse(ErrorCode::format, rule::metadata_length,
-             "the metadata claims to be " + std::to_string(head.metadata_length) +
-                 " bytes long, in a file of " + std::to_string(file_length_));
+             "the metadata claims " + std::to_string(head.metadata_length) +
+                 " bytes, in a file of " + std::to_string(file_length_));
     }
     const std::int64_t crc_at =
         position(format::Checkpoint::VT_METADATA_CRC32, 4, "metadata_crc32");
@@ -136,7 +136,7 @@ class HeadReader {
       refuse(ErrorCode::version, "",
              "the file has format version " + std::to_string(version) +
                  ", and this library reads up to version " + std::to_string(format_version) +
-                 ": a newer one is needed");
+                 ": update lightwatch-checkpoint");
     }
     if (version == 0) {
       refuse(ErrorCode::format, rule::version, "the file has format version 0, which does not exist");
@@ -152,8 +152,8 @@ class HeadReader {
                std::to_string(declared));
   }
 
-  /// A head that does not hold together is a file cut short where the file is short, else a bad
-  /// one.
+  /// An inconsistent head means a file that was cut short, if the file is short; otherwise a
+  /// damaged one.
   [[noreturn]] void bad(const char *what) const {
     if (file_length_ < head_length) {
       refuse(ErrorCode::file_length, rule::head,

@@ -1,4 +1,4 @@
-// Whether a text is JSON (RFC 8259), as the config of a run has to be.
+// Whether a text is JSON (RFC 8259), as the config of a run must be.
 
 #ifndef LIGHTWATCH_CHECKPOINT_JSON_TEXT_HPP
 #define LIGHTWATCH_CHECKPOINT_JSON_TEXT_HPP

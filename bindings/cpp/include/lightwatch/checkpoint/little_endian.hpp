@@ -1,4 +1,4 @@
-// Numbers at a position of a buffer. The format is little-endian, and so has the machine to be.
+// Numbers at a position of a buffer. The format is little-endian, and the machine must be too.
 
 #ifndef LIGHTWATCH_CHECKPOINT_LITTLE_ENDIAN_HPP
 #define LIGHTWATCH_CHECKPOINT_LITTLE_ENDIAN_HPP
@@ -19,14 +19,14 @@ T read_number(const std::uint8_t *at) noexcept {
   return number;
 }
 
-/// Throws CKPT_BIG_ENDIAN where tensors could not be viewed in place.
+/// Throws CKPT_BIG_ENDIAN on a machine where tensors could not be viewed in place.
 inline void require_little_endian() {
   constexpr std::uint16_t one = 1;
   std::uint8_t first = 0;
   std::memcpy(&first, &one, 1);
   if (first != 1) {
     throw CheckpointError(ErrorCode::big_endian,
-                          "checkpoints are little-endian, and this machine is big-endian");
+                          "expected a little-endian machine, found a big-endian one");
   }
 }
 

@@ -1,4 +1,4 @@
-// Opening a checkpoint: its metadata is read and checked, its tensors are mapped.
+// Opens a checkpoint: reads and verifies its metadata, and maps its tensors.
 
 #ifndef LIGHTWATCH_CHECKPOINT_LOAD_HPP
 #define LIGHTWATCH_CHECKPOINT_LOAD_HPP
@@ -29,8 +29,7 @@
 
 namespace lightwatch {
 
-/// A value of a checkpoint. It is read as a field, or by a call: `checkpoint.epoch`,
-/// `checkpoint.epoch()`.
+/// A value of a checkpoint, read as a field or by a call: `checkpoint.epoch`, `checkpoint.epoch()`.
 template <class T>
 class Field {
  public:
@@ -45,7 +44,8 @@ class Field {
   T value_;
 };
 
-/// The loss of a checkpoint: a number, NaN where there was none yet; by a call nothing then.
+/// The loss of a checkpoint. As a field: a number, or NaN if there was none yet. By a call: nothing
+/// then.
 class LossField {
  public:
   const std::optional<double> &operator()() const noexcept { return value_; }
@@ -62,12 +62,12 @@ class LossField {
 };
 
 /// An open checkpoint. A handle, cheap to copy; the file is closed and unmapped with the last
-/// handle of it (Checkpoint, State, Tensor, or `Tensor::owner()`). Does not change, and may be used
-/// by several threads at once.
+/// handle of it (Checkpoint, State, Tensor, or `Tensor::owner()`). It does not change, and several
+/// threads may use it at once.
 ///
-/// Where the file is mapped, whoever truncates it or writes into it ends, or misleads, its readers
-/// (a read beyond its new end is SIGBUS). Renaming a new file over it, as writers of this format
-/// do, is safe.
+/// If a program truncates a mapped file, a read beyond its new end kills its readers (SIGBUS); if
+/// it writes into the file, readers see other bytes. Renaming a new file over it, as writers of
+/// this format do, is safe.
 class Checkpoint {
  public:
   Field<std::int64_t> epoch;
@@ -88,11 +88,12 @@ class Checkpoint {
   /// The config's JSON text as it was given, where there is one. It is there for as long as this
   /// handle.
   std::optional<std::string_view> config() const noexcept { return metadata().config; }
-  /// The place of this save in the order of the saves of its run, where the writer gave one: a run
-  /// that went back to an earlier step is resumed where this is largest. At most 2^53 - 1.
+  /// The position of this save in the order of its run's saves, if the writer gave one. A run that
+  /// went back to an earlier step resumes from the checkpoint with the largest one. At most 2^53 -
+  /// 1.
   std::optional<std::uint64_t> sequence() const noexcept { return metadata().sequence; }
-  /// When it was saved by the writer's clock, in milliseconds since 1970, where the writer gave the
-  /// time. At most 2^53 - 1.
+  /// Time of the save by the writer's clock, in milliseconds since 1970, if the writer gave one. At
+  /// most 2^53 - 1.
   std::optional<std::uint64_t> saved_at() const noexcept { return metadata().saved_at; }
 
   State model() const noexcept { return model_state; }
@@ -122,13 +123,13 @@ class Checkpoint {
 
   /// Length of the file in bytes.
   std::uint64_t byte_length() const noexcept { return metadata().file_length; }
-  /// Length of the part that is not tensors, in bytes.
+  /// Length of the metadata in bytes: everything before the tensors.
   std::uint64_t metadata_length() const noexcept { return metadata().metadata_length; }
   /// Whether the tensors are the file's own bytes.
   bool mapped() const noexcept { return contents_->mapped(); }
 
-  /// Reads all of the file, and checks every tensor's checksum and the bytes between them. Throws
-  /// the first fault: CKPT_TENSOR_CHECKSUM, CKPT_FORMAT (rule `gap`), CKPT_READ or
+  /// Reads the whole file, and verifies every tensor's checksum and the bytes between tensors.
+  /// Throws the first fault: CKPT_TENSOR_CHECKSUM, CKPT_FORMAT (rule `gap`), CKPT_READ or
   /// CKPT_FILE_CHANGED.
   void verify() const {
     contents_->for_each_segment(
@@ -166,10 +167,10 @@ class Checkpoint {
   std::shared_ptr<const detail::Contents> contents_;
 };
 
-/// Opens a checkpoint: reads and checks its metadata, and maps its tensors, of which it looks at no
-/// more than the length in front of each, so that the cost does not depend on their size. Throws a
-/// CheckpointError where the file cannot be read or is no whole and sound checkpoint,
-/// std::invalid_argument where `path` holds a zero byte.
+/// Opens a checkpoint: reads and verifies its metadata, and maps its tensors. Of these it reads
+/// only the length in front of each, so the cost does not depend on their size. Throws a
+/// CheckpointError if the file cannot be read or is not a complete and valid checkpoint, and
+/// std::invalid_argument if `path` holds a zero byte.
 inline Checkpoint load_checkpoint(const std::string &path, const LoadOptions &options = {}) {
   if (path.find('\0') != std::string::npos) {
     throw std::invalid_argument("a path must not contain a zero byte");

@@ -1,4 +1,4 @@
-// How a checkpoint is to be opened.
+// Options for opening a checkpoint.
 
 #ifndef LIGHTWATCH_CHECKPOINT_LOAD_OPTIONS_HPP
 #define LIGHTWATCH_CHECKPOINT_LOAD_OPTIONS_HPP
@@ -6,11 +6,11 @@
 namespace lightwatch {
 
 struct LoadOptions {
-  /// Whether the file may be mapped. Without a map its bytes are read when they are first asked
-  /// for, and kept: right for network file systems, and for files that others truncate in place.
+  /// Whether the file may be mapped. Without a map its bytes are read on demand, and kept. Choose
+  /// that for network file systems, and for files that other programs truncate in place.
   bool map = true;
-  /// Whether a tensor's checksum, and the bytes before it, are checked before its bytes are handed
-  /// out the first time. The metadata is checked in any case.
+  /// Whether a tensor's checksum, and the bytes before it, are verified before its bytes are first
+  /// handed out. The metadata is always verified.
   bool verify = true;
 };
 

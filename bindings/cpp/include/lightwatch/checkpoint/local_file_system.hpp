@@ -1,4 +1,4 @@
-// Whether files are this machine's alone, so that a lock is seen by all who open them.
+// Whether only this machine has some files, so that every process that opens one sees its lock.
 
 #ifndef LIGHTWATCH_CHECKPOINT_LOCAL_FILE_SYSTEM_HPP
 #define LIGHTWATCH_CHECKPOINT_LOCAL_FILE_SYSTEM_HPP
@@ -18,7 +18,7 @@
 namespace lightwatch {
 namespace detail {
 
-/// Whether a device is a local file system. Linux tells; elsewhere it is unknown, which is no.
+/// Whether a device is a local file system. Only Linux tells; false elsewhere.
 inline bool is_on_local_file_system(dev_t device) {
 #ifdef __linux__
   static constexpr std::string_view local[] = {"ext2",  "ext3",    "ext4", "xfs", "btrfs",

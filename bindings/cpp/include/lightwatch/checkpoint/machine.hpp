@@ -1,5 +1,4 @@
-// Which machine, since it was started, and which container this is: what makes the number of a
-// process mean one process.
+// This machine since its last boot, and this container: what makes a process number unique.
 
 #ifndef LIGHTWATCH_CHECKPOINT_MACHINE_HPP
 #define LIGHTWATCH_CHECKPOINT_MACHINE_HPP
@@ -19,11 +18,11 @@ namespace detail {
 struct Machine {
   /// Eight hexadecimal digits.
   std::string tag;
-  /// Whether equal tags mean that equal numbers are the same process.
+  /// Whether equal tags imply that equal numbers are the same process.
   bool known;
 };
 
-/// All of a small file, or nothing where it cannot be read.
+/// The whole content of a small file; empty if it cannot be read.
 inline std::string text_of_file(const char *path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
@@ -41,19 +40,19 @@ inline Machine describe_machine() {
   return {sha256(all).substr(0, 8), !boot.empty() && !processes.empty()};
 }
 
-/// Asked once.
+/// Computed once.
 inline const Machine &this_machine() {
   static const Machine here = describe_machine();
   return here;
 }
 
-/// Whether a tag is of this machine and container.
+/// Whether a tag belongs to this machine and container.
 inline bool is_of_this_machine(const std::string &tag) {
   const Machine &here = this_machine();
 #ifdef __linux__
   return tag == here.tag && here.known;
 #else
-  // Elsewhere than on Linux the machine's name alone tells.
+  // On other systems than Linux the machine's name alone tells.
   return tag == here.tag;
 #endif
 }

@@ -1,4 +1,4 @@
-// What the metadata of a checkpoint says, as plain values: what decode makes.
+// The metadata of a checkpoint as plain values, as decode returns them.
 
 #ifndef LIGHTWATCH_CHECKPOINT_METADATA_HPP
 #define LIGHTWATCH_CHECKPOINT_METADATA_HPP
@@ -32,8 +32,8 @@ struct TensorRecord {
   std::uint64_t offset;
   /// In bytes.
   std::uint64_t byte_length;
-  /// Position of the `data` vector (of its length); 0 where there is none, which no vector can
-  /// have.
+  /// Position of the length of the `data` vector; 0 if there is none, which is not a possible
+  /// position.
   std::uint64_t vector_offset;
   std::uint32_t crc32;
   /// The number of its segment; set by the rules.

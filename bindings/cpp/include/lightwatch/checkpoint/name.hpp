@@ -1,4 +1,4 @@
-// What can be the name of a tensor, an extra or a metric.
+// Which texts can be the name of a tensor, an extra or a metric.
 
 #ifndef LIGHTWATCH_CHECKPOINT_NAME_HPP
 #define LIGHTWATCH_CHECKPOINT_NAME_HPP
@@ -10,8 +10,8 @@
 namespace lightwatch {
 namespace detail {
 
-/// Why a text that is UTF-8 cannot be a name, or null where it can. Any script is one; U+0000 is
-/// refused since a reader that ends strings there would take two names for one.
+/// Why a UTF-8 text cannot be a name, or null if it can. Any script is valid. U+0000 is refused,
+/// because a reader that ends strings there would take two names for one.
 inline const char *name_fault(std::string_view name) {
   if (name.empty()) return "is empty";
   if (name.find('\0') != std::string_view::npos) return "contains U+0000";

@@ -1,4 +1,4 @@
-// Finding names among others, and telling whether one appears twice.
+// Finds names among others, and duplicates.
 
 #ifndef LIGHTWATCH_CHECKPOINT_NAME_INDEX_HPP
 #define LIGHTWATCH_CHECKPOINT_NAME_INDEX_HPP
@@ -14,8 +14,8 @@
 namespace lightwatch {
 namespace detail {
 
-/// The numbers of names in the order of the names. Sorting and not hashing: a file could be made so
-/// that all of its names have the same hash, but its names sort in n log n whatever they are.
+/// The numbers of names in the order of the names. Sorted and not hashed: a file could be made so
+/// that all of its names have the same hash, but its names sort in n log n in any case.
 class NameIndex {
  public:
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
@@ -46,7 +46,7 @@ class NameIndex {
     }
   }
 
-  /// The first number whose name is that of a number before it, or `none`.
+  /// The first number whose name equals that of an earlier number, or `none`.
   std::uint32_t first_duplicate() const noexcept { return duplicate_; }
 
   /// The number of a name, or `none`. `count` and `name_of` are those of the constructor.
@@ -65,7 +65,7 @@ class NameIndex {
   }
 
  private:
-  // So few names are looked through one by one, and take no memory.
+  // Up to this many names are searched one by one, and take no memory.
   static constexpr std::size_t linear_limit = 8;
 
   std::vector<std::uint32_t> order_;

@@ -27,13 +27,14 @@ class NameMap {
 
   NameMap() = default;
 
-  /// Takes over entries in their order. Throws std::invalid_argument where a name is there twice.
+  /// Takes ownership of entries in their order. Throws std::invalid_argument if a name appears
+  /// twice.
   NameMap(std::vector<value_type> entries) : entries_(std::move(entries)) {
     index_ = detail::NameIndex(entries_.size(),
                                [this](std::size_t i) { return std::string_view(entries_[i].first); });
     const std::uint32_t twice = index_.first_duplicate();
     if (twice != detail::NameIndex::none) {
-      throw std::invalid_argument(quote(entries_[twice].first) + " is there twice");
+      throw std::invalid_argument(quote(entries_[twice].first) + " appears twice");
     }
   }
 
@@ -41,7 +42,7 @@ class NameMap {
   NameMap(std::initializer_list<value_type> entries)
       : NameMap(std::vector<value_type>(entries)) {}
 
-  /// Takes over entries of unique names; `index` is over their names.
+  /// Takes ownership of entries with unique names; `index` is over their names.
   NameMap(std::vector<value_type> entries, detail::NameIndex index)
       : entries_(std::move(entries)), index_(std::move(index)) {}
 
@@ -50,7 +51,7 @@ class NameMap {
   const_iterator begin() const noexcept { return entries_.begin(); }
   const_iterator end() const noexcept { return entries_.end(); }
 
-  /// The value of that name, or null. It is there for as long as the map.
+  /// The value of that name, or null. It is valid as long as the map.
   const T *find(std::string_view name) const {
     const std::uint32_t i = index_.find(name, entries_.size(), [this](std::size_t k) {
       return std::string_view(entries_[k].first);
@@ -60,7 +61,7 @@ class NameMap {
 
   bool contains(std::string_view name) const { return find(name) != nullptr; }
 
-  /// The value of that name. Throws std::out_of_range where there is none.
+  /// The value of that name. Throws std::out_of_range if there is none.
   const T &at(std::string_view name) const {
     const T *value = find(name);
     if (value == nullptr) throw std::out_of_range("there is no " + quote(name));

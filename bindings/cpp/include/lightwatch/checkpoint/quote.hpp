@@ -1,5 +1,5 @@
 // Text from a file or a caller, made safe to print: a name in a file must not be able to steer a
-// terminal or a reader's eye.
+// terminal or mislead a reader.
 
 #ifndef LIGHTWATCH_CHECKPOINT_QUOTE_HPP
 #define LIGHTWATCH_CHECKPOINT_QUOTE_HPP
@@ -14,7 +14,7 @@
 namespace lightwatch {
 namespace detail {
 
-/// Longest text that is quoted whole in a message, in characters.
+/// Longest text that a message quotes in full, in characters.
 constexpr std::size_t quote_limit = 200;
 
 struct CharacterRange {
@@ -22,7 +22,7 @@ struct CharacterRange {
   char32_t last;
 };
 
-/// Unicode's general categories Cc (controls), Cf (format characters: not seen, or turning the
+/// Unicode's general categories Cc (controls), Cf (format characters: invisible, or reversing the
 /// direction of text), Zl and Zp (separators of lines).
 constexpr CharacterRange steering_characters[] = {
     {0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x0600, 0x0605},
@@ -51,8 +51,8 @@ inline std::string hexadecimal(std::uint64_t number, std::size_t digits = 1) {
 
 }  // namespace detail
 
-/// A text in quotation marks, at most a line long. What steers a terminal becomes `\u{...}`, a byte
-/// that is not UTF-8 (paths may have them) `\x..`.
+/// Quotes a text, at most a line long. Each character that steers a terminal becomes `\u{...}`, and
+/// each byte that is not UTF-8 (paths may have them) becomes `\x..`.
 inline std::string quote(std::string_view text) {
   std::string quoted = "\"";
   std::size_t count = 0;

@@ -1,5 +1,5 @@
-// From an open file to its metadata, in memory of our own and checked in full. No tensor is
-// touched.
+// Reads the metadata of an open file into the library's own memory, and verifies it in full.
+// Touches no tensor.
 
 #ifndef LIGHTWATCH_CHECKPOINT_READ_METADATA_HPP
 #define LIGHTWATCH_CHECKPOINT_READ_METADATA_HPP
@@ -19,7 +19,7 @@
 namespace lightwatch {
 namespace detail {
 
-/// Bytes that are as long as they say, and aligned to eight.
+/// Bytes with a length, aligned to eight.
 struct OwnedBytes {
   std::unique_ptr<std::uint8_t[]> bytes;
   std::size_t length;
@@ -27,7 +27,7 @@ struct OwnedBytes {
   Span<const std::uint8_t> view() const noexcept { return {bytes.get(), length}; }
 };
 
-/// Reads the metadata and checks the head, the checksum and the structure. Throws
+/// Reads the metadata and verifies the head, the checksum and the structure. Throws
 /// CKPT_NOT_A_CHECKPOINT, CKPT_VERSION, CKPT_FILE_LENGTH, CKPT_FORMAT, CKPT_METADATA_CHECKSUM,
 /// CKPT_FLATBUFFER, CKPT_READ or CKPT_FILE_CHANGED.
 inline OwnedBytes read_metadata(const RegularFile &file) {
@@ -37,10 +37,10 @@ inline OwnedBytes read_metadata(const RegularFile &file) {
   file.read(start, start_length, 0);
   const Head head = HeadReader({start, start_length}, file.size()).read();
 
-  // At most as long as the file, which the head has been held against.
+  // At most as long as the file, because the head has been compared with it.
   OwnedBytes metadata{std::unique_ptr<std::uint8_t[]>(new std::uint8_t[head.metadata_length]),
                       head.metadata_length};
-  // What the head was read from is not read again: somebody could have changed it.
+  // The start is not read again, because another process could have changed it.
   const std::size_t known = std::min(start_length, metadata.length);
   std::memcpy(metadata.bytes.get(), start, known);
   file.read(metadata.bytes.get() + known, metadata.length - known, known);
@@ -48,8 +48,8 @@ inline OwnedBytes read_metadata(const RegularFile &file) {
   const std::uint32_t checksum = metadata_checksum(metadata.view(), head.crc_offset);
   if (checksum != head.metadata_crc32) {
     throw CheckpointError(ErrorCode::metadata_checksum,
-                          "the metadata is damaged: its checksum is " + hexadecimal(checksum, 8) +
-                              ", and should be " + hexadecimal(head.metadata_crc32, 8));
+                          "the metadata is damaged: checksum mismatch, found " + hexadecimal(checksum, 8) +
+                              ", expected " + hexadecimal(head.metadata_crc32, 8));
   }
   verify_flatbuffer(metadata.bytes.get(), metadata.length);
   return metadata;

@@ -23,13 +23,13 @@ namespace detail {
 
 static_assert(sizeof(off_t) >= 8, "compile with -D_FILE_OFFSET_BITS=64: files are longer than 2 GiB");
 
-/// Owns a descriptor. Every failure is CKPT_READ, with what the system said.
+/// Owns a descriptor. Every failure is CKPT_READ, with the error of the system.
 class RegularFile {
  public:
   /// Opens a regular file, or a link to one, for reading. A folder, FIFO, socket or device is
-  /// refused, and none is waited for.
+  /// refused without waiting.
   explicit RegularFile(const std::string &path) {
-    // O_NONBLOCK is for FIFOs, whose open would wait for a writer.
+    // O_NONBLOCK keeps the open of a FIFO from waiting for a writer.
     do {
       descriptor_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     } while (descriptor_ == -1 && errno == EINTR);
@@ -44,8 +44,8 @@ class RegularFile {
       close();
       throw CheckpointError(ErrorCode::read,
                             S_ISDIR(status.st_mode)
-                                ? "this is a folder, not a file"
-                                : "this is a device, pipe or socket, not a file");
+                                ? "expected a file, found a folder"
+                                : "expected a file, found a device, pipe or socket");
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
   }
@@ -59,10 +59,10 @@ class RegularFile {
 
   int descriptor() const noexcept { return descriptor_; }
 
-  /// Length in bytes, as it was when the file was opened.
+  /// Length in bytes at the time the file was opened.
   std::uint64_t size() const noexcept { return size_; }
 
-  /// Reads exactly `length` bytes. Throws CKPT_FILE_CHANGED where the file ends before them.
+  /// Reads exactly `length` bytes. Throws CKPT_FILE_CHANGED if the file ends earlier.
   void read(std::uint8_t *target, std::uint64_t length, std::uint64_t position) const {
     // Linux reads less than 2 GiB a call; macOS refuses more.
     constexpr std::uint64_t most = std::uint64_t{1} << 30;
@@ -77,8 +77,8 @@ class RegularFile {
         ErrorDetails details;
         details.offset = position;
         throw CheckpointError(ErrorCode::file_changed,
-                              "the file ended at byte " + std::to_string(position) +
-                                  " while it was being read: something has truncated it",
+                              "the file was truncated to " + std::to_string(position) +
+                                  " bytes while it was being read",
                               details);
       }
       target += count;

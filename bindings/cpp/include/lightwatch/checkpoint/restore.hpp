@@ -1,5 +1,5 @@
-// Restores a checkpoint into a model and an optimizer, all or nothing: every name, dtype, shape and
-// checksum is checked before the first byte is written.
+// Restores a checkpoint into a model and an optimizer, all or nothing. Every name, dtype and shape
+// is compared, and every checksum verified, before the first byte is written.
 
 #ifndef LIGHTWATCH_CHECKPOINT_RESTORE_HPP
 #define LIGHTWATCH_CHECKPOINT_RESTORE_HPP
@@ -25,20 +25,20 @@
 
 namespace lightwatch {
 
-/// How a checkpoint is restored.
+/// Options of a restore.
 struct RestoreOptions {
   /// True: one error lists every key that is missing, unexpected or mismatched, and nothing is
-  /// restored. False: missing and unexpected keys are skipped with a warning, and another kind is
-  /// passed over; a mismatch of dtype or shape is an error all the same.
+  /// restored. False: missing and unexpected keys are skipped with a warning, and different kinds
+  /// are ignored. A mismatch of dtype or shape is still an error.
   bool strict = true;
-  /// What else to restore, by the name under which it was saved:
+  /// Other objects to restore, by the names under which they were saved:
   /// `options.extras.emplace_back("ema", lightwatch::RestoreTarget(ema))`.
   std::vector<std::pair<std::string, RestoreTarget>> extras{};
   /// Takes warnings. By default they go to std::clog.
   OnWarning on_warning{};
 };
 
-/// What a restore did.
+/// The result of a restore.
 struct RestoreReport {
   std::int64_t epoch;
   std::int64_t step;
@@ -54,7 +54,7 @@ struct RestoreReport {
 
 namespace detail {
 
-/// One state on its way from a checkpoint into a target.
+/// A state of the checkpoint and the target that it is restored into.
 struct RestorePair {
   const RestoreTarget &target;
   StateDict dict;
@@ -78,7 +78,7 @@ class Restore {
     pairs_.push_back({target, std::move(dict), *saved});
   }
 
-  /// Checks everything, then restores it.
+  /// Compares and verifies everything, then restores it.
   RestoreReport run() {
     refuse_or_warn();
     RestoreReport report{checkpoint_.epoch, checkpoint_.step, checkpoint_.loss()};
@@ -149,8 +149,8 @@ class Restore {
         "nothing was restored, because the checkpoint does not fit:" + lines, comparison_);
   }
 
-  /// Throws std::invalid_argument where the memory may not be written to, or is a copy that nobody
-  /// would see.
+  /// Throws std::invalid_argument if the memory may not be written to, or is a copy that the model
+  /// would not see.
   static void check_memory(const RestorePair &pair) {
     const std::string state = quote(pair.saved.name());
     const StateDict again = pair.target.collect();
@@ -170,7 +170,7 @@ class Restore {
     }
   }
 
-  /// A range of memory that is to be written.
+  /// A range of memory that will be written.
   struct Target {
     const std::uint8_t *start;
     std::uint64_t length;
@@ -179,7 +179,7 @@ class Restore {
     std::string_view name;
   };
 
-  /// Throws where two tensors that differ in the file are over the same memory here.
+  /// Throws if two tensors that differ in the file are over the same memory here.
   void check_clashes() const {
     std::vector<Target> targets;
     for (const RestorePair &pair : pairs_) {
@@ -194,7 +194,7 @@ class Restore {
     std::stable_sort(targets.begin(), targets.end(),
                      [](const Target &a, const Target &b) { return a.start < b.start; });
     StateComparison comparison;
-    // The target that reaches furthest of those before.
+    // The earlier target that reaches furthest.
     const Target *before = nullptr;
     for (const Target &target : targets) {
       if (before != nullptr && before->start + before->length > target.start) {
@@ -219,7 +219,8 @@ class Restore {
         "nothing was restored, because the checkpoint does not fit:" + text, comparison);
   }
 
-  /// Those who take over a state themselves may still refuse, so they come first; memory does not.
+  /// Objects that take over a state may still refuse, so they come first; plain memory cannot
+  /// refuse.
   void take_over() const {
     std::vector<const RestorePair *> handed_over;
     std::string restored;
@@ -249,7 +250,7 @@ class Restore {
         try {
           pair->target.load_attributes(pair->dict.attributes);
         } catch (const std::exception &) {
-          // The one that threw before, most likely; the others must be put back all the same.
+          // Most likely the one that threw before; the others must be put back all the same.
         }
       }
       incomplete("the " + current, restored, cause);
