@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "lightwatch/checkpoint/compare.hpp"
+#include "lightwatch/checkpoint/concurrency.hpp"
 #include "lightwatch/checkpoint/error.hpp"
 #include "lightwatch/checkpoint/load.hpp"
 #include "lightwatch/checkpoint/quote.hpp"
@@ -82,14 +83,17 @@ class Restore {
   RestoreReport run() {
     refuse_or_warn();
     RestoreReport report{checkpoint_.epoch, checkpoint_.step, checkpoint_.loss()};
-    std::set<std::uint64_t> verified;
+    // Each segment once.
+    std::set<std::uint64_t> offsets;
+    std::vector<Tensor> tensors;
     for (const RestorePair &pair : pairs_) {
       for_each_wanted(pair, [&](const Tensor &tensor) {
-        if (verified.insert(tensor.offset()).second) tensor.verify();
+        if (offsets.insert(tensor.offset()).second) tensors.push_back(tensor);
         report.tensors++;
         report.byte_length += tensor.byte_length();
       });
     }
+    do_each(tensors.size(), [&](std::size_t i) { tensors[i].verify(); });
     for (const RestorePair &pair : pairs_) {
       if (pair.target.is_memory()) check_memory(pair);
     }
@@ -267,11 +271,12 @@ class Restore {
   }
 
   static void copy_tensors(const State &saved, const StateDict &dict) {
-    for (const auto &[name, view] : dict.tensors) {
+    do_each(dict.tensors.size(), [&](std::size_t i) {
+      const auto &[name, view] = dict.tensors[i];
       if (const std::optional<Tensor> tensor = saved.find(name)) {
         tensor->read_into(view.target, tensor->byte_length());
       }
-    }
+    });
   }
 
   [[noreturn]] static void incomplete(const std::string &what, const std::string &restored,

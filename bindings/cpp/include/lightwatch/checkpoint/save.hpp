@@ -11,12 +11,13 @@
 #include <utility>
 #include <vector>
 
-#include "lightwatch/checkpoint/save_content.hpp"
+#include "lightwatch/checkpoint/concurrency.hpp"
 #include "lightwatch/checkpoint/encode.hpp"
 #include "lightwatch/checkpoint/error.hpp"
 #include "lightwatch/checkpoint/file_commit.hpp"
 #include "lightwatch/checkpoint/little_endian.hpp"
 #include "lightwatch/checkpoint/name_map.hpp"
+#include "lightwatch/checkpoint/save_content.hpp"
 #include "lightwatch/checkpoint/segment_writer.hpp"
 #include "lightwatch/checkpoint/state_dict.hpp"
 #include "lightwatch/checkpoint/warning.hpp"
@@ -80,11 +81,11 @@ inline SaveReport write_content(const std::string &path, const SaveContent &cont
     FileCommit file(path, metadata.file_length(), options.durable, options.on_warning);
     const std::vector<SegmentSource> sources = content.sources();
     const std::vector<std::uint32_t> checksums =
-        SegmentWriter(file, metadata.length()).write(sources, metadata);
+        write_segments(file, sources, metadata);
     const std::vector<std::uint8_t> &sealed = metadata.seal(checksums);
     file.write(sealed.data(), sealed.size(), 0);
-    check_unchanged(sources, checksums);
-    file.sync();
+    // While the disk is busy.
+    do_both([&] { check_unchanged(sources, checksums); }, [&] { file.sync(); });
     const Durability durability = file.commit();
     std::size_t tensors = 0;
     for (const StateContent &state : content.states()) tensors += state.segments.size();

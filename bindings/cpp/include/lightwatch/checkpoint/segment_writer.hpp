@@ -1,5 +1,5 @@
 // Writes the gaps and segments of a file one after the other. Each piece is copied into memory of
-// our own, and summed and written from there: what is written is what was summed.
+// the library's own, and summed and written from there: what is written is what was summed.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SEGMENT_WRITER_HPP
 #define LIGHTWATCH_CHECKPOINT_SEGMENT_WRITER_HPP
@@ -9,29 +9,35 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lightwatch/checkpoint/save_content.hpp"
+#include "lightwatch/checkpoint/concurrency.hpp"
 #include "lightwatch/checkpoint/crc32.hpp"
 #include "lightwatch/checkpoint/encode.hpp"
 #include "lightwatch/checkpoint/error.hpp"
 #include "lightwatch/checkpoint/file_commit.hpp"
 #include "lightwatch/checkpoint/layout.hpp"
+#include "lightwatch/checkpoint/quote.hpp"
+#include "lightwatch/checkpoint/staging.hpp"
 
 namespace lightwatch {
 namespace detail {
 
-class SegmentWriter {
+/// Copies the gaps and segments into pieces, and sums the segments. `hand_over(length)` is called
+/// when a piece has so many bytes, and returns memory for the next one; null ends the copying.
+template <class HandOver>
+class SegmentCopier {
  public:
-  /// Writes from `position` of the file on.
-  SegmentWriter(FileCommit &file, std::uint64_t position)
-      : file_(file), position_(position), piece_(piece_length) {}
+  SegmentCopier(std::uint8_t *piece, const HandOver &hand_over)
+      : hand_over_(hand_over), piece_(piece) {}
 
-  /// Writes everything behind the metadata and returns the checksums of the segments. Throws
-  /// CKPT_NOT_COMMITTED.
-  std::vector<std::uint32_t> write(const std::vector<SegmentSource> &sources,
-                                   const UnsealedMetadata &metadata) {
+  /// Returns the checksums of the segments; fewer where the copying was ended.
+  std::vector<std::uint32_t> copy(const std::vector<SegmentSource> &sources,
+                                  const UnsealedMetadata &metadata) {
     std::vector<std::uint32_t> checksums;
     std::uint64_t end = metadata.length();
     for (std::size_t i = 0; i < sources.size(); i++) {
@@ -44,45 +50,91 @@ class SegmentWriter {
         std::memcpy(gap.data() + gap_length - length_bytes, &length, sizeof length);
       }
       append(gap.data(), gap_length);
-      checksums.push_back(append(source.bytes, source.byte_length));
+      const std::uint32_t checksum = append(source.bytes, source.byte_length);
+      if (piece_ == nullptr) return checksums;
+      checksums.push_back(checksum);
       end = offset + source.byte_length;
     }
-    flush();
+    if (filled_ > 0) hand_over_(filled_);
     return checksums;
   }
 
  private:
-  /// In bytes: a piece stays in the processor's cache until it has been summed and written.
-  static constexpr std::size_t piece_length = 1024 * 1024;
-
   /// Returns the checksum of what was copied.
   std::uint32_t append(const std::uint8_t *bytes, std::uint64_t length) {
     std::uint32_t crc = 0;
-    while (length > 0) {
-      const auto count = static_cast<std::size_t>(
-          std::min<std::uint64_t>(length, piece_length - filled_));
-      std::uint8_t *copy = piece_.data() + filled_;
+    while (length > 0 && piece_ != nullptr) {
+      const auto count =
+          static_cast<std::size_t>(std::min<std::uint64_t>(length, piece_length - filled_));
+      std::uint8_t *copy = piece_ + filled_;
       std::memcpy(copy, bytes, count);
       crc = crc32(copy, count, crc);
       filled_ += count;
       bytes += count;
       length -= count;
-      if (filled_ == piece_length) flush();
+      if (filled_ < piece_length) continue;
+      piece_ = hand_over_(filled_);
+      filled_ = 0;
     }
     return crc;
   }
 
-  void flush() {
-    file_.write(piece_.data(), filled_, position_);
-    position_ += filled_;
-    filled_ = 0;
-  }
-
-  FileCommit &file_;
-  std::uint64_t position_;
-  std::vector<std::uint8_t> piece_;
+  const HandOver &hand_over_;
+  std::uint8_t *piece_;
   std::size_t filled_ = 0;
 };
+
+/// Writes everything behind the metadata and returns the checksums of the segments. What is longer
+/// than a piece is copied by another thread while this one writes. Throws CKPT_NOT_COMMITTED.
+inline std::vector<std::uint32_t> write_segments(FileCommit &file,
+                                                 const std::vector<SegmentSource> &sources,
+                                                 const UnsealedMetadata &metadata) {
+  std::uint64_t position = metadata.length();
+  const auto write = [&](const std::uint8_t *bytes, std::size_t length) {
+    file.write(bytes, length, position);
+    position += length;
+  };
+  std::vector<std::uint32_t> checksums;
+  StagingRing ring;
+  std::exception_ptr failure;
+  std::thread copier;
+  if (metadata.file_length() - metadata.length() > piece_length) {
+    copier = start_thread([&] {
+      const auto hand_over = [&](std::size_t length) {
+        ring.give(length);
+        return ring.room();
+      };
+      try {
+        checksums = SegmentCopier(ring.room(), hand_over).copy(sources, metadata);
+      } catch (...) {
+        // Without memory for a piece.
+        failure = std::current_exception();
+      }
+      ring.end();
+    });
+  }
+  if (!copier.joinable()) {
+    std::vector<std::uint8_t> piece(piece_length);
+    const auto hand_over = [&](std::size_t length) {
+      write(piece.data(), length);
+      return piece.data();
+    };
+    return SegmentCopier(piece.data(), hand_over).copy(sources, metadata);
+  }
+  try {
+    for (auto piece = ring.take(); piece.data() != nullptr; piece = ring.take()) {
+      write(piece.data(), piece.size());
+      ring.release();
+    }
+  } catch (...) {
+    ring.stop();
+    copier.join();
+    throw;
+  }
+  copier.join();
+  if (failure) std::rethrow_exception(failure);
+  return checksums;
+}
 
 /// Throws CKPT_TENSOR_CHANGED where the trainer's memory does not hold any more what was written:
 /// training that goes on in another thread would leave a file of some old and some new weights.
