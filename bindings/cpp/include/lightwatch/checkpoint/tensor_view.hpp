@@ -177,20 +177,22 @@ struct TensorTraits<T, std::enable_if_t<detail::has_shape<T>::value>> {
 
 namespace detail {
 
+template <class T>
+struct refers_to_another : std::false_type {};
+template <class T>
+struct refers_to_another<std::reference_wrapper<T>> : std::true_type {};
+
 /// The view of a tensor of any type that has traits, or that points to one.
 template <class T>
 TensorView view_tensor(T &tensor) {
   using Plain = std::remove_const_t<T>;
-  if constexpr (points_to_another<T>::value && !has_shape<T>::value) {
+  if constexpr (refers_to_another<Plain>::value) {
+    return view_tensor(tensor.get());
+  } else if constexpr (points_to_another<T>::value && !has_shape<T>::value) {
     return view_tensor(*tensor);
   } else {
     return TensorTraits<Plain>::view(tensor);
   }
-}
-
-template <class T>
-TensorView view_tensor(const std::reference_wrapper<T> &tensor) {
-  return view_tensor(tensor.get());
 }
 
 }  // namespace detail
