@@ -11,7 +11,7 @@ import type { CheckpointState, CheckpointTensor } from '../load/state.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
 import type { Difference } from './difference.js'
-import { differenceOf } from './tensors.js'
+import { differenceOf, Workspace } from './tensors.js'
 import { type ValueChange, valueChanges } from './values.js'
 
 export type { Difference } from './difference.js'
@@ -146,7 +146,7 @@ async function stateChanges(
     ({ change, kind, attributes, tensors }) =>
       change !== 'changed' || kind !== null || attributes.length + tensors.length > 0,
   )
-  if (numbers) {
+  if (numbers && pairs.length > 0) {
     await orAborted(comparePairs(pairs, onProgress, signal), signal)
     await orAborted(Promise.all([before.checkUnchanged(), after.checkUnchanged()]), signal)
   }
@@ -172,9 +172,10 @@ async function comparePairs(
     }
   }
   let done = 0
+  const workspace = new Workspace()
   for (const same of known.values()) {
     const [{ before, after }] = same as [Pair]
-    const difference = await differenceOf(before, after, (bytes) => {
+    const difference = await differenceOf(before, after, workspace, (bytes) => {
       signal?.throwIfAborted()
       done += bytes
       if (done < total) onProgress?.({ done, total })

@@ -3,17 +3,40 @@
 import { DTYPES } from '../../generated/dtypes.js'
 import { crc32 } from '../format/checksum.js'
 import { numbersOf } from '../format/numbers.js'
+import { nextTurn } from '../io/concurrency.js'
 import { piecesOf } from '../io/pieces.js'
 import type { Tick } from '../load/segment.js'
 import type { CheckpointTensor } from '../load/state.js'
 import { type Difference, DifferenceSums } from './difference.js'
+import { KERNEL_START, type Kernel, makeKernel } from './kernel.js'
 
-// Elements that are compared at once: whole bytes of every dtype (four elements of six bits are three), and
-// few enough for both sides to stay in a processor's cache.
-const ELEMENTS = 3 * 64 * 1024
+// Bytes of a piece of one tensor. Three quarters of a MiB stay in a processor's cache; whole elements of every dtype
+// fit (four of six bits are three bytes).
+const PIECE = 3 * 256 * 1024
 
-// Pieces that are read ahead of each of the two.
-const AT_ONCE = 2
+// Elements come in fours, so that packed ones fill bytes.
+const UNIT = 4
+
+// Bytes after which other work of the event loop has its turn.
+const TURN = 8 * 1024 * 1024
+
+/** What a comparison works with: memory for two pieces of each side, one that is compared and one that is read. */
+export class Workspace {
+  readonly kernel: Kernel | undefined
+  readonly #memory: ArrayBuffer
+  readonly #start: number
+
+  constructor() {
+    this.kernel = makeKernel(4 * PIECE)
+    this.#memory = this.kernel?.memory ?? new ArrayBuffer(4 * PIECE)
+    this.#start = this.kernel === undefined ? 0 : KERNEL_START
+  }
+
+  /** Memory for a piece: of the first or the second tensor, in turns. */
+  piece(side: 0 | 1, turn: number, length: number): Uint8Array {
+    return new Uint8Array(this.#memory, this.#start + (2 * side + (turn % 2)) * PIECE, length)
+  }
+}
 
 /**
  * How far the numbers of two tensors of the same shape are apart. Every byte of both is read once, and verified.
@@ -22,38 +45,101 @@ const AT_ONCE = 2
 export async function differenceOf(
   a: CheckpointTensor,
   b: CheckpointTensor,
+  workspace: Workspace,
   tick: Tick,
 ): Promise<Difference> {
-  const sums = new DifferenceSums()
+  const sums = new DifferenceSums(workspace.kernel)
   const complex = a.dtype.startsWith('complex') || b.dtype.startsWith('complex')
-  const others = verifiedPieces(b)
+  const widest = Math.max(DTYPES[a.dtype].bits, DTYPES[b.dtype].bits) / 8
+  const elements = Math.floor(PIECE / widest / UNIT) * UNIT
+  const sides = [new Side(a, 0, elements, workspace), new Side(b, 1, elements, workspace)] as const
+  const count = Math.ceil(a.size / elements)
+  const read = (turn: number) => Promise.all([sides[0].read(turn), sides[1].read(turn)])
+  let coming = count > 0 ? read(0) : undefined
+  let since = 0
   try {
-    for await (const bytes of verifiedPieces(a)) {
-      const { value } = (await others.next()) as { value: Uint8Array }
-      let left = numbersOf(a.dtype, bytes)
-      let right = numbersOf(b.dtype, value)
-      if (complex && left.length !== right.length) {
-        if (left.length < right.length) left = withImaginary(left)
-        else right = withImaginary(right)
+    for (let turn = 0; turn < count; turn++) {
+      const [left, right] = await coming!
+      coming = turn + 1 < count ? read(turn + 1) : undefined
+      // Looked at in its turn.
+      coming?.catch(() => {})
+      sides[0].check(left)
+      sides[1].check(right)
+      addPiece(sums, a, b, left, right, complex)
+      const bytes = left.byteLength + right.byteLength
+      tick(bytes)
+      since += bytes
+      if (since >= TURN) {
+        since = 0
+        await nextTurn()
       }
-      sums.add(left, right, complex)
-      tick(bytes.byteLength + value.byteLength)
     }
-    // Past its last piece its checksum is compared.
-    await others.next()
   } finally {
-    await others.return(undefined)
+    // The memory is used again.
+    await coming?.catch(() => {})
   }
+  for (const side of sides) side.end()
   return sums.total
 }
 
-/** The pieces of a tensor, of `ELEMENTS` each. Throws CKPT_TENSOR_CHECKSUM behind the last one. */
+function addPiece(
+  sums: DifferenceSums,
+  a: CheckpointTensor,
+  b: CheckpointTensor,
+  left: Uint8Array,
+  right: Uint8Array,
+  complex: boolean,
+): void {
+  const x = numbersOf(a.dtype, left)
+  const y = numbersOf(b.dtype, right)
+  if (!complex || x.length === y.length) sums.add(x, y, complex)
+  else if (x.length < y.length) sums.add(withImaginary(x), y, complex)
+  else sums.add(x, withImaginary(y), complex)
+}
+
+/** One of two tensors that are read in pieces of so many elements. */
+class Side {
+  readonly #tensor: CheckpointTensor
+  readonly #side: 0 | 1
+  readonly #length: number
+  readonly #workspace: Workspace
+  #crc = 0
+
+  constructor(tensor: CheckpointTensor, side: 0 | 1, elements: number, workspace: Workspace) {
+    this.#tensor = tensor
+    this.#side = side
+    this.#length = (elements * DTYPES[tensor.dtype].bits) / 8
+    this.#workspace = workspace
+  }
+
+  /** Reads a piece. It is good until the piece after the next one is read. */
+  async read(turn: number): Promise<Uint8Array> {
+    const { source, offset } = this.#tensor.segment()
+    const start = turn * this.#length
+    const length = Math.min(this.#length, this.#tensor.byteLength - start)
+    const target = this.#workspace.piece(this.#side, turn, length)
+    await source.read(target, offset + start)
+    return target
+  }
+
+  /** Takes the next piece for the checksum. */
+  check(bytes: Uint8Array): void {
+    this.#crc = crc32(bytes, this.#crc)
+  }
+
+  /** All pieces were taken: throws CKPT_TENSOR_CHECKSUM if they are damaged. */
+  end(): void {
+    const fault = this.#tensor.segment().checksumFault(this.#crc)
+    if (fault !== undefined) throw fault
+  }
+}
+
+/** The pieces of a tensor. Throws CKPT_TENSOR_CHECKSUM behind the last one. */
 export async function* verifiedPieces(tensor: CheckpointTensor): AsyncGenerator<Uint8Array> {
   const segment = tensor.segment()
   const { source, offset: start, end } = segment
-  const length = (ELEMENTS * DTYPES[tensor.dtype].bits) / 8
   let crc = 0
-  for await (const { bytes } of piecesOf(source, [{ start, end }], { length, atOnce: AT_ONCE })) {
+  for await (const { bytes } of piecesOf(source, [{ start, end }], { length: PIECE })) {
     crc = crc32(bytes, crc)
     yield bytes
   }

@@ -1,6 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { type CheckpointDiff, diffCheckpoints } from '../../src/diff/diff.js'
+import { DifferenceSums } from '../../src/diff/difference.js'
+import { KERNEL_START, makeKernel } from '../../src/diff/kernel.js'
 import { loadCheckpoint } from '../../src/index.js'
 import { checkpointOf, one } from '../support/diff.js'
 import { times } from '../support/effort.js'
@@ -183,6 +185,46 @@ test('the sums are those of a plain loop, whatever the length', async (t) => {
     ),
     { numRuns: times(50) },
   )
+})
+
+test('the loop in WebAssembly comes to the same as the one in JavaScript', async (t) => {
+  const kernel = makeKernel(2 * 4 * 5000)!
+  const a = new Float32Array(kernel.memory, KERNEL_START, 5000)
+  const b = new Float32Array(kernel.memory, KERNEL_START + 4 * 5000, 5000)
+  for (const [i] of a.entries()) {
+    a[i] = Math.sin(i) * 10 ** (i % 30)
+    b[i] = i % 3 === 0 ? a[i]! : Math.cos(i) * 10 ** (i % 30)
+  }
+  const compare = () => {
+    const [fast, slow] = [new DifferenceSums(kernel), new DifferenceSums()]
+    fast.add(a, b, false)
+    slow.add(a.slice(), b.slice(), false)
+    const { mean, norm, baseNorm, relativeNorm, ...exact } = fast.total
+    const { mean: m, norm: n, baseNorm: bn, relativeNorm: r, ...others } = slow.total
+    t.deepEqual(exact, others)
+    for (const [x, y] of [
+      [mean, m],
+      [norm, n],
+      [baseNorm, bn],
+      [relativeNorm, r],
+    ] as const) {
+      t.true(Math.abs(x - y) <= 1e-12 * Math.abs(y))
+    }
+    return exact
+  }
+  t.is(compare().nonFinite, 0)
+  a.set([Number.NaN, Number.POSITIVE_INFINITY, 1, -0], 77)
+  b.set([Number.NaN, 1, Number.NEGATIVE_INFINITY, 0], 77)
+  t.is(compare().nonFinite, 2)
+})
+
+test.serial('where there is no WebAssembly, JavaScript compares', async (t) => {
+  const { WebAssembly: kept } = globalThis
+  Reflect.deleteProperty(globalThis, 'WebAssembly')
+  t.teardown(() => Object.assign(globalThis, { WebAssembly: kept }))
+  t.is(makeKernel(64), undefined)
+  const found = await differenceOf([Float32Array.of(1, 2, 3, 4)], [Float32Array.of(1, 2, 3, 5)])
+  t.like(found?.difference, { differing: 1, largest: 1, mean: 0.25 })
 })
 
 test('a long tensor is compared in pieces, and progress counts the bytes of both', async (t) => {
