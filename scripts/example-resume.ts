@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { loadCheckpoint } from '../src/index.js'
 import { differences, statesOf } from '../src/resume-check/difference.js'
-import { digits, installPackages, jax, plain } from './install-packages.js'
+import { digits, installPackages, jax, libraries, plain } from './install-packages.js'
 
 interface Example {
   readonly title: string
@@ -35,6 +35,12 @@ const EXAMPLES: readonly Example[] = [
     settings: ['--epochs', '4'],
   },
   {
+    title: 'TensorFlow.js, deep Q-learning with a replay buffer',
+    folder: digits,
+    program: 'dqn.js',
+    settings: ['--steps', '300'],
+  },
+  {
     title: 'jax-js',
     folder: jax,
     program: 'train.js',
@@ -46,6 +52,12 @@ const EXAMPLES: readonly Example[] = [
     program: 'train.js',
     settings: ['--steps', '400'],
   },
+  ...['brain.js', 'synaptic', 'neataptic', 'toygrad', 'convnetjs', 'ml-fnn'].map((library) => ({
+    title: library,
+    folder: libraries,
+    program: 'train.js',
+    settings: ['--library', library, '--steps', '60'],
+  })),
 ]
 
 /** The messages of an example to the program that has started it. */

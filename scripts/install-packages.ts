@@ -22,6 +22,7 @@ import { fileURLToPath } from 'node:url'
 export const digits = fileURLToPath(new URL('../examples/digits', import.meta.url))
 export const jax = fileURLToPath(new URL('../examples/jax', import.meta.url))
 export const plain = fileURLToPath(new URL('../examples/plain', import.meta.url))
+export const libraries = fileURLToPath(new URL('../examples/libraries', import.meta.url))
 
 const lockfileOf = (folder: string) => join(folder, 'package-lock.json')
 // A copy of the lock file of the present install, removed with it.

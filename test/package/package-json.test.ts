@@ -47,6 +47,7 @@ test('the lock file names no registry', async (t) => {
     'examples/digits/',
     'examples/jax/',
     'examples/plain/',
+    'examples/libraries/',
     'test/support/smoke/tools/',
     'docs/site/',
   ]
