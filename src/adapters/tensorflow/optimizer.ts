@@ -94,7 +94,12 @@ export function tensorflowOptimizer(
   checkSource(source)
   const { hidden } = givenOptions('tensorflowOptimizer', OPTIONS, options)
   if (hidden !== undefined) checkHidden(hidden)
-  const own = new OwnFields(optimizer, source, hidden, (value) => SORTING.has(value as object))
+  const own = new OwnFields(
+    optimizer,
+    source,
+    hidden,
+    (value) => typeof value === 'function' && SORTING in value,
+  )
   const checkInUse = recompileCheck(optimizer, source)
   const version = () => versionOf(source)
   const read = (parameters: readonly Parameter[]) => {
@@ -356,8 +361,8 @@ function setScalar(
   }
 }
 
-/** The functions of `sortAtFirstStep`: they stand in an optimizer's field, and are no part of its state. */
-const SORTING = new WeakSet<object>()
+/** The mark of a function of `sortAtFirstStep`, also of another copy of this library. It is not part of the state. */
+const SORTING = Symbol.for('lightwatch-checkpoint.sorting')
 
 type Gradients = readonly { readonly name: string }[] | { readonly [name: string]: unknown }
 
@@ -390,8 +395,7 @@ function sortAtFirstStep(
     }
     applyGradients.call(optimizer, gradients)
   }
-  SORTING.add(sortAndApply)
-  fields.applyGradients = sortAndApply
+  fields.applyGradients = Object.assign(sortAndApply, { [SORTING]: true })
 }
 
 /**

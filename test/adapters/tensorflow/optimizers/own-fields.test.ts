@@ -9,7 +9,11 @@ import {
   StateMismatchError,
   saveCheckpoint,
 } from '../../../../src/index.js'
-import { identicalKinds, refusedKinds } from '../../../support/adapters/optimizers/own.js'
+import {
+  IDENTICAL_KINDS,
+  identicalKinds,
+  refusedKinds,
+} from '../../../support/adapters/optimizers/own.js'
 import {
   altered,
   both,
@@ -31,8 +35,8 @@ test.before('TensorFlow.js is installed', async (t) => {
   tf = await tensorflow('cpu')
 })
 
-const made = (kind: string) => {
-  const { optimizer, hidden } = identicalKinds(tf)[kind]!()
+const made = (kind: (typeof IDENTICAL_KINDS)[number]) => {
+  const { optimizer, hidden } = identicalKinds(tf)[kind]()
   const model = classifier(tf, optimizer)
   const state = tensorflowOptimizer(optimizer, model, hidden && { hidden })
   return { optimizer, model, states: [tensorflowModule(model), state] as const }
@@ -104,7 +108,7 @@ test('tensors of own classes are called by their fields and by the names of para
 test.serial(
   'a restore into an optimizer that has been used makes it what was saved, and leaves no tensor behind',
   async (t) => {
-    for (const kind of Object.keys(identicalKinds(tf))) {
+    for (const kind of IDENTICAL_KINDS) {
       const { model, states } = made(kind)
       await train(tf, model, 0, 2)
       await using checkpoint = await saved(...states)
@@ -126,7 +130,10 @@ test.serial(
 )
 
 test('a checkpoint from before the first step takes an optimizer back there', async (t) => {
-  for (const kind of ['Lion, a Map by variable name', 'Lookahead, an optimizer in an optimizer']) {
+  for (const kind of [
+    'Lion, a Map by variable name',
+    'Lookahead, an optimizer in an optimizer',
+  ] as const) {
     const { model, states } = made(kind)
     await using start = await saved(...states)
     const starting = await contents(...states)

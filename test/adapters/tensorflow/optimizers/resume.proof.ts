@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { identicalKinds } from '../../../support/adapters/optimizers/own.js'
-import { INSTALL_MS, tensorflow } from '../../../support/adapters/tensorflow-trainings.js'
+import { IDENTICAL_KINDS } from '../../../support/adapters/optimizers/own.js'
+import { INSTALL_MS } from '../../../support/adapters/tensorflow-trainings.js'
 import { loadsTypeScript } from '../../../support/child.js'
 
 const run = promisify(execFile)
@@ -26,8 +26,7 @@ async function trainAll(): Promise<void> {
   }
 }
 
-const tf = await tensorflow('cpu')
-for (const kind of Object.keys(identicalKinds(tf))) {
+for (const kind of IDENTICAL_KINDS) {
   test(`${kind}: resumed in a new process, it ends bit for bit as the run that never stopped`, async (t) => {
     t.timeout(INSTALL_MS)
     trained ??= trainAll()

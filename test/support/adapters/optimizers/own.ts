@@ -17,7 +17,30 @@ const ADAM = [0.01, 0.9, 0.999, 1e-7] as const
 type Gradients = readonly [name: string, gradient: Untyped][]
 
 /** The kinds whose state is reached, or given by a hook. */
-export function identicalKinds(tf: Untyped): { readonly [kind: string]: () => OwnOptimizer } {
+export const IDENTICAL_KINDS = [
+  'AdamW, derived',
+  'AdamW, its decay in a field that changes',
+  'AdamW, with a schedule',
+  'GrokFast, averages by variable name',
+  'Lion, a Map by variable name',
+  'Prodigy, tensors that are replaced',
+  'AdamG, nested lists',
+  'Sophia, a generator of its own',
+  'NEAT, typed arrays',
+  'BitNet, full weights',
+  'Lookahead, an optimizer in an optimizer',
+  'gradient accumulation',
+  'Nesterov, derived, with a Set',
+  'a Map by variables',
+  'private methods',
+  'private fields, with a hook',
+  'a schedule in a function, with a hook',
+] as const
+
+/** How an optimizer of each of those kinds is made. */
+export function identicalKinds(
+  tf: Untyped,
+): Readonly<Record<(typeof IDENTICAL_KINDS)[number], () => OwnOptimizer>> {
   const { AdamOptimizer, SGDOptimizer, MomentumOptimizer, Optimizer } = tf
   const variables = () => tf.engine().registeredVariables
   const gradientsOf = (gradients: Untyped): Gradients =>

@@ -11,7 +11,7 @@ import {
 } from '../../../../src/adapters/tensorflow/tensorflow.js'
 import { loadCheckpoint, restoreCheckpoint, saveCheckpoint } from '../../../../src/index.js'
 import { classifier, tensorflow, train } from '../tensorflow-trainings.js'
-import { identicalKinds } from './own.js'
+import { IDENTICAL_KINDS, identicalKinds } from './own.js'
 
 // Not a multiple of what the optimizers do in every third or fourth step.
 const FIRST = 7
@@ -20,11 +20,11 @@ const WHOLE = 18
 const [folder, part] = process.argv.slice(2) as [string, string]
 const tf = await tensorflow('cpu')
 const kinds = identicalKinds(tf)
-const names = Object.keys(kinds)
+const names = [...IDENTICAL_KINDS]
 // Backwards, so that what TensorFlow.js numbers has other numbers than it had when it was saved.
 if (part === 'second') names.reverse()
 for (const name of names) {
-  const { optimizer, hidden } = kinds[name]!()
+  const { optimizer, hidden } = kinds[name]()
   const model = classifier(tf, optimizer)
   const state = tensorflowOptimizer(optimizer, model, hidden === undefined ? {} : { hidden })
   const states = [tensorflowModule(model), state] as const
