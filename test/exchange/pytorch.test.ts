@@ -209,9 +209,22 @@ function tensorOfLength(length: Uint8Array): Uint8Array {
   )
 }
 
-for (const [what, [pickle, rule]] of Object.entries(BOMBS)) {
+const FILES = [
+  ...Object.entries(BOMBS).map(
+    ([what, [pickle, rule]]) =>
+      [what, archive(bytesOf(op.proto, pickle), { 0: floats(0, 1, 2, 3, 4, 5) }), rule] as const,
+  ),
+  ...[
+    [
+      'a pickle of 60 MB in 60 kB of a ZIP archive',
+      storedZip({ 'a/data.pkl': Buffer.alloc(60_000_000, 'N') }, { deflate: true }),
+      'zip.size',
+    ] as const,
+  ],
+]
+
+for (const [what, file, rule] of FILES) {
   test.serial(`a bomb is refused in less than 10 ms: ${what}`, async (t) => {
-    const file = archive(bytesOf(op.proto, pickle), { 0: floats(0, 1, 2, 3, 4, 5) })
     let least = Number.POSITIVE_INFINITY
     // The machine may be busy with something else.
     for (let i = 0; i < 20 && least >= 10; i++) {
@@ -332,6 +345,13 @@ test('a long pickle of an old file is read although it does not come at once', a
   const two = bytesOf([2, 0, 0, 0, 0, 0, 0, 0], floats(1, 2))
   const { model } = await read(legacy(object, ['7'], two))
   t.deepEqual(await model.get('w').read(), Float32Array.of(1, 2))
+})
+
+test('an archive that was packed anew is read although it is compressed', async (t) => {
+  const pickle = pickleOf(op.text('w'), tensor(six, 0, [3, 2], [1, 3]))
+  const entries = { 'a/data.pkl': pickle, 'a/data/0': floats(0, 1, 2, 3, 4, 5) }
+  const { model } = await read(storedZip(entries, { deflate: true }))
+  t.deepEqual(await model.get('w').read(), Float32Array.of(0, 3, 1, 4, 2, 5))
 })
 
 test('a checkpoint of the Trainer is read from its folder', async (t) => {

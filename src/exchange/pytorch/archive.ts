@@ -30,6 +30,11 @@ const PROTOCOL_VERSION = 1001
 // Bytes of an old file that are read at first for its pickles. Where they do not suffice, four times as many.
 const FIRST_READ = 1024 * 1024
 
+// PyTorch compresses nothing, but an archive that was packed anew may be. How long its pickle may then be, in bytes and
+// for each compressed byte: real ones shrink to a tenth, and a bomb to a thousandth.
+const LEAST_INFLATED = 256 * 1024
+const MOST_INFLATED = 50
+
 /** Whether bytes begin like an old file. */
 export function isLegacy(head: Uint8Array): boolean {
   return head.length >= MAGIC.length && MAGIC.every((byte, i) => head[i] === byte)
@@ -63,7 +68,10 @@ export async function openArchive(source: Source): Promise<PytorchFile> {
   const checked = (entry: ZipEntry) => ({ checksum: entry.crc32 !== 0 })
   const order = archive.entries.get(`${folder}byteorder`)
   if (order !== undefined) checkByteOrder(await archive.bytes(order, 16, checked(order)))
-  const bytes = await archive.bytes(pickle, MAX_PICKLE, checked(pickle))
+  const most = pickle.isStored
+    ? MAX_PICKLE
+    : Math.min(MAX_PICKLE, LEAST_INFLATED + MOST_INFLATED * pickle.compressedSize)
+  const bytes = await archive.bytes(pickle, most, checked(pickle))
   const storages = new Map<string, PyStorage>()
   const load: PersistentLoad = (id) => {
     const { key, dtype, byteLength } = storageId(id)

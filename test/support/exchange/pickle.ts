@@ -1,5 +1,6 @@
 /** Pickles and files of PyTorch made by hand, for what PyTorch would not write. */
 
+import { deflateRawSync } from 'node:zlib'
 import { crc32 } from '../../../src/format/checksum.js'
 
 type Part = string | number | readonly number[] | Uint8Array
@@ -56,10 +57,13 @@ export function tensor(
   )
 }
 
-/** A ZIP archive of stored entries. `overlap`: every entry of the directory leads to the first one's bytes. */
+/**
+ * A ZIP archive, of stored entries unless they are to be deflated. `overlap`: every entry of the directory leads to the
+ * first one's bytes.
+ */
 export function storedZip(
   entries: { readonly [name: string]: Uint8Array },
-  { overlap = false } = {},
+  { overlap = false, deflate = false } = {},
 ): Uint8Array {
   const parts: Buffer[] = []
   const directory: Buffer[] = []
@@ -68,15 +72,17 @@ export function storedZip(
     const common = Buffer.alloc(26)
     common.writeUInt16LE(20, 0)
     common.writeUInt32LE(crc32(bytes), 10)
-    common.writeUInt32LE(bytes.length, 14)
+    const packed = deflate ? deflateRawSync(bytes) : Buffer.from(bytes)
+    common.writeUInt16LE(deflate ? 8 : 0, 4)
+    common.writeUInt32LE(packed.length, 14)
     common.writeUInt32LE(bytes.length, 18)
     common.writeUInt16LE(name.length, 22)
     const at = overlap ? 0 : offset
-    parts.push(Buffer.from('PK\x03\x04'), common, Buffer.from(name), Buffer.from(bytes))
+    parts.push(Buffer.from('PK\x03\x04'), common, Buffer.from(name), packed)
     const tail = Buffer.alloc(14)
     tail.writeUInt32LE(at, 10)
     directory.push(Buffer.from('PK\x01\x02\x14\x00'), common, tail, Buffer.from(name))
-    offset += 30 + name.length + bytes.length
+    offset += 30 + name.length + packed.length
   }
   const listed = Buffer.concat(directory)
   const end = Buffer.alloc(22)
