@@ -102,41 +102,63 @@ function gathered({ shape, strides, bytes, start, span }: Layout, read: StorageR
   return async (target: Uint8Array, position: number): Promise<void> => {
     kept ??= load()
     try {
-      gather(await kept, target, position)
+      const from = await kept
+      // Whole words at once, where the caller's memory and the place allow it.
+      const isWhole = (unit: number) =>
+        [bytes, position, target.byteOffset, target.byteLength].every((n) => n % unit === 0)
+      const ArrayType = isWhole(4) ? Uint32Array : isWhole(2) ? Uint16Array : Uint8Array
+      const unit = ArrayType.BYTES_PER_ELEMENT
+      const words = new ArrayType(
+        target.buffer as ArrayBuffer,
+        target.byteOffset,
+        target.byteLength / unit,
+      )
+      gather(
+        new ArrayType(from.buffer as ArrayBuffer),
+        words,
+        position / unit,
+        bytes / unit,
+        shape,
+        strides,
+      )
     } catch (error) {
       kept = undefined
       throw error
     }
     if (position + target.byteLength === total) kept = undefined
   }
+}
 
-  function gather(from: Uint8Array, target: Uint8Array, position: number): void {
-    const index = coordinates(Math.floor(position / bytes))
-    let source = index.reduce((sum, at, i) => sum + at * strides[i]!, 0) * bytes
-    let within = position % bytes
-    for (let i = 0; i < target.length; i++) {
-      target[i] = from[source + within]!
-      within++
-      if (within < bytes) continue
-      within = 0
-      // The next element: the last dimension first, those that are through from their start again.
-      for (let d = shape.length - 1; d >= 0; d--) {
-        index[d]!++
-        source += strides[d]! * bytes
-        if (index[d]! < shape[d]!) break
-        source -= shape[d]! * strides[d]! * bytes
-        index[d] = 0
-      }
-    }
+type Words = Uint8Array | Uint16Array | Uint32Array
+
+/** Fills `target` with words from the `start`th on, row-major. An element is `perElement` words. */
+function gather(
+  from: Words,
+  target: Words,
+  start: number,
+  perElement: number,
+  shape: readonly number[],
+  strides: readonly number[],
+): void {
+  // The words of an element are a dimension of their own, the last.
+  const lengths = [...shape, perElement]
+  const steps = [...strides.map((stride) => stride * perElement), 1]
+  const index = new Array<number>(lengths.length).fill(0)
+  let source = 0
+  for (let d = lengths.length - 1, rest = start; d >= 0; d--) {
+    index[d] = rest % lengths[d]!
+    rest = Math.floor(rest / lengths[d]!)
+    source += index[d]! * steps[d]!
   }
-
-  /** Of the element at this place, counted row-major. */
-  function coordinates(place: number): number[] {
-    const index = new Array<number>(shape.length).fill(0)
-    for (let d = shape.length - 1, rest = place; d >= 0; d--) {
-      index[d] = rest % shape[d]!
-      rest = Math.floor(rest / shape[d]!)
+  for (let i = 0; i < target.length; i++) {
+    target[i] = from[source]!
+    // The next word: the last dimension first, those that are through from their start again.
+    for (let d = lengths.length - 1; d >= 0; d--) {
+      index[d]!++
+      source += steps[d]!
+      if (index[d]! < lengths[d]!) break
+      source -= lengths[d]! * steps[d]!
+      index[d] = 0
     }
-    return index
   }
 }
