@@ -1,5 +1,5 @@
-// The library as a contender of the benchmarks of the repository (bench/contender.ts): one JSON
-// object a line in, one out.
+// The library as a peer of the repository's benchmarks (bench/contender.ts): reads one JSON object
+// per line and prints one for each.
 
 #include <chrono>
 #include <cstddef>
@@ -20,13 +20,13 @@
 
 namespace {
 
-/// What bench/state.ts has there: element `k` of tensor number `index`, as bits of a float.
+/// The same as in bench/state.ts: element `k` of tensor number `index`, as the bits of a float.
 std::uint32_t bits_of(std::size_t index, std::size_t k) {
   const auto mixed = static_cast<std::uint32_t>(k) * 2654435761u + static_cast<std::uint32_t>(index) * 40503u;
   return (mixed >> 9) | 0x3f800000u;
 }
 
-/// The state in the memory of this process.
+/// The state in this process's memory.
 class State {
  public:
   explicit State(const std::string &spec_path) {
@@ -58,7 +58,7 @@ class State {
     for (auto &bits : tensors_) std::memset(bits.data(), 0, 4 * bits.size());
   }
 
-  /// Throws where a tensor is not what it was made as: a sample of each.
+  /// Compares a sample of each tensor with its initial values. Throws if they differ.
   void check_restored() const {
     for (std::size_t i = 0; i < tensors_.size(); i++) {
       const auto &bits = tensors_[i];

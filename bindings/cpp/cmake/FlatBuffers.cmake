@@ -1,6 +1,5 @@
-# Finds flatc and the headers that belong to it. Sets LIGHTWATCH_FLATC,
-# LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR and LIGHTWATCH_FLATBUFFERS_VERSION. On Debian they are in
-# flatbuffers-compiler and libflatbuffers-dev.
+# Finds flatc and the headers of the same version. Sets LIGHTWATCH_FLATC, LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR and
+# LIGHTWATCH_FLATBUFFERS_VERSION. On Debian the packages are flatbuffers-compiler and libflatbuffers-dev.
 
 find_program(LIGHTWATCH_FLATC flatc DOC "The FlatBuffers compiler")
 find_path(LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR flatbuffers/flatbuffers.h
@@ -10,7 +9,7 @@ if(NOT LIGHTWATCH_FLATC OR NOT LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR)
     "libflatbuffers-dev). LIGHTWATCH_FLATC and LIGHTWATCH_FLATBUFFERS_INCLUDE_DIR say where others are.")
 endif()
 
-# The version that a folder of headers says it is.
+# Reads the version of a folder of headers.
 function(lightwatch_read_flatbuffers_version folder result)
   file(STRINGS "${folder}/flatbuffers/base.h" lines
     REGEX "^#define FLATBUFFERS_VERSION_(MAJOR|MINOR|REVISION) [0-9]+$")

@@ -1,4 +1,5 @@
-// Prints what a checkpoint holds: its progress, then each state with its attributes and tensors.
+// Prints the contents of a checkpoint: its progress, then each state with its attributes and
+// tensors.
 //
 //   inspect run/step-1000.ckpt
 
@@ -49,7 +50,7 @@ void print(const lightwatch::Attribute &value) {
   }
 }
 
-/// The smallest and the largest element, of a tensor of float32.
+/// The smallest and the largest element of a float32 tensor.
 void print_range(const lightwatch::Tensor &tensor) {
   if (tensor.dtype() != lightwatch::DType::float32 || tensor.byte_length() == 0) return;
   const lightwatch::Span<const float> elements = tensor.as<float>();

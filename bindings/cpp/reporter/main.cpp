@@ -1,8 +1,8 @@
-// Reports what files say, for the conformance tests: paths on standard input, one a line, and for
-// each a line of JSON on standard output. test/conformance/README.md says what is in it.
+// Reports the contents of files, for the conformance tests: reads paths from standard input, one
+// per line, and prints a line of JSON for each. test/conformance/README.md describes the JSON.
 //
 //   --read               reads files instead of mapping them
-//   --flatbuffers-only   asks the verifier that flatc generates, over the whole file, and nothing else:
+//   --flatbuffers-only   runs only the verifier that flatc generates, over the whole file:
 //                        {"accepted":true} or {"accepted":false}
 
 #include <cstddef>
@@ -16,14 +16,14 @@
 
 namespace {
 
-/// Whether FlatBuffers takes the file for a checkpoint; one of 2^31 - 1 bytes or more it never
-/// does.
+/// Whether FlatBuffers accepts the file as a checkpoint. It rejects every file of 2^31 - 1 bytes or
+/// more.
 bool is_flatbuffer(const std::string &path) {
   try {
     const lightwatch::detail::RegularFile file(path);
     if (!lightwatch::detail::is_plain_flatbuffer(file.size())) return false;
     const auto length = static_cast<std::size_t>(file.size());
-    // Aligned for any number in it.
+    // Aligned for every number in it.
     const std::unique_ptr<std::uint8_t[]> bytes(new std::uint8_t[length]);
     file.read(bytes.get(), length, 0);
     return lightwatch::detail::passes_flatbuffers(bytes.get(), length, length);

@@ -1,5 +1,5 @@
-// What a file says, as a line of JSON: the report of test/conformance/README.md. What is said of
-// tensors comes out of the views that the library hands to its users.
+// The contents of a file as a line of JSON: the report of test/conformance/README.md. Tensors are
+// reported from the views that the library gives its users.
 
 #ifndef LIGHTWATCH_REPORTER_REPORT_HPP
 #define LIGHTWATCH_REPORTER_REPORT_HPP
@@ -24,10 +24,10 @@ constexpr std::size_t max_reported_bytes = 256;
 inline std::string json_string(std::string_view text) {
   std::string json = "\"";
   while (!text.empty()) {
-    // Text from a file has been checked, and all other is ASCII.
+    // Text from a file has been verified as UTF-8, and all other text is ASCII.
     const auto [code, length] = lightwatch::detail::first_character(text);
     if (code == U'"' || code == U'\\') json += '\\';
-    // As well as what JSON wants escaped: what a reader could take for the end of a line.
+    // Besides the escapes of JSON: characters that a line reader could take for the end of a line.
     if (code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x2028 || code == 0x2029) {
       json += "\\u" + lightwatch::detail::hexadecimal(code, 4);
     } else {
@@ -42,7 +42,7 @@ inline std::string json_optional(std::optional<std::string_view> text) {
   return text ? json_string(*text) : "null";
 }
 
-/// The bits of a double, the sign first; every NaN is `nan`.
+/// The bits of a double, sign first. Every NaN is `nan`.
 inline std::string json_double(double number) {
   if (std::isnan(number)) return "\"nan\"";
   std::uint64_t bits = 0;
@@ -50,7 +50,7 @@ inline std::string json_double(double number) {
   return json_string(lightwatch::detail::hexadecimal(bits, 16));
 }
 
-/// A JSON array of what `item` makes of each of `items`.
+/// A JSON array of `item` applied to each of `items`.
 template <class Items, class Item>
 std::string json_list(const Items &items, const Item &item) {
   std::string json = "[";
@@ -58,7 +58,7 @@ std::string json_list(const Items &items, const Item &item) {
   return json + "]";
 }
 
-/// Pairs of names and values, by the bytes of the names.
+/// Pairs of names and values, sorted by the bytes of the names.
 template <class T, class Value>
 std::string json_pairs(const lightwatch::NameMap<T> &map, const Value &value) {
   std::vector<const std::pair<std::string, T> *> sorted;
@@ -116,7 +116,7 @@ inline std::string json_integer(std::optional<std::uint64_t> number) {
   return number ? std::to_string(*number) : "null";
 }
 
-/// The report of a file that is accepted. Throws CheckpointError where it is not.
+/// The report of a valid file. Throws CheckpointError if the file is not valid.
 inline std::string accepted(const std::string &path, const lightwatch::LoadOptions &options) {
   const lightwatch::Checkpoint checkpoint = lightwatch::load_checkpoint(path, options);
   checkpoint.verify();
@@ -138,7 +138,7 @@ inline std::string refused(const lightwatch::CheckpointError &error) {
          "\",\"rule\":" + (error.rule().empty() ? "null" : json_string(error.rule())) + "}}";
 }
 
-/// The report of a file, whatever it is.
+/// The report of a file, valid or not.
 inline std::string report(const std::string &path, const lightwatch::LoadOptions &options = {}) {
   try {
     return accepted(path, options);

@@ -1,5 +1,5 @@
-// The files of the conformance tests: the valid ones say what stands beside them, the invalid ones
-// are refused by the rule that stands in the list.
+// The files of the conformance tests: a valid file has the content in its JSON file, and an invalid
+// one is refused with the rule in the list.
 
 #include <gtest/gtest.h>
 
@@ -53,7 +53,7 @@ TEST(Corpus, InvalidFilesAreRefusedByTheirRules) {
           JsonReader::read(reporter::report(corpus("invalid/" + name + ".ckpt"), mapped(map)));
       ASSERT_EQ(error.members.count("error"), 1u) << name << " is accepted";
       EXPECT_TRUE(error["error"]["code"] == expected["code"]) << name;
-      // A file that was cut short may say where it was, and need not.
+      // An error for a truncated file may have an offset, but need not.
       if (expected["code"].text == "CKPT_FILE_LENGTH") continue;
       EXPECT_TRUE(error["error"]["rule"] == expected["rule"])
           << name << " is refused by " << error["error"]["rule"].text;

@@ -15,7 +15,7 @@ std::uint32_t crc_of(const std::string &text) {
   return crc32(reinterpret_cast<const std::uint8_t *>(text.data()), text.size());
 }
 
-/// As the polynomial defines it, bit by bit.
+/// The definition of the polynomial, bit by bit.
 std::uint32_t slow_crc(const std::uint8_t *bytes, std::size_t length) {
   std::uint32_t crc = 0xffffffff;
   for (std::size_t i = 0; i < length; i++) {

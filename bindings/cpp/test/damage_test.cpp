@@ -1,4 +1,4 @@
-// Damage behind the metadata: found when the tensor is asked for, and by verify().
+// Damage after the metadata is found when the tensor is accessed, and by verify().
 
 #include <gtest/gtest.h>
 
@@ -40,7 +40,7 @@ class Damage : public testing::TestWithParam<bool> {
 TEST_P(Damage, OfATensorIsFoundWhenItIsAskedFor) {
   const auto checkpoint = load_checkpoint(changed(sound().offset() + 5), options_);
   const Tensor floats = checkpoint.model().at("floats");
-  // Each time, and not only at first.
+  // Every access throws, not only the first.
   for (int i = 0; i < 2; i++) {
     EXPECT_EQ(refusal([&] { floats.bytes(); }), "CKPT_TENSOR_CHECKSUM");
     EXPECT_EQ(refusal([&] { floats.as<float>(); }), "CKPT_TENSOR_CHECKSUM");
@@ -48,7 +48,7 @@ TEST_P(Damage, OfATensorIsFoundWhenItIsAskedFor) {
   std::vector<std::uint8_t> target(32);
   EXPECT_EQ(refusal([&] { floats.read_into(target.data(), 32); }), "CKPT_TENSOR_CHECKSUM");
   EXPECT_EQ(refusal([&] { checkpoint.verify(); }), "CKPT_TENSOR_CHECKSUM");
-  // The others are as good as ever.
+  // The other tensors are still readable.
   EXPECT_EQ(checkpoint.model().at("embedding.weight").as<float>().size(), 15u);
   try {
     floats.bytes();
@@ -62,7 +62,7 @@ TEST_P(Damage, OfATensorIsFoundWhenItIsAskedFor) {
 }
 
 TEST_P(Damage, BeforeATensorIsFoundWhenItIsAskedFor) {
-  // The lowest byte of its length, so that FlatBuffers does not mind.
+  // The lowest byte of the length, so that FlatBuffers still accepts the file.
   const auto checkpoint = load_checkpoint(changed(sound().offset() - 4), options_);
   const Tensor floats = checkpoint.model().at("floats");
   EXPECT_EQ(refusal([&] { floats.bytes(); }), "CKPT_FORMAT gap");

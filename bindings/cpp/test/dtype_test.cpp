@@ -26,7 +26,7 @@ TEST(DType, NumbersAndNamesAreThoseOfTheSchema) {
     if (code != 0 && code <= lightwatch::format::DType_MAX) {
       expected = EnumNameDType(static_cast<lightwatch::format::DType>(code));
     }
-    // A keyword of C++ has this behind it.
+    // flatc appends an underscore to C++ keywords.
     if (expected == "bool_") expected = "bool";
     EXPECT_EQ(name == nullptr ? "" : name, expected) << code;
     EXPECT_EQ(lightwatch::dtype_bits(static_cast<DType>(code)) != 0, name != nullptr) << code;
@@ -52,13 +52,13 @@ TEST(DType, NoProductMayPass2To53) {
   EXPECT_EQ(length_of(DType::uint8, {two_to(26), two_to(26)}), two_to(52));
   EXPECT_EQ(length_of(DType::uint8, {two_to(26), two_to(27)}), std::nullopt);
   EXPECT_EQ(length_of(DType::uint16, {two_to(52)}), std::nullopt);
-  // 2^64 and 2^66, which wrap to 0 and to 4.
+  // 2^64 wraps to 0.
   EXPECT_EQ(length_of(DType::uint8, {two_to(32), two_to(32)}), std::nullopt);
   EXPECT_EQ(length_of(DType::uint8, {two_to(63), 2}), std::nullopt);
-  // Nor behind an empty dimension.
+  // An empty dimension does not hide them.
   EXPECT_EQ(length_of(DType::uint8, {0, two_to(32), two_to(32)}), std::nullopt);
   EXPECT_EQ(length_of(DType::uint8, {two_to(30), two_to(30), 0}), std::nullopt);
-  // The bits of packed ones count.
+  // Packed dtypes are counted in bits.
   EXPECT_EQ(length_of(DType::float4_e2m1fn, {two_to(50)}), two_to(49));
   EXPECT_EQ(length_of(DType::float4_e2m1fn, {two_to(51)}), std::nullopt);
 }

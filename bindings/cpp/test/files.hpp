@@ -1,4 +1,4 @@
-// Files for the tests: those of the repository, and a folder for those that a test makes.
+// Files for the tests: those of the repository, and a folder for the files of a test.
 
 #ifndef LIGHTWATCH_TEST_FILES_HPP
 #define LIGHTWATCH_TEST_FILES_HPP
@@ -46,7 +46,7 @@ inline void write_bytes(const std::filesystem::path &path, const Bytes &bytes) {
   if (!file.flush()) throw std::runtime_error("cannot be written: " + path.string());
 }
 
-/// A new folder, gone with this object.
+/// A new folder, removed with this object.
 class Scratch {
  public:
   Scratch() {

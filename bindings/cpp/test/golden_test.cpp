@@ -1,4 +1,4 @@
-// The golden file of format version 1 says what stands in v1.json, value for value.
+// The golden file of format version 1 has every value of v1.json.
 
 #include <gtest/gtest.h>
 
@@ -25,7 +25,7 @@ const Json &expected() {
   return json;
 }
 
-/// A double as JavaScript writes it.
+/// A double in JavaScript's notation.
 double number(const std::string &text) {
   if (text == "NaN") return std::nan("");
   return std::strtod(text.c_str(), nullptr);
@@ -111,7 +111,7 @@ void check(const lightwatch::State &state, const Json &json) {
     }
     EXPECT_EQ(hex, wanted["data"].text) << key;
     EXPECT_EQ(tensor.byte_length() * 2, hex.size()) << key;
-    // And by its name.
+    // Also by its name.
     EXPECT_TRUE(state.contains(key));
     EXPECT_TRUE(state.at(key).shares_memory_with(tensor)) << key;
     EXPECT_EQ(state.find(key)->offset(), tensor.offset()) << key;

@@ -1,5 +1,5 @@
-// Files that are no whole checkpoint, and what is no file at all: each is refused, and none is
-// waited for.
+// Incomplete checkpoints, and paths that are not regular files: each is refused, and no open
+// blocks.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@
 
 namespace {
 
-/// The shortest of the files that have tensors, attributes and metrics.
+/// The shortest file with tensors, attributes and metrics.
 Bytes small_file() { return read_bytes(corpus("valid/example.ckpt")); }
 
 class Hostile : public testing::TestWithParam<bool> {};
@@ -83,7 +83,7 @@ TEST_P(Hostile, WhatIsNoRegularFileIsRefusedAtOnce) {
 }
 
 TEST_P(Hostile, AFileThatIsSaidToBeHugeTakesNoMemory) {
-  // The start of a checkpoint in front of a hole of a terabyte.
+  // The start of a checkpoint, followed by a hole of a terabyte.
   const Scratch scratch;
   const std::string path = scratch.file("hole.ckpt", small_file());
   std::error_code error;
@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(MappedAndRead, Hostile, testing::Bool(),
                          [](const auto &suite) { return suite.param ? "Mapped" : "Read"; });
 
 TEST(HostileDescriptors, AreNotKept) {
-  // What is refused, and what is mapped, takes none.
+  // Neither a refused file nor a mapped one keeps a descriptor.
   const Scratch scratch;
   const std::string bad = scratch.file("bad.ckpt", {1, 2, 3});
   const int before = ::dup(0);

@@ -1,4 +1,4 @@
-// JSON, as far as the expected values of the tests need it: read, and compared.
+// A reader for JSON that supports what the expected values of the tests need.
 
 #ifndef LIGHTWATCH_TEST_JSON_HPP
 #define LIGHTWATCH_TEST_JSON_HPP

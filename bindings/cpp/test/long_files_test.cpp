@@ -1,5 +1,5 @@
-// Files around the length at which a file is no FlatBuffer any more, and one of more than 4 GiB.
-// Made by the TypeScript library, sparse; run with LIGHTWATCH_LARGE=1.
+// Files around the greatest length of a FlatBuffer, and one above 4 GiB. The TypeScript library
+// creates them, sparse. Run with LIGHTWATCH_LARGE=1.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ class LongFiles : public testing::Test {
     if (std::system("node --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "there is no Node here";
   }
 
-  /// A file of uint8 tensors of these lengths, all zeros but for their last byte.
+  /// A file of uint8 tensors of these lengths. All bytes are zero except the last of each tensor.
   std::string make(const std::string &name, const Lengths &lengths) const {
     const std::string path = scratch_.path(name);
     std::string command = "cd '" + repository("").string() +
@@ -42,7 +42,7 @@ class LongFiles : public testing::Test {
     return path;
   }
 
-  /// The metadata that a save of a file's states would write is that of the file.
+  /// A save of the file's states would write the same metadata as the file's.
   static void check_metadata(const std::string &path) {
     lightwatch::LoadOptions options;
     options.verify = false;
@@ -74,7 +74,7 @@ class LongFiles : public testing::Test {
       for (std::size_t i = 0; i < lengths.size(); i++) {
         const auto tensor = model.at(std::to_string(i));
         EXPECT_EQ(tensor.byte_length(), lengths[i]);
-        // Without a map a long one would be read into memory.
+        // Without a map, a long file would be read into memory.
         if (!map && lengths[i] > gib) continue;
         const auto bytes = tensor.as<std::uint8_t>();
         ASSERT_EQ(bytes.size(), lengths[i]);
@@ -98,7 +98,7 @@ TEST_F(LongFiles, OfMoreThan4GibAreRead) {
   const std::uint64_t last = model.at("2").offset();
   EXPECT_GT(last, gib * 4);
 
-  // Damage is found there as well.
+  // Damage is found behind that length, too.
   const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   ASSERT_NE(file, -1);
   const std::uint8_t bytes[] = {1, 0, 1};
@@ -116,7 +116,7 @@ TEST_F(LongFiles, AroundTheLimitOfFlatBuffersAreRead) {
   constexpr std::uint64_t limit = (std::uint64_t{1} << 31) - 1;
   const std::uint64_t start =
       lightwatch::load_checkpoint(make("short.ckpt", {1})).model().at("0").offset();
-  // The longest file that is a FlatBuffer, and the shortest that is none.
+  // The longest file that is still a FlatBuffer, and the next longer one.
   for (const std::uint64_t length : {limit - 1 - start, limit - start}) {
     const std::string path = make("around.ckpt", {length});
     EXPECT_EQ(std::filesystem::file_size(path), start + length);

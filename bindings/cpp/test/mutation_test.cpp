@@ -1,6 +1,6 @@
-// Files that are wrong anywhere in their metadata, with checksums that fit: whatever is accepted
-// can be read in full, and passes the verifier of FlatBuffers. Run with sanitizers, this is where
-// they have most to say.
+// Random errors in the metadata, with correct checksums. A file that is accepted must be readable
+// in full and must pass FlatBuffers' verifier. Run this with sanitizers to find reads out of
+// bounds.
 
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@ void put(Bytes &bytes, std::size_t at, T number) {
   std::memcpy(bytes.data() + at, &number, sizeof number);
 }
 
-/// Makes the checksum of the metadata fit, where its place can still be found.
+/// Corrects the checksum of the metadata, if its position can still be found.
 void seal(Bytes &bytes) {
   try {
     const std::size_t start = std::min<std::size_t>(bytes.size(), lightwatch::detail::head_length);
@@ -38,11 +38,11 @@ void seal(Bytes &bytes) {
         lightwatch::detail::metadata_checksum({bytes.data(), head.metadata_length},
                                               head.crc_offset));
   } catch (const lightwatch::CheckpointError &) {
-    // It is refused for its head, then.
+    // The head is invalid, so the file is refused anyway.
   }
 }
 
-/// Changes one to three numbers of the metadata to ones that a file would rather not have.
+/// Changes one to three numbers of the metadata to critical values.
 Bytes mutation(const Bytes &of, std::size_t metadata_length, std::mt19937 &random) {
   Bytes bytes = of;
   const auto below = [&random](std::size_t n) { return random() % n; };
@@ -55,13 +55,13 @@ Bytes mutation(const Bytes &of, std::size_t metadata_length, std::mt19937 &rando
       case 1: bytes[at] ^= static_cast<std::uint8_t>(1u << below(8)); break;
       case 2: put(bytes, at & ~1u, static_cast<std::uint16_t>(numbers[below(numbers.size())])); break;
       case 3: put(bytes, at & ~3u, numbers[below(numbers.size())]); break;
-      // A little more or less: offsets to what lies beside.
+      // Slightly larger or smaller: offsets to neighbouring values.
       case 4:
         put(bytes, at & ~3u,
             read_number<std::uint32_t>(bytes.data() + (at & ~3u)) +
                 static_cast<std::uint32_t>(below(65)) * 4 - 128);
         break;
-      // A copy of another place: tables and vtables of another type.
+      // A copy from another place: tables and vtables of another type.
       default: {
         const std::size_t length = 1 + below(24);
         const std::size_t from = below(metadata_length - 8);
@@ -101,7 +101,7 @@ TEST(Mutations, AreRefusedOrReadInFull) {
       }
     }
   }
-  // Else it would be a test of the head alone.
+  // With fewer outcomes this would test only the head.
   EXPECT_GE(outcomes.size(), 20u);
   EXPECT_GE(outcomes[""], count / 20);
   EXPECT_EQ(outcomes.count("CKPT_FLATBUFFER flatbuffer.verifier"), 0u);

@@ -26,7 +26,7 @@ TEST(NameIndex, TellsTheFirstNameThatIsThereTwice) {
       for (std::size_t twice = of + 1; twice < count; twice++) {
         auto changed = names;
         changed[twice] = names[of];
-        // And another one behind it, which is not the first.
+        // A second duplicate after it must not be reported instead.
         changed.push_back(names[of]);
         ASSERT_EQ(index_of(changed).first_duplicate(), twice) << count << " " << of;
       }

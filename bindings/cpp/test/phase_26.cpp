@@ -1,4 +1,4 @@
-// What this library has to do, in five tests, on a real trainer. `phase_26 NAME` runs one of them;
+// The five requirements of the library, tested on a real trainer. `phase_26 NAME` runs one of them;
 // ctest runs each.
 
 #include <signal.h>
@@ -48,7 +48,7 @@ ErrorCode code_of(const Action &run) {
   throw std::runtime_error("expected an error");
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed after the test.
 class Folder {
  public:
   Folder() {
@@ -84,7 +84,7 @@ std::string bits(const trainer::Tensor<T> &tensor) {
   return {reinterpret_cast<const char *>(tensor.data()), tensor.size() * sizeof(T)};
 }
 
-/// Every bit that decides how a run goes on.
+/// Every bit that decides how a run continues.
 std::string state_of(const Run &run) {
   std::string state;
   for (const auto &entry : run.model.state_dict()) state += bits(entry.second);
@@ -119,20 +119,20 @@ void test_phase_26_save_load() {
     lightwatch::save_checkpoint(path, run.model, *run.optimizer, with_random(run));
     const std::string saved = state_of(run);
 
-    // As in a new process, except that this run has already gone some other way.
+    // As in a new process, but this run has already trained differently.
     Run resumed(optimizer);
     resumed.train(3);
     expect(state_of(resumed) != saved, "another state before the restore");
     restore_all(lightwatch::load_checkpoint(path), resumed);
     expect(state_of(resumed) == saved, "the saved state");
 
-    // And it goes on, bit for bit, as if it had never stopped.
+    // The run continues, bit for bit, as if it had never stopped.
     const std::vector<float> losses = run.train(40);
     expect(resumed.train(40) == losses, "the losses of the run that went on");
     expect(losses.back() < losses.front(), "a training that learns");
     expect(state_of(resumed) == state_of(run), "the state of the run that went on");
 
-    // The same state makes the same bytes.
+    // The same state gives the same bytes.
     lightwatch::save_checkpoint(folder / "one", run.model, *run.optimizer, with_random(run));
     lightwatch::save_checkpoint(folder / "two", resumed.model, *resumed.optimizer,
                                 with_random(resumed));
@@ -175,7 +175,7 @@ void test_phase_26_optimizer_state() {
              "the bits of " + restored[i].first);
     }
 
-    // What the buffers are worth: the same batches, with the model restored and they not.
+    // The buffers matter: with only the model restored, the same batches give other losses.
     Run forgetful(kind);
     forgetful.random = trainer::Random(7);
     lightwatch::restore_checkpoint(checkpoint, forgetful.model);
@@ -225,7 +225,7 @@ void test_phase_26_metadata() {
   expect(!checkpoint.loss() && std::isnan(checkpoint.loss), "no loss yet");
 }
 
-/// A state whose every element is its generation.
+/// A state in which every element is the number of its generation.
 struct Generation {
   explicit Generation(float number) : tensors{{"weight", std::vector<float>(1 << 20, number)},
                                               {"bias", std::vector<float>(1000, number)}} {}
@@ -233,7 +233,7 @@ struct Generation {
   std::map<std::string, std::vector<float>> tensors;
 };
 
-/// The generation in a file, all of whose bytes are looked at.
+/// The generation of a file. Every byte is read.
 std::int64_t generation_at(const std::string &path) {
   const auto checkpoint = lightwatch::load_checkpoint(path);
   checkpoint.verify();
@@ -245,7 +245,7 @@ std::int64_t generation_at(const std::string &path) {
   return checkpoint.step;
 }
 
-/// A process that saves generation after generation, and tells of each that it has saved.
+/// A process that saves one generation after another, and prints each after its save.
 class EndlessSaver {
  public:
   EndlessSaver(const std::string &path, std::int64_t first) {
@@ -265,7 +265,7 @@ class EndlessSaver {
   EndlessSaver(const EndlessSaver &) = delete;
   EndlessSaver &operator=(const EndlessSaver &) = delete;
 
-  /// Kills it, and returns the last generation that it told of.
+  /// Kills the process, and returns the last generation that it printed.
   std::int64_t kill_after(std::chrono::milliseconds time) {
     std::int64_t last = 0;
     expect(::read(told_, &last, sizeof last) == sizeof last, "a save");
@@ -287,7 +287,8 @@ class EndlessSaver {
 void test_phase_26_atomic() {
   const Folder folder;
   const std::string path = folder / "run.ckpt";
-  // Killed at any moment: the last one that was committed is there, or the next one as a whole.
+  // After a kill at any moment, the path holds the last committed generation or the next one,
+  // complete.
   std::int64_t latest = 0;
   for (int round = 0; round < 12; round++) {
     EndlessSaver saver(path, latest + 1);
@@ -296,7 +297,7 @@ void test_phase_26_atomic() {
     expect(found == latest || found == latest + 1, "the committed generation or the next one");
     latest = found;
   }
-  // A disk that has no more room: the save says so, and the old file stays.
+  // A limit on the file size stands for a full disk: the save throws, and the old file stays.
   const std::string before = bytes_of(path);
   ::signal(SIGXFSZ, SIG_IGN);
   struct rlimit unlimited = {};
@@ -312,7 +313,7 @@ void test_phase_26_atomic() {
     expect(bytes_of(path) == before, "the file that was there");
     expect(folder.names().size() == 1, "no temporary file");
   }
-  // The next save removes what the killed ones have left.
+  // The next save removes the temporary files of the killed ones.
   Generation generation(9999);
   lightwatch::save_checkpoint(path, generation, nullptr, 0, 9999, 0);
   expect(generation_at(path) == 9999, "the last generation");
@@ -353,7 +354,7 @@ void test_phase_26_missing_key() {
   expect(report.tensors == 2 && report.missing.size() == 1 && report.unexpected.size() == 1,
          "a report of it");
 
-  // Another shape or dtype is an error also when it is not strict.
+  // A different shape or dtype is an error even if the restore is not strict.
   Dict other{{"bias", {0, 0, 0}}, {"weight", {0, 0, 0}}};
   const Dict untouched = other;
   expect(code_of([&] { lightwatch::restore_checkpoint(checkpoint, other, nullptr, options); }) ==

@@ -1,4 +1,4 @@
-// How something is refused, as text that a test compares.
+// The error of a refusal as text, for comparisons.
 
 #ifndef LIGHTWATCH_TEST_REFUSAL_HPP
 #define LIGHTWATCH_TEST_REFUSAL_HPP
@@ -6,8 +6,8 @@
 #include <lightwatch/checkpoint.hpp>
 #include <string>
 
-/// Code and rule of the CheckpointError that `act` throws: "CKPT_FORMAT gap", "CKPT_READ"; empty
-/// where it throws none.
+/// Code and rule of the CheckpointError that `act` throws: "CKPT_FORMAT gap", "CKPT_READ". Empty if
+/// it throws none.
 template <class Act>
 std::string refusal(const Act &act) {
   try {
@@ -19,7 +19,7 @@ std::string refusal(const Act &act) {
   }
 }
 
-/// How a file is refused when all of it is looked at.
+/// The refusal of a file when all of it is read.
 inline std::string refusal_of(const std::string &path, bool map = true) {
   lightwatch::LoadOptions options;
   options.map = map;

@@ -1,4 +1,4 @@
-// What a checkpoint can be restored into, and that a restore is all or nothing.
+// What a checkpoint can be restored into. A restore is all or nothing.
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ struct Memory {
   Floats &state_dict() { return tensors; }
 };
 
-/// As on a device: its state dict is a copy, and has to be handed back.
+/// As on a device: its state dict is a copy, and must be passed back.
 struct Copies {
   Floats tensors;
   bool fails = false;
@@ -42,7 +42,7 @@ struct Copies {
   }
 };
 
-/// Creates its buffers when it is first used, as some optimizers do.
+/// Creates its buffers on first use, as some optimizers do.
 struct Lazy {
   static constexpr bool creates_tensors = true;
   Floats tensors;
@@ -57,7 +57,7 @@ struct Lazy {
   }
 };
 
-/// With attributes that it takes back, or refuses.
+/// With attributes that it takes back or refuses.
 struct Scheduler {
   double best = 0;
   bool fails = false;
@@ -212,7 +212,7 @@ TEST_F(Restore, LosesNoAttributeOrKindInSilence) {
   };
   EXPECT_EQ(refused(dict), "");
   StateDict other = dict;
-  // A whole number is the same as an integer and as a double.
+  // A whole number is the same as an integer or as a double.
   other.attributes = {{"lr", 1.0}};
   EXPECT_EQ(refused(other), "");
   other.attributes = {{"lr", 0.5}};

@@ -1,10 +1,10 @@
-// Saves once, when it is told to, for a parent that is in its way: `save_once DESCRIPTION PATH`. The
-// description is a checkpoint of the state that it saves. The parent is test/support/crash of the
-// repository: it kills this process at a call to the system, or makes the call fail.
+// Saves once, when its parent says so: `save_once DESCRIPTION PATH`. The description is a
+// checkpoint of the state that it saves. The parent is test/support/crash of the repository, which
+// kills this process at a system call or makes the call fail.
 //
-// It prints the numbers of its threads, waits for a byte on its standard input, and prints how the
-// save ended. It begins and ends the save with a call that does nothing, `access` of a name that a
-// trace shows.
+// It prints the numbers of its threads, waits for a byte on standard input, and prints the result
+// of the save. Before and after the save it calls `access` on a name that does not exist, which
+// marks the save in a trace.
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,12 +20,12 @@
 
 namespace {
 
-// The parent's words for it.
+// The names that the parent looks for in the trace.
 constexpr const char *begins = "/lightwatch-save-begins";
 constexpr const char *ends = "/lightwatch-save-ends";
 
 void mark(const char *name) {
-  // There is no such file.
+  // The file does not exist.
   if (::access(name, F_OK) == 0) std::cerr << name << " exists\n";
 }
 
@@ -44,10 +44,10 @@ std::string outcome_of(const writer::Description &description, const std::string
   }
 }
 
-/// In a thread of its own, so that the calls of the save are those of this thread.
+/// Runs in its own thread, so that all system calls of that thread belong to the save.
 void save_when_told(const char *description_path, const char *path) {
   const writer::Description description(description_path);
-  // What it says is no part of a save.
+  // Called early, so that its system calls are not part of the save.
   lightwatch::detail::this_machine();
   std::cout << "{\"main\":" << ::getpid() << ",\"worker\":" << ::syscall(SYS_gettid) << "}"
             << std::endl;

@@ -1,4 +1,4 @@
-// What a save writes, where it goes, and what it refuses.
+// What a save writes, where it writes it, and what it refuses.
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -39,7 +39,7 @@ namespace fs = std::filesystem;
 
 using Floats = std::map<std::string, std::vector<float>>;
 
-/// What std::invalid_argument says, or nothing where none is thrown.
+/// The message of a std::invalid_argument, or nothing if none is thrown.
 std::string misuse(const std::function<void()> &act) {
   try {
     act();
@@ -66,7 +66,7 @@ class Save : public testing::Test {
 };
 
 TEST_F(Save, WritesTheSameBytesAsTheLibraryForTypeScript) {
-  // Those of the other writer of the corpus have defaults left out, or parts shared.
+  // The corpus' files of the other writer leave out defaults or share parts.
   const char *names[] = {"golden-v1",     "example",       "nothing",        "training",
                          "every-dtype",   "scalars",       "empty-tensors",  "tied-weights",
                          "lengths",       "floats",        "packed",         "ranks",
@@ -262,7 +262,7 @@ TEST_F(Save, RemovesWhatDeadSaversHaveLeftAndNothingElse) {
   const std::string unlocked = scratch_.path(temporary_name("run.ckpt", false));
   const std::string other = scratch_.path(".run.ckpt.tmp");
   for (const std::string &path : {locked, living, unlocked, other}) write_bytes(path, {1});
-  // Of this process, and locked by another descriptor: a save that is under way in another thread.
+  // From this process, locked by another descriptor: a save that is running in another thread.
   const lightwatch::detail::Descriptor holder(::open(living.c_str(), O_WRONLY | O_CLOEXEC));
   ASSERT_EQ(lightwatch::detail::take_lock(holder), lightwatch::detail::Lock::taken);
   save({});
@@ -310,7 +310,7 @@ TEST_F(Save, NoticesATensorThatChangesMeanwhile) {
   Floats state{{"w", std::vector<float>(16 << 20)}};
   std::atomic<bool> done{false};
   std::thread training([&] {
-    // Elements of every page, again and again.
+    // Changes elements of every page, again and again.
     auto *elements = reinterpret_cast<std::atomic<float> *>(state["w"].data());
     for (float value = 1; !done; value++) {
       for (std::size_t i = 0; i < state["w"].size(); i += 1024) elements[i] = value;

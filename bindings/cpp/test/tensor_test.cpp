@@ -1,4 +1,4 @@
-// The views of tensors: each dtype by its types, and by no other; who keeps the memory.
+// The views of tensors: each dtype by its types and by no others, and the owner of the memory.
 
 #include <gtest/gtest.h>
 
@@ -25,12 +25,12 @@
 
 namespace {
 
-/// A type of the user's own, for float16.
+/// A user's own type for float16.
 struct Half {
   std::uint16_t bits;
 };
 
-/// One that is wider than what it is said to hold.
+/// A type that is wider than its declared dtype.
 struct Wide {
   std::uint8_t bytes[64];
 };
@@ -60,7 +60,7 @@ lightwatch::LoadOptions read_options() {
   return options;
 }
 
-/// Whether T views a tensor; if so, all of its elements, and the very bytes that it has.
+/// Whether T views a tensor. If so, compares all of its elements and their bytes.
 template <class T>
 bool views(const Tensor &tensor) {
   const std::string refused = refusal([&] { tensor.as<T>(); });
@@ -95,7 +95,7 @@ std::vector<std::string> viewers(const Tensor &tensor) {
   add(views<std::complex<double>>(tensor), "complex128");
   add(views<Half>(tensor), "Half");
   EXPECT_TRUE(views<std::byte>(tensor));
-  // As wide as int64, and another type of the language.
+  // As wide as int64, but a distinct type in C++.
   EXPECT_EQ(views<long long>(tensor), views<std::int64_t>(tensor));
   return names;
 }
@@ -133,7 +133,7 @@ TEST_P(Views, EveryDTypeHasItsTypesAndNoOther) {
     EXPECT_EQ(of(dtype), Names{dtype}) << dtype;
   }
   EXPECT_EQ(count, 23u);
-  // Those that are younger than the golden file.
+  // Dtypes that are newer than the golden file.
   const auto young = load_checkpoint(corpus("valid/integers-of-4-bits.ckpt"));
   for (const char *dtype : {"int4", "uint4"}) {
     const Tensor tensor = young.model().at(std::string("dtype/") + dtype);
@@ -149,7 +149,7 @@ TEST_P(Views, ElementsAreThoseThatWereSaved) {
   const std::uint32_t expected[] = {0x7fc00000, 0x7fa00001, 0xffc12345, 0x80000000,
                                     0x00000000, 0x7f800000, 0xff800000, 0x00000001};
   ASSERT_EQ(floats.size(), 8u);
-  // Bit for bit: two of them are NaN.
+  // Compared as bits, because two of them are NaN.
   EXPECT_EQ(std::memcmp(floats.data(), expected, sizeof expected), 0);
   EXPECT_EQ(floats[7], std::numeric_limits<float>::denorm_min());
 

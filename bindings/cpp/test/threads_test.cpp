@@ -1,5 +1,4 @@
-// A checkpoint may be used by several threads at once. (Run with the thread sanitizer, this says
-// more.)
+// Several threads may use a checkpoint at once. Run this with the thread sanitizer.
 
 #include <gtest/gtest.h>
 

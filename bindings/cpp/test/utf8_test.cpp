@@ -34,7 +34,7 @@ TEST(Utf8, EveryCharacterIsOneAndHasItsOwnCode) {
     const auto character = lightwatch::detail::first_character(text);
     ASSERT_EQ(character.code, code);
     ASSERT_EQ(character.length, text.size());
-    // Cut off it is none.
+    // Truncated, it is not valid.
     if (text.size() > 1) {
       text.pop_back();
       ASSERT_FALSE(is_utf8(text)) << static_cast<std::uint32_t>(code);
@@ -43,13 +43,14 @@ TEST(Utf8, EveryCharacterIsOneAndHasItsOwnCode) {
 }
 
 TEST(Utf8, WhatIsNoneIsTold) {
-  // Overlong, surrogates, beyond U+10FFFF, a tail without its head, and bytes that never are.
+  // Overlong forms, surrogates, characters above U+10FFFF, a continuation without a start, and
+  // bytes that never occur.
   for (const char *text :
        {"\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xf0\x80\x80\x80",
         "\xf0\x8f\xbf\xbf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
         "\x80", "\xbf", "\xff", "\xfe", "\xc3\x28", "\xe2\x28\xa1", "\xe2\x82\x28"}) {
     EXPECT_FALSE(is_utf8(text));
-    // At every place among eight bytes that are looked at together.
+    // At every position within eight bytes that are tested together.
     for (std::size_t before = 0; before < 17; before++) {
       EXPECT_FALSE(is_utf8(std::string(before, 'a') + text + std::string(20, 'b'))) << before;
     }

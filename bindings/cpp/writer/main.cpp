@@ -1,9 +1,9 @@
-// Writes a checkpoint anew: `lightwatch-writer DESCRIPTION OUT`.
+// Saves a checkpoint again: `lightwatch-writer DESCRIPTION OUT`.
 //
-// The description of a state is a checkpoint of it. The writer loads it, verifies all of it, and
-// saves its states with their attributes, metrics, progress and tied tensors to OUT. The libraries
-// that write come to the same bytes for the same state, so OUT is a copy of each description that
-// one of them has written; test/conformance compares them.
+// The description of a state is a checkpoint of it. The writer loads it, verifies it in full, and
+// saves its states to OUT, with their attributes, metrics, progress and tied tensors. All writing
+// libraries produce the same bytes for the same state, so OUT equals a DESCRIPTION that one of them
+// has written. test/conformance compares the two.
 
 #include <exception>
 #include <iostream>

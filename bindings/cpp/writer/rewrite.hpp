@@ -1,4 +1,4 @@
-// A state that is described by a checkpoint of it, to be saved anew.
+// A state, described by a checkpoint of it, that is saved again.
 
 #ifndef LIGHTWATCH_WRITER_REWRITE_HPP
 #define LIGHTWATCH_WRITER_REWRITE_HPP
@@ -10,7 +10,7 @@ namespace writer {
 
 class Description {
  public:
-  /// Loads a checkpoint and verifies all of it. Throws CheckpointError.
+  /// Loads a checkpoint and verifies it in full. Throws CheckpointError.
   explicit Description(const std::string &path)
       : checkpoint_(lightwatch::load_checkpoint(path)) {
     checkpoint_.verify();
@@ -26,7 +26,7 @@ class Description {
     options_.saved_at = checkpoint_.saved_at();
   }
 
-  /// Saves its states with their attributes, metrics, progress and tied tensors.
+  /// Saves the states with their attributes, metrics, progress and tied tensors.
   lightwatch::SaveReport save(const std::string &path) const {
     return lightwatch::save_checkpoint(path, checkpoint_.model(), checkpoint_.optimizer(), options_);
   }

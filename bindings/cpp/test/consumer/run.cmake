@@ -1,5 +1,5 @@
-# Configures, builds and runs the program in this folder, with the library found (WAY: find_package)
-# as it is installed, or taken into its build (add_subdirectory).
+# Configures, builds and runs the program in this folder. WAY=find_package uses the installed library;
+# WAY=add_subdirectory builds it with the program.
 
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)

@@ -15,7 +15,7 @@
 
 namespace trainer {
 
-/// xorshift64 (Marsaglia, 2003). Its state is a tensor like any other.
+/// xorshift64 (Marsaglia, 2003). Its state is an ordinary tensor.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_({1}, seed) {}
@@ -48,7 +48,7 @@ class Module {
     return parameters_;
   }
 
-  /// The tensors are the module's own: what is written to them is in the module.
+  /// The tensors are the module's own memory: writing to them changes the module.
   StateDict state_dict() const {
     StateDict dict;
     for (const auto &[name, parameter] : parameters_) dict.emplace_back(name, parameter.value());

@@ -1,4 +1,4 @@
-// Optimizers, whose buffers are named after the parameters that they belong to.
+// Optimizers, whose buffers are named after their parameters.
 
 #ifndef LIGHTWATCH_TRAINER_OPTIMIZER_HPP
 #define LIGHTWATCH_TRAINER_OPTIMIZER_HPP

@@ -1,4 +1,4 @@
-// A training: a model, its optimizer, and the random generator that makes its batches.
+// A training run: a model, its optimizer, and the random generator of its batches.
 
 #ifndef LIGHTWATCH_TRAINER_RUN_HPP
 #define LIGHTWATCH_TRAINER_RUN_HPP
@@ -24,7 +24,7 @@ struct Run {
     }
   }
 
-  /// Trains to tell whether two numbers have the same sign, and returns the losses.
+  /// Trains to predict whether two numbers have the same sign, and returns the losses.
   std::vector<float> train(int steps) {
     std::vector<float> losses;
     for (int step = 0; step < steps; step++) {

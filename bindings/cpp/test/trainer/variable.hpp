@@ -1,4 +1,4 @@
-// A small autograd: a variable knows from what it was made, and how its gradient flows back.
+// A small autograd: a variable knows its inputs, and how its gradient flows back to them.
 
 #ifndef LIGHTWATCH_TRAINER_VARIABLE_HPP
 #define LIGHTWATCH_TRAINER_VARIABLE_HPP
@@ -13,7 +13,7 @@
 
 namespace trainer {
 
-/// Elements and a shape; copies share the elements, as in most frameworks.
+/// Elements and a shape. Copies share the elements, as in most frameworks.
 template <class T>
 class Tensor {
  public:
@@ -37,7 +37,7 @@ class Tensor {
   std::shared_ptr<std::vector<T>> elements_;
 };
 
-/// A node of the graph of a computation. Copies are the same node.
+/// A node of the computation graph. Copies are the same node.
 class Variable {
  public:
   explicit Variable(Tensor<float> value, bool requires_grad = false)
@@ -59,7 +59,7 @@ class Variable {
     for (std::size_t i = 0; i < grad().size(); i++) grad()[i] = 0;
   }
 
-  /// Adds the gradients of this variable, which has one element, to those that it was made from.
+  /// Adds the gradients of this variable, which has one element, to those of its inputs.
   void backward() const {
     std::vector<Node *> order;
     visit(*node_, order);
@@ -69,12 +69,12 @@ class Variable {
     }
   }
 
-  /// A variable made from others; `backward` adds to their gradients.
+  /// A variable computed from others; `backward` adds to their gradients.
   static Variable made_from(Tensor<float> value, std::vector<Variable> inputs,
                             const std::function<void(const Variable &made)> &backward) {
     Variable made(std::move(value), true);
     for (const Variable &input : inputs) made.node_->inputs.push_back(input.node_);
-    // Without keeping itself alive.
+    // A strong reference would keep the node alive forever.
     const std::weak_ptr<Node> self = made.node_;
     made.node_->backward = [self, backward] { backward(Variable(self.lock())); };
     return made;
@@ -92,10 +92,10 @@ class Variable {
 
   explicit Variable(std::shared_ptr<Node> node) : node_(std::move(node)) {}
 
-  /// Inputs before what is made from them.
+  /// Inputs come before the nodes computed from them.
   static void visit(Node &node, std::vector<Node *> &order) {
     if (node.visited || !node.requires_grad) return;
-    // Parameters are visited anew in the next graph.
+    // The next graph visits the parameters again.
     node.visited = !node.inputs.empty();
     for (const std::shared_ptr<Node> &input : node.inputs) visit(*input, order);
     order.push_back(&node);

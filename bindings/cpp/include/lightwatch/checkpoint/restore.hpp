@@ -198,7 +198,7 @@ class Restore {
     std::stable_sort(targets.begin(), targets.end(),
                      [](const Target &a, const Target &b) { return a.start < b.start; });
     StateComparison comparison;
-    // The earlier target that reaches furthest.
+    // Of the earlier targets, the one with the highest end.
     const Target *before = nullptr;
     for (const Target &target : targets) {
       if (before != nullptr && before->start + before->length > target.start) {
@@ -223,7 +223,7 @@ class Restore {
         "nothing was restored, because the checkpoint does not fit:" + text, comparison);
   }
 
-  /// Objects that take over a state may still refuse, so they come first; plain memory cannot
+  /// Objects that take over a state can still refuse it, so they come first. Plain memory cannot
   /// refuse.
   void take_over() const {
     std::vector<const RestorePair *> handed_over;
@@ -254,7 +254,7 @@ class Restore {
         try {
           pair->target.load_attributes(pair->dict.attributes);
         } catch (const std::exception &) {
-          // Most likely the one that threw before; the others must be put back all the same.
+          // This is probably the object that threw. The others must be put back in any case.
         }
       }
       incomplete("the " + current, restored, cause);
@@ -295,13 +295,13 @@ class Restore {
 
 }  // namespace detail
 
-/// Restores a model and an optimizer (`nullptr` to leave it aside), and the extras of the options.
-/// RestoreTarget says what can be restored into.
+/// Restores a model, an optimizer (`nullptr` for none) and the extras of the options. RestoreTarget
+/// lists what can be restored into.
 ///
-/// Throws a StateMismatchError, with every key in its lists, CKPT_TENSOR_CHECKSUM or another damage:
-/// nothing was restored. CKPT_RESTORE_INCOMPLETE: after everything had been checked a
-/// `load_state_dict()` threw, or a read failed; it says what was restored. std::invalid_argument for
-/// a `state_dict()` that returns copies where there is no `load_state_dict()`.
+/// Throws a StateMismatchError with every key in its lists, CKPT_TENSOR_CHECKSUM, or another error
+/// for damage: nothing was restored. Throws CKPT_RESTORE_INCOMPLETE if a `load_state_dict()` threw,
+/// or a read failed, after everything had been verified; the message says what was restored. Throws
+/// std::invalid_argument if a `state_dict()` returns copies and there is no `load_state_dict()`.
 template <class Model, class Optimizer>
 RestoreReport restore_checkpoint(const Checkpoint &checkpoint, Model &&model, Optimizer &&optimizer,
                                  const RestoreOptions &options) {
@@ -324,7 +324,7 @@ RestoreReport restore_checkpoint(const Checkpoint &checkpoint, Model &&model, Op
   return restore.run();
 }
 
-/// The same in the framework's order of arguments.
+/// The same, with the arguments in the framework's order.
 template <class Model, class Optimizer>
 RestoreReport restore_checkpoint(const Checkpoint &checkpoint, Model &&model, Optimizer &&optimizer,
                                  bool strict = true) {
@@ -333,7 +333,7 @@ RestoreReport restore_checkpoint(const Checkpoint &checkpoint, Model &&model, Op
   return restore_checkpoint(checkpoint, model, optimizer, options);
 }
 
-/// The same of a model alone.
+/// The same, for a model only.
 template <class Model>
 RestoreReport restore_checkpoint(const Checkpoint &checkpoint, Model &&model) {
   return restore_checkpoint(checkpoint, model, nullptr, true);

@@ -1,4 +1,4 @@
-// What a checkpoint's state can be restored into.
+// The objects and the memory that a checkpoint's state can be restored into.
 
 #ifndef LIGHTWATCH_CHECKPOINT_RESTORE_TARGET_HPP
 #define LIGHTWATCH_CHECKPOINT_RESTORE_TARGET_HPP
@@ -41,7 +41,7 @@ template <class T>
 struct has_creates_tensors<T, std::void_t<decltype(bool(T::creates_tensors))>> : std::true_type {
 };
 
-/// What `state_dict()` returns, or the source itself where it has none.
+/// What `state_dict()` returns, or the source itself if it has no `state_dict()`.
 template <class T>
 decltype(auto) dict_of(T &target) {
   if constexpr (has_state_dict<T>::value) {
@@ -53,16 +53,16 @@ decltype(auto) dict_of(T &target) {
 
 }  // namespace detail
 
-/// A part of a trainer that a state can be restored into: by its `load_state_dict()`, or straight
-/// into the memory that its `state_dict()` names. It refers to that part, which must outlive it.
+/// A part of a trainer that a state can be restored into: by its `load_state_dict()`, or directly
+/// into the memory that its `state_dict()` lists. It refers to that part, which must outlive it.
 ///
 /// A class may have, besides `state_dict()`:
 ///
 /// - `load_state_dict(const lightwatch::State &)`, perhaps with a `bool strict`: it takes over the
 ///   state of the checkpoint. With `static constexpr bool creates_tensors = true` it takes tensors
 ///   that its `state_dict()` does not list yet.
-/// - `load_state_dict(dict)` with what its `state_dict()` returns: it gets that filled. For tensors
-///   that are copies, or on a device.
+/// - `load_state_dict(dict)` with the type that its `state_dict()` returns, filled by the library.
+///   For tensors that are copies, or on a device.
 /// - `load_attributes(const lightwatch::Attributes &)`, for tensors that are plain memory.
 class RestoreTarget {
  public:
@@ -100,19 +100,19 @@ class RestoreTarget {
   /// The names and the memory, as they are now.
   StateDict collect() const { return collect_(); }
 
-  /// Whether the tensors are plain memory.
+  /// Whether the restore writes into the memory of the tensors itself.
   bool is_memory() const noexcept { return !load_state_ && !load_dict_; }
 
-  /// Whether it takes tensors that it does not list yet.
+  /// Whether it takes tensors that its `state_dict()` does not list yet.
   bool creates_tensors() const noexcept { return creates_tensors_ && load_state_; }
 
   bool has_load_attributes() const noexcept { return static_cast<bool>(load_attributes_); }
   void load_attributes(const Attributes &attributes) const { load_attributes_(attributes); }
 
-  /// Fills the tensors of a dict.
+  /// Fills the tensors of a dict with those of a checkpoint.
   using Fill = std::function<void(StateDict &dict)>;
 
-  /// Hands over a state. `fill` fills a dict with it.
+  /// Passes a state to the object. `fill` fills a dict with that state.
   void load(const State &state, bool strict, const Fill &fill) const {
     if (load_state_) {
       load_state_(state, strict);

@@ -1,6 +1,5 @@
-// The format's own rules: what the values of decoded metadata have to mean for each other. They
-// leave no byte of a file unexplained: every segment has one possible position, and the file ends
-// where the last one does.
+// The rules of the format: which values of decoded metadata fit together. They explain every byte
+// of a file: each segment has one possible position, and the file ends with its last segment.
 
 #ifndef LIGHTWATCH_CHECKPOINT_RULES_HPP
 #define LIGHTWATCH_CHECKPOINT_RULES_HPP
@@ -26,9 +25,8 @@ class Rules {
  public:
   explicit Rules(Metadata &metadata) : metadata_(metadata) {}
 
-  /// Checks the rules and returns the file's segments in its order. Gives the tensors the numbers
-  /// of their segments, and the states their indexes. Throws CKPT_FORMAT with the rule that is
-  /// broken.
+  /// Verifies the rules and returns the file's segments in file order. Sets the segment numbers of
+  /// the tensors and the indexes of the states. Throws CKPT_FORMAT with the broken rule.
   std::vector<Segment> check() {
     check_state_names();
     for (const auto &metric : metadata_.metrics) {
@@ -92,7 +90,7 @@ class Rules {
                                        " bytes, which is not what its dtype and shape take");
     }
     const std::uint64_t expected = segment_start(end_);
-    // A segment starts behind all before it, so this one is new, or it is known.
+    // A segment that starts after all earlier ones is new; any other must be a known one.
     if (tensor.offset == expected) {
       add_segment(tensor);
     } else {
@@ -147,7 +145,7 @@ class Rules {
 
   Metadata &metadata_;
   std::vector<Segment> segments_;
-  /// Where what has been looked at ends, in bytes.
+  /// End of the bytes that are explained so far, in bytes.
   std::uint64_t end_ = 0;
   const StateRecord *state_ = nullptr;
   const TensorRecord *tensor_ = nullptr;

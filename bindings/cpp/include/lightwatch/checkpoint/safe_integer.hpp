@@ -1,4 +1,4 @@
-// The integers of the format: those that a double holds exactly.
+// The integers of the format: those that a double represents exactly.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SAFE_INTEGER_HPP
 #define LIGHTWATCH_CHECKPOINT_SAFE_INTEGER_HPP

@@ -1,4 +1,4 @@
-// Saving: the segments first, then the metadata, which holds their checksums; then the commit.
+// Saving: first the segments, then the metadata, which holds their checksums, and last the commit.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SAVE_HPP
 #define LIGHTWATCH_CHECKPOINT_SAVE_HPP
@@ -24,37 +24,38 @@
 
 namespace lightwatch {
 
-/// What is saved besides the model and the optimizer, and how.
+/// What to save besides the model and the optimizer, and how.
 struct SaveOptions {
   std::int64_t epoch = 0;
   /// Optimizer steps taken.
   std::int64_t step = 0;
-  /// Nothing where there is none yet. NaN and the infinities are kept as they are.
+  /// Absent if there is no loss yet. NaN and the infinities are kept as they are.
   std::optional<double> loss{};
   NameMap<double> metrics{};
   /// JSON text.
   std::optional<std::string> config{};
-  /// Whatever else has a state: `options.extras.emplace_back("ema", lightwatch::state_of(ema))`.
+  /// Other objects with a state: `options.extras.emplace_back("ema", lightwatch::state_of(ema))`.
   std::vector<std::pair<std::string, StateDict>> extras{};
-  /// The place of this save in the order of the saves of its run: greater than that of each save
-  /// before it.
+  /// The position of this save among the saves of its run. It must be greater than that of every
+  /// earlier save.
   std::optional<std::uint64_t> sequence{};
-  /// When it is saved, in milliseconds since 1970. Without it the same state gives the same bytes.
+  /// The time of the save, in milliseconds since 1970. If absent, the same state gives the same
+  /// bytes.
   std::optional<std::uint64_t> saved_at{};
-  /// Whether the save waits until the checkpoint survives a power cut. False: a kill at any time
-  /// still leaves the old file or the new one, but nothing is synced.
+  /// True: the save returns when the checkpoint survives a power cut. False: nothing is synced;
+  /// after a kill at any time the path still holds the old file or the new one.
   bool durable = true;
-  /// Takes warnings. By default they go to std::clog.
+  /// Takes warnings. By default they are printed to std::clog.
   OnWarning on_warning{};
 };
 
-/// What a save has written.
+/// The result of a save.
 struct SaveReport {
   /// Length of the file in bytes.
   std::uint64_t byte_length;
-  /// Number of tensors, those that share a segment counted each.
+  /// Number of tensors. Tensors that share a segment are counted one by one.
   std::size_t tensors;
-  /// What the commit reached.
+  /// How far the commit went.
   Durability durability;
 };
 
@@ -98,13 +99,14 @@ inline SaveReport write_content(const std::string &path, const SaveContent &cont
 }  // namespace detail
 
 /// Saves a model and an optimizer (`nullptr` for none) with the options' progress, metrics and
-/// extras. When this returns, the checkpoint is complete and survives a power cut; until then, and
-/// if it throws, the path holds what it held before, at every instant. The tensors are read and not
-/// kept. Missing folders are created, and a symbolic link is followed.
+/// extras. When this returns, the checkpoint is complete and survives a power cut. Until then, or
+/// if it throws, the path keeps its old content at every instant. The tensors are read during the
+/// call and not kept. Missing folders are created, and a symbolic link is followed.
 ///
-/// Throws a CheckpointError CKPT_NOT_COMMITTED or CKPT_TENSOR_CHANGED (nothing was saved), or
-/// CKPT_NOT_DURABLE (the new file is there, and a power cut may undo it); std::invalid_argument,
-/// with the name of the tensor or the path of the value, for what a file cannot hold.
+/// Throws a CheckpointError: CKPT_NOT_COMMITTED or CKPT_TENSOR_CHANGED (nothing was saved), or
+/// CKPT_NOT_DURABLE (the new file is in place, but a power cut may undo it). Throws
+/// std::invalid_argument, with the name of the tensor or the path of the value, for values that a
+/// file cannot hold.
 template <class Model, class Optimizer>
 SaveReport save_checkpoint(const std::string &path, Model &&model, Optimizer &&optimizer,
                            const SaveOptions &options) {
@@ -116,7 +118,8 @@ SaveReport save_checkpoint(const std::string &path, Model &&model, Optimizer &&o
   return detail::write_content(path, content, options);
 }
 
-/// The same in the framework's order of arguments. `config` is JSON text; an empty one is none.
+/// The same, with the arguments in the framework's order. `config` is JSON text; an empty string
+/// means no config.
 template <class Model, class Optimizer>
 SaveReport save_checkpoint(const std::string &path, Model &&model, Optimizer &&optimizer,
                            std::int64_t epoch, std::int64_t step, double loss,

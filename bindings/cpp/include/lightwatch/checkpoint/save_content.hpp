@@ -1,5 +1,5 @@
-// What one save is to write: the states that a trainer gave, validated, and which memory each
-// segment comes from. Tensors over exactly the same memory share one. No tensor is copied here.
+// The content of one save: the validated states of the trainer, and the memory that each segment
+// comes from. Tensors over exactly the same memory share one segment. No tensor is copied here.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SAVE_CONTENT_HPP
 #define LIGHTWATCH_CHECKPOINT_SAVE_CONTENT_HPP
@@ -29,7 +29,7 @@
 namespace lightwatch {
 namespace detail {
 
-/// How far a run has come, and what else belongs to it.
+/// The progress of a run, its metrics and its config.
 struct Progress {
   std::int64_t epoch = 0;
   std::int64_t step = 0;
@@ -47,13 +47,13 @@ struct StateContent {
   std::vector<std::size_t> segments;
 };
 
-/// Where a segment's bytes are, and the tensor that messages name.
+/// The bytes of a segment, and the tensor that messages name.
 struct SegmentSource {
   std::string_view state;
   std::string_view tensor;
   const std::uint8_t *bytes;
   std::uint64_t byte_length;
-  /// Whether training can change them while a save is running.
+  /// Whether training can change the bytes while a save is running.
   bool changeable;
 };
 
@@ -61,7 +61,7 @@ struct SegmentSource {
   throw std::invalid_argument(message);
 }
 
-/// Throws std::invalid_argument where a text cannot be in a file.
+/// Throws std::invalid_argument if a file cannot hold the text.
 inline void validate_text(std::string_view text, const std::string &what) {
   if (!is_utf8(text)) refuse_content(what + " is not valid UTF-8");
 }
@@ -71,10 +71,10 @@ inline void validate_name(std::string_view name, const std::string &what) {
   if (fault != nullptr) refuse_content(what + ", " + quote(name) + ", " + fault);
 }
 
-/// Validates a value at `path`. `depth` is its place in tables: see `max_depth`.
+/// Validates a value at `path`. `depth` is the number of tables around it: see `max_depth`.
 inline void validate_attribute(const Attribute &value, const std::string &path,
                                std::uint64_t depth) {
-  // As deep as readers take it, so that what was loaded can be saved again.
+  // The limit is that of the readers, so that every loaded value can be saved again.
   if (depth > max_depth) refuse_content(path + " is nested too deep");
   if (const std::string *text = value.text()) validate_text(*text, path);
   if (value.kind() == AttributeKind::integer && !is_safe(*value.int64())) {
@@ -93,8 +93,8 @@ inline void validate_attribute(const Attribute &value, const std::string &path,
   }
 }
 
-/// All that a file is to hold. Made by `add` in the order of the file: the model, the optimizer,
-/// the extras. Throws std::invalid_argument, with the name of what is wrong.
+/// Everything that a file will hold. `add` is called in file order: the model, the optimizer, the
+/// extras. Throws std::invalid_argument with the name of the invalid part.
 class SaveContent {
  public:
   explicit SaveContent(Progress progress) : progress_(std::move(progress)) { validate_progress(); }
@@ -105,7 +105,7 @@ class SaveContent {
   const std::vector<StateContent> &states() const noexcept { return states_; }
   bool has_optimizer() const noexcept { return has_optimizer_; }
 
-  /// By the number of the segment; views of this content.
+  /// Indexed by segment number. The entries are views into this content.
   std::vector<SegmentSource> sources() const {
     std::vector<SegmentSource> sources;
     for (const StateContent &state : states_) {
@@ -180,19 +180,19 @@ class SaveContent {
     states_.push_back({std::move(name), std::move(dict), std::move(segments)});
   }
 
-  /// The segment of a tensor: a new one, or that of the tensor over the same memory.
+  /// Returns the segment of a tensor: a new one, or that of an earlier tensor over the same memory.
   std::size_t place(const TensorView &view, const std::string &what) {
     if (dtype_name(view.dtype) == nullptr) refuse_content(what + " has an unknown dtype");
     if (view.shape.size() > max_rank) {
       refuse_content(what + " has " + std::to_string(view.shape.size()) +
-                     " dimensions; the most is " + std::to_string(max_rank));
+                     " dimensions: expected at most " + std::to_string(max_rank));
     }
     const std::optional<std::uint64_t> length =
         tensor_byte_length(view.dtype, {view.shape.data(), view.shape.size()});
     if (!length) refuse_content(what + " has no whole and safe number of bytes");
     if (view.data == nullptr && *length > 0) refuse_content(what + " has no memory");
     const std::size_t next = lengths_.size();
-    // What has no address has no memory that it could share.
+    // An empty tensor has no memory that it could share.
     if (view.data != nullptr) {
       const auto [known, added] = known_.try_emplace({view.data, *length}, next);
       if (!added) return known->second;
@@ -205,7 +205,7 @@ class SaveContent {
   std::vector<StateContent> states_;
   bool has_optimizer_ = false;
   std::vector<std::uint64_t> lengths_;
-  /// The number of a segment by its address and length.
+  /// Segment numbers by address and length.
   std::map<std::pair<const void *, std::uint64_t>, std::size_t> known_;
 };
 

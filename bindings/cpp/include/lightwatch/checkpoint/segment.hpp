@@ -10,7 +10,7 @@ namespace detail {
 
 /// Lengths and positions in bytes, from the start of the file.
 struct Segment {
-  /// Where what stands before it ends; from there to `offset` is the gap.
+  /// End of the bytes before the segment. The gap reaches from there to `offset`.
   std::uint64_t gap_start;
   std::uint64_t offset;
   std::uint64_t byte_length;

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4) of short texts: temporary files are named after it.
+// SHA-256 (FIPS 180-4) of short texts, for the names of temporary files.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SHA256_HPP
 #define LIGHTWATCH_CHECKPOINT_SHA256_HPP

@@ -1,4 +1,4 @@
-// A view of elements that lie one after the other: what std::span is, from C++20.
+// A view of contiguous elements, as std::span in C++20.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SPAN_HPP
 #define LIGHTWATCH_CHECKPOINT_SPAN_HPP
@@ -15,8 +15,8 @@
 
 namespace lightwatch {
 
-/// Elements in memory that somebody else owns. Copying one copies a pointer and a length. It
-/// becomes a std::span where there is one.
+/// Elements in memory that another object owns. A copy of a span copies a pointer and a length.
+/// Converts to a std::span where the standard library has one.
 template <class T>
 class Span {
  public:
@@ -31,7 +31,7 @@ class Span {
   constexpr Span() noexcept = default;
   constexpr Span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
 
-  /// The first element; not to be read where the span is empty.
+  /// Pointer to the first element. Must not be dereferenced if the span is empty.
   constexpr T *data() const noexcept { return data_; }
   /// Number of elements.
   constexpr std::size_t size() const noexcept { return size_; }
@@ -41,10 +41,10 @@ class Span {
   constexpr T *begin() const noexcept { return data_; }
   constexpr T *end() const noexcept { return data_ + size_; }
 
-  /// The element of a number below `size()`.
+  /// The element at an index below `size()`.
   constexpr T &operator[](std::size_t i) const noexcept { return data_[i]; }
 
-  /// The same, checked: throws std::out_of_range.
+  /// The same, with a bounds check: throws std::out_of_range.
   constexpr T &at(std::size_t i) const {
     if (i >= size_) throw std::out_of_range("lightwatch::Span::at");
     return data_[i];
@@ -53,7 +53,7 @@ class Span {
   constexpr T &front() const noexcept { return data_[0]; }
   constexpr T &back() const noexcept { return data_[size_ - 1]; }
 
-  /// `count` elements from number `first` on. Throws std::out_of_range where there are fewer.
+  /// `count` elements from index `first` on. Throws std::out_of_range if there are fewer.
   constexpr Span subspan(std::size_t first, std::size_t count) const {
     if (first > size_ || count > size_ - first) {
       throw std::out_of_range("lightwatch::Span::subspan");

@@ -1,4 +1,4 @@
-// The state of one thing that has a state dict: a map from names to tensors, with a kind and
+// The state of one object with a state dict: a map from names to tensors, with a kind and
 // attributes.
 
 #ifndef LIGHTWATCH_CHECKPOINT_STATE_HPP
@@ -24,8 +24,8 @@
 
 namespace lightwatch {
 
-/// The state of a model, an optimizer, a scheduler, a sampler. A handle like Tensor: cheap to copy,
-/// and it keeps the file's memory alive.
+/// The state of a model, an optimizer, a scheduler or a sampler. A handle like Tensor: cheap to
+/// copy, and it keeps the file's memory alive.
 ///
 ///     for (const auto &[name, tensor] : checkpoint.model()) ...   // in the order of the state dict
 ///     checkpoint.model().at("layer.weight").as<float>()
@@ -34,13 +34,13 @@ class State {
   using value_type = std::pair<std::string_view, Tensor>;
   class const_iterator;
 
-  /// `model`, `optimizer`, or what an extra is called.
+  /// `model`, `optimizer`, or the name of an extra.
   std::string_view name() const noexcept { return record_->name; }
 
-  /// What it is the state of, as its framework calls it: `AdamW`.
+  /// The kind of the object, in the words of its framework: `AdamW`.
   std::optional<std::string_view> kind() const noexcept { return record_->kind; }
 
-  /// Hyper-parameters, parameter groups, counters. They are there for as long as this handle, or
+  /// Hyper-parameters, parameter groups, counters. The reference is valid as long as this handle or
   /// another one of the same checkpoint.
   const Attributes &attributes() const noexcept { return record_->attributes; }
 
@@ -48,16 +48,16 @@ class State {
   std::size_t size() const noexcept { return record_->tensors.size(); }
   bool empty() const noexcept { return record_->tensors.empty(); }
 
-  /// Pairs of name and tensor, made as they are asked for.
+  /// Pairs of name and tensor, created during the iteration.
   const_iterator begin() const noexcept;
   const_iterator end() const noexcept;
 
-  /// The tensor of a number below `size()`. Throws std::out_of_range.
+  /// The tensor at an index below `size()`. Throws std::out_of_range.
   Tensor tensor(std::size_t number) const {
     return Tensor(contents_, record_, &record_->tensors.at(number));
   }
 
-  /// The tensor of that name, where there is one.
+  /// The tensor of that name, if there is one.
   std::optional<Tensor> find(std::string_view name) const {
     const std::uint32_t i = number_of(name);
     if (i == detail::NameIndex::none) return std::nullopt;
@@ -66,17 +66,18 @@ class State {
 
   bool contains(std::string_view name) const { return number_of(name) != detail::NameIndex::none; }
 
-  /// 1 where there is a tensor of that name, 0 where there is none.
+  /// 1 if there is a tensor of that name, 0 otherwise.
   std::size_t count(std::string_view name) const { return contains(name) ? 1 : 0; }
 
-  /// The tensor of that name. Throws CKPT_NO_SUCH_TENSOR, with some of the names that there are.
+  /// The tensor of that name. Throws CKPT_NO_SUCH_TENSOR; the message lists some of the existing
+  /// names.
   Tensor at(std::string_view name) const {
     const std::uint32_t i = number_of(name);
     if (i == detail::NameIndex::none) no_such_tensor(name);
     return tensor(i);
   }
 
-  /// The same.
+  /// The same as `at`.
   Tensor operator[](std::string_view name) const { return at(name); }
 
  private:
@@ -112,7 +113,7 @@ class State {
   const detail::StateRecord *record_;
 };
 
-/// Yields pairs by value. It is good for as long as the State that it is of.
+/// Yields pairs by value. Valid as long as the State that it iterates over.
 class State::const_iterator {
  public:
   using iterator_category = std::input_iterator_tag;

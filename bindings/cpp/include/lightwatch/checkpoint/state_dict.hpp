@@ -1,5 +1,5 @@
-// What a trainer's model or optimizer brings to a save and to a restore: names and tensors, a kind,
-// attributes.
+// The state that a trainer's model or optimizer gives to a save or a restore: names and tensors, a
+// kind, attributes.
 
 #ifndef LIGHTWATCH_CHECKPOINT_STATE_DICT_HPP
 #define LIGHTWATCH_CHECKPOINT_STATE_DICT_HPP
@@ -21,8 +21,8 @@
 
 namespace lightwatch {
 
-/// Names and tensors in their order, with what else a state is made of. The tensors are views:
-/// their memory stays the trainer's.
+/// Names and tensors in order, with a kind and attributes. The tensors are views: the trainer keeps
+/// ownership of their memory.
 ///
 ///     lightwatch::StateDict state_dict() {
 ///       lightwatch::StateDict dict;
@@ -32,16 +32,16 @@ namespace lightwatch {
 ///       return dict;
 ///     }
 struct StateDict {
-  /// What it is the state of: `AdamW`. Nothing where that does not matter.
+  /// The kind of the object: `AdamW`. Empty if it does not matter.
   std::optional<std::string> kind;
   /// Hyper-parameters, parameter groups, counters.
   Attributes attributes;
   std::vector<std::pair<std::string, TensorView>> tensors;
-  /// What keeps the memory of the tensors, where they are views of something temporary.
+  /// Owns the memory of the tensors if they are views of temporary objects.
   std::shared_ptr<const void> owner;
 
-  /// Adds a tensor of any type with TensorTraits. Throws std::invalid_argument, with the name,
-  /// where the tensor is none that a view can be made of.
+  /// Adds a tensor of any type with TensorTraits. Throws std::invalid_argument, with the name, if
+  /// no view of the tensor can be made.
   template <class T>
   StateDict &add(std::string name, T &&tensor) {
     static_assert(std::is_lvalue_reference_v<T> || !is_vector<std::decay_t<T>>::value,
@@ -89,7 +89,7 @@ template <class T>
 struct has_key_and_value<T, std::void_t<decltype(std::string(std::declval<T &>().key())),
                                         decltype(std::declval<T &>().value())>> : std::true_type {};
 
-/// Adds the entries of a range: pairs, or items with `key()` and `value()` as LibTorch's.
+/// Adds the entries of a range: pairs, or items with `key()` and `value()` as in LibTorch.
 template <class Range>
 void add_entries(StateDict &dict, Range &range) {
   for (auto &&entry : range) {
@@ -104,8 +104,8 @@ void add_entries(StateDict &dict, Range &range) {
   }
 }
 
-/// The state of a part of a trainer: of what has a `state_dict()`, which returns a StateDict or a
-/// range of names and tensors, or of such a range itself. Throws std::invalid_argument.
+/// The state of a part of a trainer. The part has a `state_dict()`, which returns a StateDict or a
+/// range of names and tensors, or it is such a range itself. Throws std::invalid_argument.
 template <class Source>
 StateDict collect_state(Source &source) {
   StateDict dict;
@@ -142,7 +142,7 @@ StateDict collect_state(Source &source) {
   }
 }
 
-/// The same of an optimizer, which may be absent: `nullptr`, a null pointer or an empty optional.
+/// The same for an optimizer, which may be absent: `nullptr`, a null pointer or an empty optional.
 template <class Source>
 std::optional<StateDict> collect_optional_state(Source &source) {
   using Plain = std::remove_const_t<Source>;

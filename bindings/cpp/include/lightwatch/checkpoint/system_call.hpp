@@ -1,4 +1,4 @@
-// Calls to the system: interrupted ones are made again, and what fails is an exception.
+// System calls: interrupted calls are repeated, and failures become exceptions.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SYSTEM_CALL_HPP
 #define LIGHTWATCH_CHECKPOINT_SYSTEM_CALL_HPP
@@ -15,13 +15,13 @@
 namespace lightwatch {
 namespace detail {
 
-/// What the system said, with the name of the error before its text: `EIO: Input/output error`.
+/// The error of the system, with its name before its text: `EIO: Input/output error`.
 inline std::string system_reason(int number) {
   struct Name {
     int number;
     const char *name;
   };
-  // Those that a file or a disk gives.
+  // The errors of files and disks.
   static constexpr Name names[] = {
       {EACCES, "EACCES"}, {EBUSY, "EBUSY"},     {EDQUOT, "EDQUOT"},   {EEXIST, "EEXIST"},
       {EFBIG, "EFBIG"},   {EINVAL, "EINVAL"},   {EIO, "EIO"},         {EISDIR, "EISDIR"},
@@ -36,11 +36,11 @@ inline std::string system_reason(int number) {
   return text;
 }
 
-/// A call that the system refused. `what()` is the reason, for a message.
+/// A system call that failed. `what()` is the reason, for a message.
 class SystemError : public std::runtime_error {
  public:
   explicit SystemError(int number) : SystemError(number, system_reason(number)) {}
-  /// With a reason of our own; `number` is 0 where the system gave none.
+  /// With a reason of the library's own. `number` is 0 if the system gave none.
   SystemError(int number, const std::string &reason)
       : std::runtime_error(reason), number_(number) {}
 
@@ -50,7 +50,7 @@ class SystemError : public std::runtime_error {
   int number_;
 };
 
-/// Makes a call until no signal interrupts it. Returns -1, with errno, where it fails.
+/// Repeats a call until no signal interrupts it. Returns -1, with errno set, if it fails.
 template <class Call>
 auto uninterrupted(const Call &call) {
   auto result = call();
@@ -58,7 +58,7 @@ auto uninterrupted(const Call &call) {
   return result;
 }
 
-/// The same, and throws a SystemError where the call fails.
+/// The same, but throws a SystemError if the call fails.
 template <class Call>
 auto succeed(const Call &call) {
   const auto result = uninterrupted(call);
@@ -66,7 +66,7 @@ auto succeed(const Call &call) {
   return result;
 }
 
-/// Which file: two are the same where both numbers are.
+/// The identity of a file: two files are the same if both numbers are equal.
 struct FileIdentity {
   dev_t device;
   ino_t number;
@@ -88,7 +88,8 @@ inline struct stat status_of(int descriptor) {
   return status;
 }
 
-/// What is at a path, or nothing where nothing is. Does not follow a link. Throws SystemError.
+/// The status of a path, or nothing if the path does not exist. Does not follow a link. Throws
+/// SystemError.
 inline std::optional<struct stat> status_at(const std::string &path) {
   struct stat status = {};
   if (uninterrupted([&] { return ::lstat(path.c_str(), &status); }) == 0) return status;
@@ -96,7 +97,7 @@ inline std::optional<struct stat> status_at(const std::string &path) {
   throw SystemError(errno);
 }
 
-/// Owns a descriptor.
+/// Owns a file descriptor.
 class Descriptor {
  public:
   Descriptor() = default;
@@ -114,13 +115,13 @@ class Descriptor {
   int number() const noexcept { return number_; }
   bool open() const noexcept { return number_ != -1; }
 
-  /// Closes it, whatever the system says to that.
+  /// Closes the descriptor and ignores errors.
   void discard() noexcept {
     if (open()) ::close(std::exchange(number_, -1));
   }
 
-  /// Closes it. Throws a SystemError that the system kept for now. A close that was interrupted is
-  /// done: its number may be another file's by now.
+  /// Closes the descriptor. Throws a SystemError for an error that the system reports only now. An
+  /// interrupted close is not repeated: another file may have the number by now.
   void close() {
     if (open() && ::close(std::exchange(number_, -1)) == -1 && errno != EINTR) {
       throw SystemError(errno);

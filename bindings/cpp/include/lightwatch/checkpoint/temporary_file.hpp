@@ -1,12 +1,12 @@
-// The temporary files of commits: how they are called, and which of them no save needs any more. A
-// process that is killed during a save leaves one behind; the next save into the same folder
-// removes it, as it is as large as a checkpoint.
+// The names of temporary files, and the removal of those that dead savers left behind. A process
+// that is killed during a save leaves one, as large as a checkpoint. The next save into the same
+// folder removes it.
 //
-// A name has the file that it is for, the machine and the process that made it, and 64 random bits:
+// A name consists of the file's name, the machine, the process and 64 random bits:
 // `.step-1000.ckpt.5f0c2a91.4711.9d3b7e66c0a1f824.locked.tmp`. A saver holds the advisory lock
-// (flock) of a file of such a name for as long as the file has the name, so one whose lock can be
-// taken is of a dead saver. Without `.locked` the number and the age decide. The libraries for
-// TypeScript and Python obey the same protocol, so each cleans up after the others: see
+// (flock) of its file as long as the file has that name. If the lock of a file can be taken, its
+// saver is dead. Without `.locked`, the process number and the age decide. The libraries for
+// TypeScript and Python follow the same protocol, so each cleans up after the others: see
 // docs/reliability.md.
 
 #ifndef LIGHTWATCH_CHECKPOINT_TEMPORARY_FILE_HPP
@@ -46,19 +46,19 @@ namespace detail {
 /// The longest name that ext4, XFS and APFS take, in bytes.
 constexpr std::size_t max_file_name = 255;
 
-/// Where nothing better tells, a file goes that has not been written to for longer than any save
-/// takes, in seconds.
+/// In seconds, longer than any save takes. If nothing better decides, a file is removed when it has
+/// not been written to for this time.
 constexpr std::time_t old_age = 24 * 60 * 60;
 
-/// Names are 64 random bits, so one that is taken was planted; then a few more are tried. The file
-/// of a name can also be removed before it is locked, by another saver that took it for a leftover.
+/// A name has 64 random bits, so a name that exists already was planted; a few more are tried then.
+/// Another saver can also remove a file as a leftover before it is locked.
 constexpr int name_tries = 4;
 
 constexpr std::string_view locked_ending = ".locked.tmp";
 constexpr std::string_view unlocked_ending = ".tmp";
 
 /// A new name for a temporary file next to the file `name`; at most 255 bytes. Throws SystemError
-/// where the system has no random numbers.
+/// if the system has no random numbers.
 inline std::string temporary_name(std::string name, bool locked = true) {
   std::uint64_t random = 0;
   succeed([&] { return ::getentropy(&random, sizeof random); });
@@ -66,7 +66,7 @@ inline std::string temporary_name(std::string name, bool locked = true) {
                        hexadecimal(random, 16);
   ending += locked ? locked_ending : unlocked_ending;
   while (1 + name.size() + ending.size() > max_file_name) {
-    // By characters, so that none is cut in two.
+    // Whole characters are dropped, so that none is cut in two.
     while ((static_cast<unsigned char>(name.back()) & 0xc0u) == 0x80 && name.size() > 1) {
       name.pop_back();
     }
@@ -75,14 +75,14 @@ inline std::string temporary_name(std::string name, bool locked = true) {
   return "." + name + ending;
 }
 
-/// What a name of a temporary file says.
+/// The parts of a temporary file's name.
 struct TemporaryName {
   std::string tag;
   std::uint64_t process;
   bool locked;
 };
 
-/// Reads a name, or returns nothing where it is not one of ours.
+/// Reads a name. Returns nothing if the name does not follow the protocol.
 inline std::optional<TemporaryName> parse_temporary_name(std::string_view name) {
   const auto drop_ending = [&name](std::string_view ending) {
     if (name.size() < ending.size() || name.substr(name.size() - ending.size()) != ending) {
@@ -93,7 +93,7 @@ inline std::optional<TemporaryName> parse_temporary_name(std::string_view name) 
   };
   const bool locked = drop_ending(locked_ending);
   if (!locked && !drop_ending(unlocked_ending)) return std::nullopt;
-  // The last part, which is of these characters and begins behind a full stop.
+  // Takes the last part, if it consists of these characters and follows a full stop.
   const auto take_part = [&name](std::string_view characters) -> std::string_view {
     const std::size_t stop = name.rfind('.');
     if (stop == std::string_view::npos) return {};
@@ -113,13 +113,13 @@ inline std::optional<TemporaryName> parse_temporary_name(std::string_view name) 
 
 enum class Lock {
   taken,
-  /// Another one has it.
+  /// Another saver has the lock.
   held,
-  /// Nothing can be locked here.
+  /// The file system has no locks.
   unknown
 };
 
-/// Takes the lock of an open file until it is closed, if it can be had at once.
+/// Takes the lock of an open file until the file is closed. Does not wait for the lock.
 inline Lock take_lock(const Descriptor &file) noexcept {
   if (uninterrupted([&] { return ::flock(file.number(), LOCK_EX | LOCK_NB); }) == 0) {
     return Lock::taken;
@@ -131,13 +131,14 @@ inline Lock take_lock(const Descriptor &file) noexcept {
 struct TemporaryFile {
   std::string path;
   Descriptor file;
-  /// Whether the file is locked, and named so; the lock ends when the file is closed.
+  /// Whether the file is locked, and has a name that says so. The lock ends when the file is
+  /// closed.
   bool locked = false;
-  /// As it was created.
+  /// The identity of the file when it was created.
   struct stat status = {};
 };
 
-/// Gives a temporary file the name of one that is not locked, and returns the new path. Throws
+/// Renames a locked temporary file to an unlocked name and returns the new path. Throws
 /// SystemError.
 inline std::string without_lock(const std::string &path) {
   std::string unlocked = path.substr(0, path.size() - locked_ending.size());
@@ -146,12 +147,12 @@ inline std::string without_lock(const std::string &path) {
   return unlocked;
 }
 
-/// Creates and locks a temporary file in a folder, for the file `name` there. Where nothing can be
-/// locked the file has the name of one that is not. Throws SystemError; nothing is left then.
+/// Creates and locks a temporary file in a folder, for the file `name` there. If the file system
+/// has no locks, the file gets an unlocked name. Throws SystemError; no file is left in that case.
 inline TemporaryFile create_temporary_file(const std::string &folder, const std::string &name,
                                            mode_t mode) {
   for (int tries = name_tries;; tries--) {
-    // The last one is not locked: others may be quick each time.
+    // The last try takes no lock, because other savers may be quicker each time.
     const bool locking = tries > 1;
     TemporaryFile created;
     created.path = folder + "/" + temporary_name(name, locking);
@@ -170,7 +171,7 @@ inline TemporaryFile create_temporary_file(const std::string &folder, const std:
         created.path = without_lock(created.path);
         return created;
       }
-      // Before the lock another saver may have locked it, and removed it as a leftover.
+      // Another saver may have locked the file first, and removed it as a leftover.
       const std::optional<struct stat> there = status_at(created.path);
       if (lock == Lock::taken && there && identity_of(*there) == identity_of(created.status)) {
         created.locked = true;
@@ -192,9 +193,9 @@ class Sweep {
   Sweep(std::string folder, const OnWarning &on_warning)
       : folder_(std::move(folder)), on_warning_(on_warning) {}
 
-  /// Those of living savers stay, and so does every file that is not called like one of ours. Where
-  /// nothing tells whether a saver lives, its file stays as well, with a warning, once. Never throws
-  /// for what the system says: this is tidying.
+  /// Keeps the files of living savers, and every file whose name does not follow the protocol. If
+  /// it cannot decide whether a saver lives, it keeps the file and warns once. Ignores errors of
+  /// the system, because removing leftovers is optional.
   void run() const {
     for (const std::string &name : names()) {
       const std::optional<TemporaryName> parsed = parse_temporary_name(name);
@@ -209,7 +210,7 @@ class Sweep {
           sweep_unlocked(path, *parsed);
         }
       } catch (const SystemError &) {
-        // Gone already, or not ours to remove.
+        // The file does not exist any more, or may not be removed.
       }
     }
   }
@@ -233,7 +234,7 @@ class Sweep {
     }
   }
 
-  /// Of a saver that may be alive, without a lock that could tell.
+  /// For a file without a lock, whose saver may be alive.
   void sweep_unlocked(const std::string &path, const TemporaryName &name) const {
     struct stat status = {};
     succeed([&] { return ::lstat(path.c_str(), &status); });
@@ -245,7 +246,8 @@ class Sweep {
   }
 
   void sweep_locked(const std::string &path, const TemporaryName &name) const {
-    // A pipe of that name is not waited for. NFS locks what is open for writing.
+    // O_NONBLOCK: a pipe of that name must not block the open. O_RDWR: NFS locks only what is open
+    // for writing.
     const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     Descriptor file(uninterrupted([&] { return ::open(path.c_str(), O_RDWR | flags); }));
     if (!file.open()) {
@@ -257,10 +259,11 @@ class Sweep {
     }
     if (lock != Lock::taken) return;
     const struct stat status = status_of(file.number());
-    // It may have been committed, and its name be another's, before we had the lock.
+    // The saver may have committed the file before the lock was taken, and another file may have
+    // its name.
     const std::optional<struct stat> there = status_at(path);
     if (!there || identity_of(*there) != identity_of(status) || !S_ISREG(status.st_mode)) return;
-    // The lock of a saver on another machine may not reach this one.
+    // Locks of savers on another machine may not be visible here.
     if (is_of_this_machine(name.tag) || is_on_local_file_system(status.st_dev) || is_old(status)) {
       remove(path);
     }
@@ -274,7 +277,7 @@ class Sweep {
     return ::time(nullptr) - status.st_mtime > old_age;
   }
 
-  /// Whether a process certainly has ended.
+  /// Whether a process has certainly ended.
   static bool is_dead(const TemporaryName &name) {
     if (!is_of_this_machine(name.tag) || !this_machine().known) return false;
     if (name.process > std::uint64_t{INT_MAX}) return false;

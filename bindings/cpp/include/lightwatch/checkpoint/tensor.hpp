@@ -20,9 +20,9 @@
 
 namespace lightwatch {
 
-/// A handle, cheap to copy, that keeps the file's memory alive. **A span or a name that it hands
-/// out does not**: keep the tensor, its checkpoint, or `owner()` for as long as you use one. May be
-/// used by several threads at once.
+/// A handle, cheap to copy, that keeps the file's memory alive. **Its spans and names do not**:
+/// keep the tensor, its checkpoint, or `owner()` as long as you use one of them. Several threads
+/// may use a tensor at once.
 class Tensor {
  public:
   /// The key in the state dict.
@@ -48,17 +48,17 @@ class Tensor {
   /// Position of the first byte in the file; a multiple of 64.
   std::uint64_t offset() const noexcept { return record_->offset; }
 
-  /// The checksum of the bytes, as the file says it.
+  /// The checksum of the bytes, as stored in the file.
   std::uint32_t crc32() const noexcept { return record_->crc32; }
 
-  /// The bytes, in place. The checksum, and the bytes before the tensor, are checked the first
-  /// time. Throws CKPT_TENSOR_CHECKSUM or CKPT_FORMAT (rule `gap`) where they are damaged,
-  /// CKPT_READ or CKPT_FILE_CHANGED where they cannot be read (only where the file is not mapped).
+  /// The bytes, in place. The first call verifies the checksum and the bytes before the tensor.
+  /// Throws CKPT_TENSOR_CHECKSUM or CKPT_FORMAT (rule `gap`) if they are damaged. Without a map it
+  /// also throws CKPT_READ or CKPT_FILE_CHANGED if they cannot be read.
   Span<const std::byte> bytes() const { return as<std::byte>(); }
 
-  /// The elements, in place; Element says which type goes with which dtype. Throws
-  /// CKPT_STATE_MISMATCH where this one does not, or where they are not aligned for it, and what
-  /// `bytes()` throws.
+  /// The elements, in place. Element lists the type of each dtype. Throws CKPT_STATE_MISMATCH if
+  /// `T` does not fit the dtype or the elements are not aligned for it, and the errors of
+  /// `bytes()`.
   template <class T>
   Span<const T> as() const {
     static_assert(std::is_trivially_copyable_v<T>, "elements are bytes of a file");
@@ -73,10 +73,10 @@ class Tensor {
     return {reinterpret_cast<const T *>(at), static_cast<std::size_t>(byte_length() / sizeof(T))};
   }
 
-  /// Copies the bytes to `target`, which has room for `length` of them. They are checked as they
-  /// are copied, each time; where the file is not mapped they are not kept. Throws
-  /// CKPT_STATE_MISMATCH where `length` is not `byte_length()`, and what `bytes()` throws. After an
-  /// error what is in `target` is not to be used.
+  /// Copies the bytes to `target`, which has room for `length` bytes. Each call verifies them while
+  /// it copies; without a map they are not kept. Throws CKPT_STATE_MISMATCH if `length` is not
+  /// `byte_length()`, and the errors of `bytes()`. After an error the content of `target` is
+  /// undefined.
   void read_into(void *target, std::uint64_t length) const {
     if (length != byte_length()) {
       mismatch("has " + std::to_string(byte_length()) + " bytes, and the memory for it " +
@@ -85,8 +85,8 @@ class Tensor {
     contents_->copy({*state_, *record_}, static_cast<std::uint8_t *>(target));
   }
 
-  /// Reads the bytes, and checks them and those before them, whatever the options of the load and
-  /// whether or not it has been done before. Throws what `bytes()` throws.
+  /// Reads the bytes, and verifies them and the bytes before them, at each call and whatever the
+  /// options of the load. Throws the errors of `bytes()`.
   void verify() const { contents_->check({*state_, *record_}); }
 
   /// Whether both are over the same bytes of the same checkpoint: tied weights.
@@ -94,7 +94,8 @@ class Tensor {
     return contents_ == other.contents_ && record_->segment == other.record_->segment;
   }
 
-  /// What keeps spans and names good: the memory goes with the last of these, and of the handles.
+  /// Owner of the memory behind spans and names. The memory is released with the last owner and the
+  /// last handle.
   std::shared_ptr<const void> owner() const noexcept { return contents_; }
 
  private:

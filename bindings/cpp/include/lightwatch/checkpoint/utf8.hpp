@@ -1,4 +1,4 @@
-// UTF-8, taken literally: a byte order mark is a character like another, and nothing is repaired.
+// Strict UTF-8: a byte order mark is an ordinary character, and nothing is repaired.
 
 #ifndef LIGHTWATCH_CHECKPOINT_UTF8_HPP
 #define LIGHTWATCH_CHECKPOINT_UTF8_HPP
@@ -11,20 +11,20 @@
 namespace lightwatch {
 namespace detail {
 
-/// The character at the start of a text. A length of 0 bytes: what stands there is not UTF-8.
+/// The character at the start of a text. Its length is 0 bytes if the text does not start with
+/// valid UTF-8.
 struct Utf8Character {
   char32_t code;
   std::size_t length;
 };
 
-/// Decodes the first character of a text that is not empty. No overlong forms, no surrogates,
-/// nothing beyond U+10FFFF, nothing cut off.
+/// Decodes the first character of a non-empty text. Rejects overlong forms, surrogates, characters
+/// above U+10FFFF, and truncated sequences.
 constexpr Utf8Character first_character(std::string_view text) {
   constexpr Utf8Character none{0, 0};
   const auto first = static_cast<unsigned char>(text[0]);
   if (first < 0x80) return {first, 1};
-  // What the second byte has to lie between rules out overlong forms, surrogates, and what is too
-  // large.
+  // The range of the second byte excludes overlong forms, surrogates and characters above U+10FFFF.
   unsigned char low = 0x80;
   unsigned char high = 0xbf;
   std::size_t length = 0;
@@ -56,10 +56,10 @@ constexpr Utf8Character first_character(std::string_view text) {
   return {code, length};
 }
 
-/// Whether all of a text is UTF-8.
+/// Whether a whole text is valid UTF-8.
 inline bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    // Most text is ASCII, of which eight bytes are looked at together.
+    // Most text is ASCII, so eight bytes are tested at a time.
     std::uint64_t eight = 0;
     while (text.size() >= sizeof eight) {
       std::memcpy(&eight, text.data(), sizeof eight);

@@ -1,11 +1,10 @@
-// Whether the metadata can be read through generated accessors without one of them reading outside
-// of it, or something that is not what the schema says.
+// Verifies that the generated accessors read only bytes of the metadata, and only values that the
+// schema allows.
 //
-// The rules are those of FlatBuffers' own verifier, and stricter where that one lets something
-// through that another language would misread: fields inside their table, no null offsets in
-// vectors, booleans 0 or 1, and a bound on what sharing can blow up. Ranges are those of the
-// metadata alone. It never accepts what FlatBuffers' verifier refuses. UTF-8 is left to whoever
-// decodes text.
+// The rules are those of FlatBuffers' own verifier, and this verifier never accepts what that one
+// refuses. It is stricter where another language would misread the bytes: fields must lie in their
+// table, vectors have no null offsets, booleans are 0 or 1, and a budget limits how far sharing can
+// multiply the data. UTF-8 is verified where text is decoded.
 
 #ifndef LIGHTWATCH_CHECKPOINT_VERIFIER_HPP
 #define LIGHTWATCH_CHECKPOINT_VERIFIER_HPP
@@ -28,13 +27,13 @@ constexpr std::uint32_t vtable_header = 4;
 
 class Verifier {
  public:
-  /// Of `length` bytes, all of the buffer, which has to stay as it is. Shared tables and strings are
-  /// legal, and let a small buffer stand for an enormous tree: every range that is visited is added
-  /// up, shared or not, and there is a budget for it.
+  /// Takes `length` bytes, the whole buffer, which must not change. Shared tables and strings are
+  /// legal, and a small buffer can stand for an enormous tree. So every visited range is added up,
+  /// shared or not, and the sum has a budget.
   Verifier(const std::uint8_t *bytes, std::size_t length)
       : bytes_(bytes), length_(length), budget_(budget_per_byte * length + budget_base) {}
 
-  /// Throws CKPT_FLATBUFFER with the rule that is broken and where.
+  /// Throws CKPT_FLATBUFFER with the broken rule and its position.
   void verify() {
     if (length_ < min_buffer_length || length_ >= flatbuffer_limit) {
       fail(rule::flatbuffer_length, "it is " + std::to_string(length_) + " bytes long", 0);
@@ -46,8 +45,8 @@ class Verifier {
   }
 
  private:
-  // Positions are of 64 bits: no sum of two numbers of a file can wrap. A vtable may lie before the
-  // buffer's start, so they are signed.
+  // Positions have 64 bits, so that no sum of two numbers of a file can wrap. They are signed,
+  // because a vtable may lie before the buffer's start.
   using Position = std::int64_t;
 
   template <class T>
@@ -55,8 +54,8 @@ class Verifier {
     return read_number<T>(bytes_ + at);
   }
 
-  /// `length` bytes at `at` lie in the buffer. Lengths equal to the buffer's fail, as in
-  /// FlatBuffers.
+  /// Verifies that `length` bytes at `at` lie in the buffer. A length equal to the buffer's fails,
+  /// as in FlatBuffers.
   void range(Position at, std::uint64_t length, const char *what) {
     if (at < 0 || length >= length_ || static_cast<std::uint64_t>(at) > length_ - length) {
       fail(rule::flatbuffer_range,
@@ -69,7 +68,7 @@ class Verifier {
     budget_ -= length;
   }
 
-  /// A number of `size` bytes at `at` lies in the buffer, aligned to `align`.
+  /// Verifies that a number of `size` bytes at `at` lies in the buffer, aligned to `align`.
   void inlined(Position at, std::uint64_t size, Position align, const char *what) {
     if (at % align != 0) {
       fail(rule::flatbuffer_alignment,
@@ -78,7 +77,7 @@ class Verifier {
     range(at, size, what);
   }
 
-  /// Where the offset at `at` leads.
+  /// Returns the target of the offset at `at`.
   Position offset(Position at, const char *what) {
     inlined(at, 4, 4, what);
     const auto offset = read<std::uint32_t>(at);
@@ -147,7 +146,7 @@ class Verifier {
       case FieldType::table: return table(offset(at, name), described.table);
       case FieldType::numbers: return numbers(offset(at, name), described.size, name);
       case FieldType::tables: return tables_at(offset(at, name), described.table, name);
-      // Its elements lie beyond the metadata; the format's own rules say where.
+      // The elements lie after the metadata; the rules of the format say where.
       case FieldType::segment: return inlined(at, 4, 4, name);
     }
   }
@@ -201,7 +200,7 @@ class Verifier {
   unsigned depth_ = 0;
 };
 
-/// Verifies a buffer, all of it, against the schema. Throws CKPT_FLATBUFFER.
+/// Verifies a whole buffer against the schema. Throws CKPT_FLATBUFFER.
 inline void verify_flatbuffer(const std::uint8_t *bytes, std::size_t length) {
   Verifier(bytes, length).verify();
 }

@@ -1,4 +1,4 @@
-// Warnings: what a caller should know of, and what is no reason to stop.
+// Warnings: conditions that a caller should know about, but that do not stop the call.
 
 #ifndef LIGHTWATCH_CHECKPOINT_WARNING_HPP
 #define LIGHTWATCH_CHECKPOINT_WARNING_HPP
@@ -9,7 +9,7 @@
 
 namespace lightwatch {
 
-/// Takes a warning. An empty one, the default, has warnings printed to std::clog.
+/// Takes a warning. By default, if empty, warnings are printed to std::clog.
 using OnWarning = std::function<void(const std::string &message)>;
 
 namespace detail {
