@@ -1,4 +1,4 @@
-// Work by several threads. Where the system starts none, the calling thread does it all.
+// Work in several threads. If the system starts none, the calling thread does all of the work.
 
 #ifndef LIGHTWATCH_CHECKPOINT_CONCURRENCY_HPP
 #define LIGHTWATCH_CHECKPOINT_CONCURRENCY_HPP
@@ -15,7 +15,7 @@
 namespace lightwatch {
 namespace detail {
 
-/// Starts a thread, or returns one that is none where the system refuses.
+/// Starts a thread. Returns a thread that is not joinable if the system refuses.
 template <class Work>
 std::thread start_thread(const Work &work) {
   try {
@@ -25,8 +25,8 @@ std::thread start_thread(const Work &work) {
   }
 }
 
-/// Does `there` in another thread while `here` is done in this one. Both have ended when this
-/// returns or throws; the error of `here` comes first.
+/// Runs `there` in another thread and `here` in this one. Returns or throws after both have ended.
+/// If both throw, the error of `here` is thrown.
 template <class There, class Here>
 void do_both(const There &there, const Here &here) {
   std::exception_ptr failure;
@@ -52,11 +52,11 @@ void do_both(const There &there, const Here &here) {
   if (failure) std::rethrow_exception(failure);
 }
 
-/// Threads that do something together, at most: copies gain little from more.
+/// The most threads for one job: copies gain little from more.
 constexpr unsigned most_threads = 4;
 
-/// Calls `work(i)` for each `i` below `count`, in several threads where there is more than one. After
-/// a failure nothing more is begun; the one of the smallest `i` is thrown when all have ended.
+/// Calls `work(i)` for each `i` below `count`, in several threads if `count` is above 1. After a
+/// failure no new call begins. When all have ended, the failure with the smallest `i` is thrown.
 template <class Work>
 void do_each(std::size_t count, const Work &work) {
   std::atomic<std::size_t> next{0};

@@ -1,5 +1,5 @@
-// Writes the gaps and segments of a file one after the other. Each piece is copied into memory of
-// the library's own, and summed and written from there: what is written is what was summed.
+// Writes the gaps and segments of a file in order. Each piece is copied into the library's own
+// memory, and summed and written from there, so that the checksum is that of the written bytes.
 
 #ifndef LIGHTWATCH_CHECKPOINT_SEGMENT_WRITER_HPP
 #define LIGHTWATCH_CHECKPOINT_SEGMENT_WRITER_HPP
@@ -27,15 +27,16 @@
 namespace lightwatch {
 namespace detail {
 
-/// Copies the gaps and segments into pieces, and sums the segments. `hand_over(length)` is called
-/// when a piece has so many bytes, and returns memory for the next one; null ends the copying.
+/// Copies the gaps and segments into pieces, and sums the segments. Calls `hand_over(length)` for
+/// each piece with `length` bytes in it; that returns the memory of the next piece, or null to
+/// stop.
 template <class HandOver>
 class SegmentCopier {
  public:
   SegmentCopier(std::uint8_t *piece, const HandOver &hand_over)
       : hand_over_(hand_over), piece_(piece) {}
 
-  /// Returns the checksums of the segments; fewer where the copying was ended.
+  /// Returns the checksums of the segments; fewer if the copying was stopped.
   std::vector<std::uint32_t> copy(const std::vector<SegmentSource> &sources,
                                   const UnsealedMetadata &metadata) {
     std::vector<std::uint32_t> checksums;
@@ -60,7 +61,7 @@ class SegmentCopier {
   }
 
  private:
-  /// Returns the checksum of what was copied.
+  /// Copies bytes and returns the checksum of the copy.
   std::uint32_t append(const std::uint8_t *bytes, std::uint64_t length) {
     std::uint32_t crc = 0;
     while (length > 0 && piece_ != nullptr) {
@@ -84,8 +85,8 @@ class SegmentCopier {
   std::size_t filled_ = 0;
 };
 
-/// Writes everything behind the metadata and returns the checksums of the segments. What is longer
-/// than a piece is copied by another thread while this one writes. Throws CKPT_NOT_COMMITTED.
+/// Writes everything after the metadata and returns the checksums of the segments. For more than
+/// one piece, another thread copies while this one writes. Throws CKPT_NOT_COMMITTED.
 inline std::vector<std::uint32_t> write_segments(FileCommit &file,
                                                  const std::vector<SegmentSource> &sources,
                                                  const UnsealedMetadata &metadata) {
@@ -107,7 +108,7 @@ inline std::vector<std::uint32_t> write_segments(FileCommit &file,
       try {
         checksums = SegmentCopier(ring.room(), hand_over).copy(sources, metadata);
       } catch (...) {
-        // Without memory for a piece.
+        // There was no memory for a piece.
         failure = std::current_exception();
       }
       ring.end();
@@ -136,8 +137,8 @@ inline std::vector<std::uint32_t> write_segments(FileCommit &file,
   return checksums;
 }
 
-/// Throws CKPT_TENSOR_CHANGED where the trainer's memory does not hold any more what was written:
-/// training that goes on in another thread would leave a file of some old and some new weights.
+/// Throws CKPT_TENSOR_CHANGED if the trainer's memory no longer holds what was written. Training in
+/// another thread would otherwise leave a file with some old and some new weights.
 inline void check_unchanged(const std::vector<SegmentSource> &sources,
                             const std::vector<std::uint32_t> &checksums) {
   for (std::size_t i = 0; i < sources.size(); i++) {

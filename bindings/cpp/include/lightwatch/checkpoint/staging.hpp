@@ -1,4 +1,4 @@
-// Pieces of memory between a thread that fills them and one that writes them.
+// Pieces of memory that one thread fills and another writes.
 
 #ifndef LIGHTWATCH_CHECKPOINT_STAGING_HPP
 #define LIGHTWATCH_CHECKPOINT_STAGING_HPP
@@ -15,13 +15,14 @@
 namespace lightwatch {
 namespace detail {
 
-/// Bytes of a piece: it stays in a processor's cache until it has been summed and written.
+/// Length of a piece in bytes: small enough to stay in a processor's cache until it has been summed
+/// and written.
 constexpr std::size_t piece_length = 1024 * 1024;
 
-/// A ring of pieces. One thread fills them in turn, another one takes them in the same order.
+/// A ring of pieces. One thread fills them in turn, another takes them in the same order.
 class StagingRing {
  public:
-  /// Memory to fill, of `piece_length` bytes: waits until there is some. Null after `stop`.
+  /// Waits for a free piece and returns its `piece_length` bytes. Null after `stop`.
   std::uint8_t *room() {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [&] { return stopped_ || filled_ - taken_ < pieces_.size(); });
@@ -31,7 +32,7 @@ class StagingRing {
     return memory.data();
   }
 
-  /// Hands over the memory that `room` returned, with so many bytes in it.
+  /// Passes on the piece that `room` returned, with this number of bytes in it.
   void give(std::size_t length) {
     const std::lock_guard<std::mutex> lock(mutex_);
     pieces_[filled_ % pieces_.size()].length = length;
@@ -39,14 +40,14 @@ class StagingRing {
     changed_.notify_all();
   }
 
-  /// No more is given.
+  /// Ends the filling: no more pieces follow.
   void end() {
     const std::lock_guard<std::mutex> lock(mutex_);
     ended_ = true;
     changed_.notify_all();
   }
 
-  /// The next piece that was filled: waits for it. It is the caller's until `release`. Without data
+  /// Waits for the next filled piece. The caller may use it until `release`. The result has no data
   /// at the end.
   Span<const std::uint8_t> take() {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -62,7 +63,7 @@ class StagingRing {
     changed_.notify_all();
   }
 
-  /// Nothing more is taken: `room` waits no longer.
+  /// Stops the taking: `room` no longer waits.
   void stop() {
     const std::lock_guard<std::mutex> lock(mutex_);
     stopped_ = true;

@@ -1,4 +1,4 @@
-// A tensor of a trainer's: where its elements are, and what makes one of a trainer's own types.
+// A trainer's tensor: where its elements are, and how a trainer's own type becomes one.
 
 #ifndef LIGHTWATCH_CHECKPOINT_TENSOR_VIEW_HPP
 #define LIGHTWATCH_CHECKPOINT_TENSOR_VIEW_HPP
@@ -19,29 +19,28 @@
 
 namespace lightwatch {
 
-/// A tensor in memory: the elements lie one after the other, row-major, and stay the trainer's.
+/// A tensor in memory. The elements are contiguous and row-major, and the trainer owns them.
 struct TensorView {
-  /// Elements of `dtype` at `data`, which may be written to.
+  /// Writable elements of `dtype` at `data`.
   TensorView(DType dtype_, std::vector<std::uint64_t> shape_, void *data_)
       : dtype(dtype_), shape(std::move(shape_)), data(data_), target(data_) {}
 
-  /// Elements that may only be read: they can be saved, and not restored into.
+  /// Read-only elements: they can be saved, but not restored into.
   TensorView(DType dtype_, std::vector<std::uint64_t> shape_, const void *data_)
       : dtype(dtype_), shape(std::move(shape_)), data(data_) {}
 
   DType dtype;
   /// Length of each dimension in elements, outermost first; empty for a scalar.
   std::vector<std::uint64_t> shape;
-  /// The first element.
+  /// Pointer to the first element.
   const void *data;
-  /// The same address, or null where the memory may not be written to.
+  /// The same address, or null if the memory is read-only.
   void *target = nullptr;
-  /// Whether nobody but a file that is open has this memory, so that no training can change it.
+  /// Whether the memory belongs to an open file, so that no training can change it.
   bool in_file = false;
 };
 
-/// Which dtype a type of elements has: `ElementType<T>::dtype`. Add one of your own by a
-/// specialization:
+/// The dtype of a C++ element type: `ElementType<T>::dtype`. Add your own type by a specialization:
 ///
 ///     template <> struct lightwatch::ElementType<Half> {
 ///       static constexpr DType dtype = DType::float16;
@@ -84,8 +83,8 @@ struct ElementType<T, std::enable_if_t<detail::is_number<T> && std::is_unsigned_
                                                   : DType::uint64;
 };
 
-/// Says how a type is a tensor: `TensorTraits<T>::view(tensor)` returns its TensorView. There are
-/// ones for
+/// How a type becomes a tensor: `TensorTraits<T>::view(tensor)` returns its TensorView. The library
+/// has traits for
 ///
 /// - `TensorView`, and the tensors of an open checkpoint;
 /// - `std::vector` of numbers;
@@ -93,7 +92,7 @@ struct ElementType<T, std::enable_if_t<detail::is_number<T> && std::is_unsigned_
 ///   where it has `is_contiguous()` as well, that must be true;
 /// - pointers to any of these, also `std::shared_ptr` and `std::reference_wrapper`.
 ///
-/// Add one of your own by a specialization; docs/guide/cpp.md has that for LibTorch.
+/// Add your own by a specialization; docs/guide/cpp.md has one for LibTorch.
 template <class T, class Enable = void>
 struct TensorTraits;
 
@@ -156,7 +155,7 @@ struct TensorTraits<T, std::enable_if_t<detail::has_shape<T>::value>> {
       }
     }
     std::vector<std::uint64_t> shape;
-    // A reference to what a temporary holds would not outlive it.
+    // A reference into a temporary would dangle.
     const auto lengths = tensor.shape();
     for (const auto length : lengths) {
       if constexpr (std::is_signed_v<decltype(length)>) {
@@ -182,7 +181,7 @@ struct refers_to_another : std::false_type {};
 template <class T>
 struct refers_to_another<std::reference_wrapper<T>> : std::true_type {};
 
-/// The view of a tensor of any type that has traits, or that points to one.
+/// The view of a tensor of any type that has traits, or that points to such a type.
 template <class T>
 TensorView view_tensor(T &tensor) {
   using Plain = std::remove_const_t<T>;
