@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import type { Attribute } from '../../src/format/attributes.js'
 import { loadCheckpoint } from '../../src/index.js'
 import { runChild } from '../support/child.js'
 import { catalogue } from '../support/hostile/catalogue.js'
@@ -80,4 +81,19 @@ test('dense files that share only strings and shapes are valid', async (t) => {
       what,
     )
   }
+})
+
+test('of the dense files, those that share values are sound up to the budget, each value where it stands', async (t) => {
+  const sharedValues = async (what: string) =>
+    (await loadCheckpoint(dense[what]!())).model.attributes.value as readonly Attribute[]
+  t.deepEqual(await sharedValues('one list, many times'), new Array(60_000).fill([null]))
+  t.deepEqual(await sharedValues('one map, many times'), new Array(60_000).fill({ k: null }))
+  const texts = await sharedValues('one long text, many times')
+  t.deepEqual(texts, new Array(4).fill(texts[0]))
+  let level = await sharedValues('lists, each twice in the next')
+  for (let depth = 15; depth > 0; depth--) {
+    t.is(level.length, 2)
+    level = level[depth % 2] as readonly Attribute[]
+  }
+  t.deepEqual(level, [null])
 })

@@ -10,7 +10,17 @@ import { Tensor } from '../../../generated/lightwatch/format/tensor.js'
 import { Value } from '../../../generated/lightwatch/format/value.js'
 import { ValueKind } from '../../../generated/lightwatch/format/value-kind.js'
 import { Patch } from '../format/patch.js'
-import { entry, forge, forgeAttributes, listValue, nullValue, state } from './forge.js'
+import {
+  type Builder,
+  entry,
+  forge,
+  forgeAttributes,
+  listValue,
+  nullValue,
+  type Offset,
+  state,
+  textValue,
+} from './forge.js'
 
 const COUNT = 60_000
 
@@ -108,6 +118,49 @@ export const dense: { readonly [what: string]: () => Uint8Array } = {
       ]
     }),
   metrics: () => forgeMetrics(),
+  'one list, many times': () =>
+    withRoom((b) => {
+      const list = listValue(b, [nullValue(b)])
+      return listValue(
+        b,
+        each(() => list),
+      )
+    }),
+  'one map, many times': () =>
+    withRoom((b) => {
+      const one = Value.createMapVector(b, [entry(b, 'k', nullValue(b))])
+      Value.startValue(b)
+      Value.addKind(b, ValueKind.Map)
+      Value.addMap(b, one)
+      const map = Value.endValue(b)
+      return listValue(
+        b,
+        each(() => map),
+      )
+    }),
+  'lists, each twice in the next': () =>
+    withRoom((b) => {
+      let list = listValue(b, [nullValue(b)])
+      for (let level = 0; level < 15; level++) list = listValue(b, [list, list])
+      return list
+    }),
+  // The memory of a string is that of its widest character, for each of them.
+  'one long text, many times': () =>
+    withRoom((b, room) => listValue(b, new Array<Offset>(4).fill(room)), '\u{1f4be}'),
+}
+
+// Bytes that are there once, and so let as many be read four times.
+const ROOM = 3_000_000
+
+/** One value, beside a text that is long enough to let it stand for much more than its bytes. */
+function withRoom(build: (b: Builder, room: Offset) => Offset, before = ''): Uint8Array {
+  return forgeAttributes((b) => {
+    const room = textValue(b, b.createString(before + ' '.repeat(ROOM)))
+    const value = build(b, room)
+    return before === ''
+      ? [entry(b, 'room', room), entry(b, 'value', value)]
+      : [entry(b, 'value', value)]
+  })
 }
 
 function forgeMetrics(): Uint8Array {
