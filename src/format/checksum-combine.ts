@@ -7,16 +7,17 @@
 
 const POLYNOMIAL = 0xedb88320
 
-/** a * b modulo the polynomial. `a` is not 0. */
+/** a * b modulo the polynomial. */
 function multiply(a: number, b: number): number {
   let product = 0
-  for (let bit = 1 << 31; ; bit >>>= 1) {
+  for (let bit = 1 << 31; a !== 0; bit >>>= 1) {
     if (a & bit) {
       product ^= b
-      if ((a & (bit - 1)) === 0) return product
+      a ^= bit
     }
     b = b & 1 ? (b >>> 1) ^ POLYNOMIAL : b >>> 1
   }
+  return product
 }
 
 /** x^(8 * 2^k) for k from 0 to 52: one for each bit of a length in bytes. */

@@ -173,7 +173,7 @@ export class FileSink implements Sink {
       this.#file = undefined
     })
     this.#committed = true
-    return this.#syncFolder()
+    return this.#syncFolder().finally(() => this.#closeFolder())
   }
 
   async abort(): Promise<void> {
@@ -248,8 +248,6 @@ export class FileSink implements Sink {
           `a power cut may bring back what was there before (${errorReason(cause)})`,
         { cause },
       ).withPath(this.path)
-    } finally {
-      await this.#closeFolder()
     }
   }
 

@@ -119,13 +119,14 @@ export class FileSource implements Source {
   async withDescriptor<T>(call: (fd: number) => Promise<T>): Promise<T> {
     const fd = this.#fd()
     this.#pending++
+    const calling = async () => call(fd)
     try {
-      return await call(fd)
+      return await calling().finally(() => {
+        this.#pending--
+        this.#closeIfUnused()
+      })
     } catch (cause) {
       throw readError(cause, 'could not be read')
-    } finally {
-      this.#pending--
-      this.#closeIfUnused()
     }
   }
 

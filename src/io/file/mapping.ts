@@ -8,6 +8,13 @@
  *
  * Marking a buffer as untransferable does not help. On Node 20 and 22 the mark does not hold, and Node 24 aborts when a
  * process exits with such a buffer.
+ *
+ * One way stays open. A caller drops the array and keeps its buffer, or another array over it (a `subarray`). The
+ * array is collected. Then the memory is transferred, by a read of a byte stream into it (`{ mode: 'byob' }`) or by
+ * `ArrayBuffer.prototype.transfer.call`, and the checkpoint is closed. The next access to the memory ends the process
+ * (SIGSEGV). Nothing reveals that transfer: a finalizer runs after its buffer is gone, and holding the buffer to
+ * examine it would keep it from being collected. `structuredClone` and `postMessage` are safe: they copy on Node 20, and
+ * refuse from Node 22 on.
  */
 
 import { CheckpointError } from '../../errors.js'
@@ -41,6 +48,7 @@ export class Mapping {
     const buffer = this.view(position, length)
     this.#users++
     for (const name of TRANSFERS) {
+      /* c8 ignore next -- Node 20 has none of them; the tests run on 22, 24 and 26 as well. */
       if (name in buffer) Object.defineProperty(buffer, name, { value: refuseTransfer })
     }
     const bytes = new Uint8Array(buffer)
@@ -111,6 +119,7 @@ export class Mapping {
 
 const TRANSFERS = ['transfer', 'transferToFixedLength', 'transferToImmutable']
 
+/* c8 ignore next 5 -- as above. */
 function refuseTransfer(): never {
   throw new TypeError(
     'the memory of a mapped file cannot be transferred: transfer a copy, made by slice()',
