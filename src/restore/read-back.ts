@@ -5,11 +5,13 @@
 
 import { CheckpointError } from '../errors.js'
 import { crc32 } from '../format/checksum.js'
+import { orAborted } from '../io/concurrency.js'
 import type { CheckpointTensor } from '../load/state.js'
 import { type CollectedTensor, collectState, tensorBytes } from '../save/collect.js'
 import { bytesOf } from '../state.js'
 import { keyText, type TensorKey } from './compare.js'
 import { ConvertedTensor } from './converted-tensor.js'
+import { incomplete } from './take-over.js'
 import { isMemory, type Pair } from './targets.js'
 
 // Names that a message has at most.
@@ -17,25 +19,27 @@ const NAMED = 10
 
 /**
  * Reads the tensors of `pairs` back: by default of those that have taken their state over themselves. Throws
- * CKPT_RESTORE_INCOMPLETE, with the names of the tensors that are not what the checkpoint has.
+ * CKPT_RESTORE_INCOMPLETE, with the names of the tensors that are not what the checkpoint has; or if an abort ends the
+ * wait for a trainer's answer.
  */
-export async function readBack(pairs: readonly Pair[], all: boolean): Promise<void> {
-  const differing: (TensorKey & { readonly reason: string })[] = []
-  for (const { target, collected, saved } of pairs) {
-    // A state of another kind is passed over by a trainer; the caller has been warned.
-    const isOther = saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind
-    if (saved.size === 0 || isOther || (isMemory({ target }) && !all)) continue
-    const { tensors } = await collectState(target, saved.name)
-    for (const [name, tensor] of saved) {
-      const reason = await differenceOf(tensor, tensors.get(name))
-      if (reason !== undefined) differing.push({ state: saved.name, tensor: name, reason })
-    }
+export async function readBack(
+  pairs: readonly Pair[],
+  all: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const names = pairs.map(({ saved }) => saved.name)
+  let differing: Awaited<ReturnType<typeof differencesOf>>
+  try {
+    differing = await differencesOf(pairs, all, signal)
+  } catch (cause) {
+    if (!signal?.aborted) throw cause
+    throw incomplete('the restore was aborted while the trainer was asked for its state', names, cause)
   }
   if (differing.length === 0) return
   const lines = differing.slice(0, NAMED).map((one) => `${keyText(one)} ${one.reason}`)
   const rest = differing.length - lines.length
   const wrong = new Set(differing.map(({ state }) => state))
-  const restored = pairs.map(({ saved }) => saved.name).filter((name) => !wrong.has(name))
+  const restored = names.filter((name) => !wrong.has(name))
   throw new CheckpointError(
     'CKPT_RESTORE_INCOMPLETE',
     'the trainer has not what it was given: it was asked for its state again, and\n  ' +
@@ -44,6 +48,25 @@ export async function readBack(pairs: readonly Pair[], all: boolean): Promise<vo
       'restores without this comparison',
     { restored, tensors: differing.map(({ state, tensor }) => ({ state, tensor })) },
   )
+}
+
+async function differencesOf(
+  pairs: readonly Pair[],
+  all: boolean,
+  signal: AbortSignal | undefined,
+) {
+  const differing: (TensorKey & { readonly reason: string })[] = []
+  for (const { target, collected, saved } of pairs) {
+    // A state of another kind is passed over by a trainer; the caller has been warned.
+    const isOther = saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind
+    if (saved.size === 0 || isOther || (isMemory({ target }) && !all)) continue
+    const { tensors } = await orAborted(collectState(target, saved.name), signal)
+    for (const [name, tensor] of saved) {
+      const reason = await orAborted(differenceOf(tensor, tensors.get(name)), signal)
+      if (reason !== undefined) differing.push({ state: saved.name, tensor: name, reason })
+    }
+  }
+  return differing
 }
 
 /** In what a tensor differs from the saved one, in words; undefined if it does not. */

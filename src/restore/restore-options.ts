@@ -47,7 +47,11 @@ export interface RestoreOptions {
   readonly onWarning?: ((message: string) => void) | undefined
   /** Progress in bytes. Verifying and copying count separately. */
   readonly onProgress?: OnProgress | undefined
-  /** Ends the restore with the signal's reason, whatever it waits for, as long as no byte has been written. */
+  /**
+   * Ends the restore with the signal's reason, whatever it waits for, as long as no byte has been written. After that
+   * it only ends the wait for a trainer that has not answered (`loadAttributes`, `loadStateDict`, reading back), with
+   * CKPT_RESTORE_INCOMPLETE, whose `cause` is the reason. Copies into memory are finished.
+   */
   readonly signal?: AbortSignal | undefined
 }
 

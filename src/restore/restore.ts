@@ -43,7 +43,7 @@ import {
  * @returns what was done, with the progress of the run
  * @throws CheckpointError CKPT_STATE_MISMATCH (a StateMismatchError that lists every key), CKPT_TENSOR_CHECKSUM or
  *   another code for damage, CKPT_TENSOR_CHANGED: nothing was restored. CKPT_RESTORE_INCOMPLETE: after all verification
- *   a `loadStateDict` threw, a read failed, memory was transferred, or the trainer's tensors differ from the
+ *   a `loadStateDict` threw or was aborted, a read failed, memory was transferred, or the trainer's tensors differ from the
  *   checkpoint's when they are read back; the error says what was restored
  * @throws TypeError if an object is not a state dict, has no way to take over tensors, or returns copies
  */
@@ -126,9 +126,9 @@ export async function restoreCheckpoint(
   signal?.throwIfAborted()
 
   // 4. Objects with a `loadStateDict` may still refuse, so they come first; plain memory cannot refuse.
-  await takeOver(pairs, strict)
+  await takeOver(pairs, strict, signal)
   await copyTensors(checkpoint, memory, tick, () => onProgress?.({ done: total, total }))
-  if (options.readBack !== false) await readBack(pairs, options.readBack === true)
+  if (options.readBack !== false) await readBack(pairs, options.readBack === true, signal)
   const { epoch, step, loss } = checkpoint
   const { missing, unexpected, missingStates } = comparison
   return {

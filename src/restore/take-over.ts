@@ -5,17 +5,24 @@
 
 import { CheckpointError, messageOf } from '../errors.js'
 import { stateName } from '../format/metadata.js'
+import { orAborted } from '../io/concurrency.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import type { Tick } from '../load/segment.js'
 import { copySegments } from '../load/verify.js'
+import { isThenable } from '../save/collect.js'
 import { ConvertedTensor } from './converted-tensor.js'
 import { isMemory, type MemoryTarget, type Pair } from './targets.js'
 
 /**
  * Hands attributes, then whole states, to the objects that take them over. If one of them throws, the attributes are
- * put back. A `loadStateDict` that has succeeded cannot be undone, and the error says so.
+ * put back. A `loadStateDict` that has succeeded cannot be undone, and the error says so. An abort ends the wait for
+ * one that never settles. Nothing tells how much of its state it has taken over, or will.
  */
-export async function takeOver(pairs: readonly Pair[], strict: boolean): Promise<void> {
+export async function takeOver(
+  pairs: readonly Pair[],
+  strict: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const handedOver: Pair[] = []
   const restored: string[] = []
   let current = ''
@@ -24,24 +31,34 @@ export async function takeOver(pairs: readonly Pair[], strict: boolean): Promise
       if (!isMemory(pair) || pair.isPart || pair.target.loadAttributes === undefined) continue
       current = `loadAttributes() of ${stateName(pair.saved.name)}`
       handedOver.push(pair)
-      await pair.target.loadAttributes(pair.saved.attributes)
+      await answer(pair.target.loadAttributes(pair.saved.attributes), signal)
     }
     for (const { target, saved, isPart } of pairs) {
       if (target.loadStateDict === undefined) continue
       current = `loadStateDict() of ${stateName(saved.name)}`
-      await target.loadStateDict(saved.unwritten(), { strict: strict && !isPart })
+      await answer(target.loadStateDict(saved.unwritten(), { strict: strict && !isPart }), signal)
       restored.push(saved.name)
     }
   } catch (cause) {
     for (const { target, collected } of handedOver) {
       try {
-        await target.loadAttributes?.(collected.attributes)
+        // After an abort it is called, but not awaited.
+        await answer(target.loadAttributes?.(collected.attributes), signal)
       } catch {
         // Most likely the one that threw before; the others must be put back all the same.
       }
     }
-    throw incomplete(`the ${current} failed`, restored, cause)
+    if (!signal?.aborted) throw incomplete(`the ${current} failed`, restored, cause)
+    const what =
+      `the restore was aborted during ${current}, which may have taken over nothing, a part or all of its ` +
+      'state, and may still go on: create the object anew, and restore again'
+    throw incomplete(what, restored, cause)
   }
+}
+
+/** Waits for the trainer's answer, if it has to be waited for, until an abort. */
+async function answer(given: unknown, signal: AbortSignal | undefined): Promise<void> {
+  if (isThenable(given)) await orAborted(given, signal)
 }
 
 /** Copies the tensors of the states in plain memory. */
@@ -73,7 +90,8 @@ export async function copyTensors(
   }
 }
 
-function incomplete(what: string, restored: readonly string[], cause: unknown): CheckpointError {
+/** Says what was restored when a restore failed, or was aborted, after the first byte was written. */
+export function incomplete(what: string, restored: readonly string[], cause: unknown): CheckpointError {
   const done = restored.length === 0 ? 'nothing' : restored.map(stateName).join(', ')
   return new CheckpointError(
     'CKPT_RESTORE_INCOMPLETE',

@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
+import type { CheckpointError } from '../../src/errors.js'
 import type { Checkpoint } from '../../src/load/checkpoint.js'
 import { loadCheckpoint } from '../../src/load/load.js'
 import type { StateMismatchError } from '../../src/restore/compare.js'
@@ -277,4 +278,96 @@ test('an abort ends a restore whose stateDict() or compareStateDict() never sett
     t.is(await t.throwsAsync(restoring), reason, what)
   }
   t.deepEqual(w.tensors.w!.data, floats(0))
+})
+
+test('an abort ends the wait for a loadStateDict() that never settles, and says what holds what', async (t) => {
+  const first = memoryState({ a: floats(1) })
+  const checkpoint = await saved(first, undefined, {
+    ema: memoryState({ w: floats(2) }),
+    rng: memoryState({ r: floats(3) }),
+  })
+  const controller = new AbortController()
+  const reason = new Error('the device hangs')
+  const rng = memoryState({ r: floats(0) })
+  let taken: LoadedState | undefined
+  const error = await t.throwsAsync<CheckpointError>(
+    restoreCheckpoint(
+      checkpoint,
+      {
+        ...memoryState({ a: floats(0) }),
+        loadStateDict: async (state) => {
+          taken = state
+        },
+      },
+      null,
+      {
+        signal: controller.signal,
+        extras: {
+          ema: {
+            ...memoryState({ w: floats(0) }),
+            loadStateDict: () => {
+              setTimeout(5).then(() => controller.abort(reason))
+              return new Promise(() => {})
+            },
+          },
+          rng,
+        },
+      },
+    ),
+    { code: 'CKPT_RESTORE_INCOMPLETE', message: /aborted during loadStateDict\(\) of "ema"/ },
+  )
+  t.is(error!.cause, reason)
+  t.deepEqual(error!.restored, ['model'])
+  t.is(taken?.get('a').data[0], 1)
+  t.deepEqual(rng.tensors.r!.data, floats(0))
+})
+
+test('an abort ends the wait for a loadAttributes() that never settles; what others got is put back', async (t) => {
+  const withStep = (step: number) => ({
+    ...memoryState({ w: floats(step) }),
+    attributes: { step },
+  })
+  const checkpoint = await saved({ stateDict: () => withStep(1) }, { stateDict: () => withStep(2) })
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const given: unknown[] = []
+  let calls = 0
+  const model = {
+    state: withStep(10),
+    stateDict: () => model.state,
+    loadAttributes: (attributes: unknown) => void given.push(attributes),
+  }
+  const optimizer = {
+    state: withStep(20),
+    stateDict: () => optimizer.state,
+    loadAttributes: () => {
+      if (++calls === 1) setTimeout(5).then(() => controller.abort(reason))
+      return new Promise<void>(() => {})
+    },
+  }
+  const error = await t.throwsAsync<CheckpointError>(
+    restoreCheckpoint(checkpoint, model, optimizer, { signal: controller.signal }),
+    {
+      code: 'CKPT_RESTORE_INCOMPLETE',
+      message: /aborted during loadAttributes\(\) of .*optimizer/,
+    },
+  )
+  t.is(error!.cause, reason)
+  t.deepEqual(error!.restored, [])
+  t.deepEqual(given, [{ step: 1 }, { step: 10 }])
+  t.is(calls, 2)
+  t.deepEqual(model.state.tensors.w!.data, floats(10))
+  t.deepEqual(optimizer.state.tensors.w!.data, floats(20))
+})
+
+test('an abort by a loadStateDict() that has nothing to wait for does not keep the restore from its end', async (t) => {
+  const checkpoint = await saved(memoryState({ a: floats(1) }), undefined, {
+    ema: memoryState({ w: floats(2) }),
+  })
+  const controller = new AbortController()
+  const ema = memoryState({ w: floats(0) })
+  const model = { ...memoryState({ a: floats(0) }), loadStateDict: () => controller.abort() }
+  const { signal } = controller
+  t.is((await restoreCheckpoint(checkpoint, model, null, { signal, extras: { ema } })).tensors, 2)
+  t.deepEqual(ema.tensors.w!.data, floats(2))
 })
