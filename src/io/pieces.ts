@@ -6,9 +6,11 @@
 import { nextTurn } from './concurrency.js'
 import { LONG_READ, type Range, type Source } from './source.js'
 
-// Length of a piece in bytes, unless the caller chooses another. Shorter pieces leave bandwidth of the page cache
-// unused.
-const PIECE = 4 * 1024 * 1024
+/**
+ * Length of a piece in bytes, unless the caller chooses another. Shorter pieces leave bandwidth of the page cache
+ * unused.
+ */
+export const PIECE = 4 * 1024 * 1024
 
 // The cost of a short read, in bytes: it takes as long as viewing this many.
 const SHORT_COST = 128 * 1024

@@ -3,12 +3,10 @@
 import { crc32 } from '../format/checksum.js'
 import { libc } from '../io/file/libc.js'
 import { Mapping } from '../io/file/mapping.js'
+import { PIECE } from '../io/pieces.js'
 import type { Range } from '../io/source.js'
 import type { ChecksumRequest } from './checksum-pool.js'
 import { answerCalls } from './thread.js'
-
-// Bytes that are loaded and summed at once.
-const PIECE = 4 * 1024 * 1024
 
 const mappings = new Map<number, Mapping>()
 
