@@ -12,7 +12,7 @@ interface Abilities {
 
 /** A source over bytes that can do what it is told to, and notes what it is asked for. */
 class NotingSource implements Source {
-  readonly kind = 'blob'
+  kind: Source['kind'] = 'blob'
   readonly size: number
   readonly view?: (position: number, length: number) => Uint8Array
   readonly readSync?: (target: Uint8Array, position: number) => void
@@ -90,6 +90,24 @@ test('from a source with views there is one view for all who ask, checked the fi
   data[3]! ^= 1
   t.is(reader.bytesSync(), view)
   t.deepEqual(source.reads, [[100, 128]], 'the bytes before it, once')
+})
+
+test('what a caller may have written into a view of a map is not taken for the file’s bytes', (t) => {
+  const { reader, source, file, expected } = segmentOf(20, { views: true, sync: true })
+  source.kind = 'map'
+  // Nobody has seen a view yet, so there is none that may have been written to.
+  t.is(reader.bytesSync(true).buffer, file.buffer)
+  const read = reader.bytesSync(true)
+  t.not(read.buffer, file.buffer)
+  t.deepEqual(read, expected)
+  t.is(reader.bytesSync().buffer, file.buffer)
+})
+
+test('a view of what is no map is the caller’s own memory, written to or not', (t) => {
+  const { reader, file } = segmentOf(20, { views: true, sync: true })
+  const view = reader.bytesSync()
+  t.is(reader.bytesSync(true), view)
+  t.is(view.buffer, file.buffer)
 })
 
 test('what is read is never a view: a new array each time, checked each time', async (t) => {

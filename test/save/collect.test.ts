@@ -412,3 +412,36 @@ test('fetched tensors are validated like tensors in memory', (t) => {
     })
   }
 })
+
+test('a tensor of an older copy of this library, which does not tell its segment, is its own origin', async (t) => {
+  const read = async () => Float32Array.of(1, 2)
+  const older = { dtype: 'float32', shape: [2], data: null, read, readInto: () => {} }
+  const collected = await collectOne(older)
+  t.is(collected.origin, older)
+  t.deepEqual(await collected.fetch!(), Float32Array.of(1, 2))
+})
+
+test('a tensor that has a function called read, and is none of a checkpoint, has its data', async (t) => {
+  const tensor = { ...W, read: () => t.fail() }
+  t.is((await collectOne(tensor)).bytes!.buffer, (W.data as Float32Array).buffer)
+})
+
+test('an iterator that is left need not have an end of its own, and may fail at it', async (t) => {
+  const wrong = ['w', { shape: [3], data: Float32Array.of(1) }]
+  const iterators: Iterator<unknown>[] = [
+    { next: () => ({ done: false, value: wrong }) },
+    {
+      next: () => ({ done: false, value: wrong }),
+      return: () => ({ done: true, value: undefined }),
+    },
+    {
+      next: () => ({ done: false, value: wrong }),
+      // As a rejection that nobody handles it would end the process.
+      return: () => Promise.reject(new Error('the end')) as never,
+    },
+  ]
+  for (const iterator of iterators) {
+    const tensors = { [Symbol.iterator]: () => iterator }
+    await t.throwsAsync(collect({ tensors }), { instanceOf: RangeError, message: /needs 12 bytes/ })
+  }
+})

@@ -61,6 +61,35 @@ test('exactly the same bytes are shared, under any dtype and shape, and across s
   ])
 })
 
+test('bytes of the same length at two places of one buffer are two segments', async (t) => {
+  const all = new Float32Array(8)
+  const model = memoryState({ start: all.subarray(0, 4), end: all.subarray(4) })
+  t.deepEqual(await segmentsOf(model), [['start'], ['end']])
+})
+
+test('a generator that uses one array for several tensors is an error, and no tie', async (t) => {
+  const array = new Float32Array(4)
+  const model: Stateful = {
+    async *stateDict() {
+      for (const name of ['a', 'b'])
+        yield [name, { shape: [4], data: array.fill(name === 'a' ? 1 : 2) }] as const
+    },
+  }
+  await t.throwsAsync(async () => planSave(model, null, {}), {
+    code: 'CKPT_TENSOR_CHANGED',
+    message: /"a"/,
+  })
+})
+
+test('a moment that is held twice is the first of the two', async (t) => {
+  const w = Float32Array.of(1)
+  const plan = await planSave(memoryState({ w }), null, {})
+  holdMoment(plan)
+  w[0] = 2
+  holdMoment(plan)
+  t.throws(() => resumeMoment(plan), { code: 'CKPT_TENSOR_CHANGED' })
+})
+
 test('tensors that one function fetches are different ones; one tensor under two names is one', async (t) => {
   const values = new Map<string, number>()
   async function fetch(this: { readonly name: string }) {

@@ -361,3 +361,35 @@ test('a stop waits for writes under way, begins no more, and returns all memory'
   for (let i = 0; i < 5; i++) t.not(area.take(), undefined)
   t.throws(() => writer.append(new Uint8Array(1)), { message: /stopped/ })
 })
+
+test('a sink that makes checksums is asked for them, and not to write alone', async (t) => {
+  class SummingSink extends SlowSink {
+    async writeSummed(bytes: Uint8Array, position: number, ranges: readonly Range[]) {
+      this.bytes.set(bytes, position)
+      return ranges.map(({ start, end }) => crc32(bytes.subarray(start, end)))
+    }
+    override async write(): Promise<void> {
+      throw new Error('asked to write alone')
+    }
+  }
+  const sink = new SummingSink(10, 0)
+  const writer = new SegmentWriter(sink, areaOf(1), 0)
+  writer.append(numbered(10), 0)
+  writer.flush()
+  writer.open()
+  await writer.written()
+  t.deepEqual(sink.bytes, numbered(10))
+  t.is(writer.checksums[0], crc32(numbered(10)))
+})
+
+test('a long copy is carried out at once where there is no other thread to help', async (t) => {
+  const length = 512 * 1024
+  const sink = new SlowSink(length, 0)
+  const writer = new SegmentWriter(sink, areaOf(1, length), 0)
+  const bytes = numbered(length)
+  writer.append(bytes.slice(), 0)
+  writer.flush()
+  writer.open()
+  await writer.written()
+  t.true(Buffer.from(sink.bytes.buffer).equals(bytes))
+})
