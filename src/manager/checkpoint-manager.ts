@@ -4,9 +4,8 @@
  */
 
 import { messageOf, warn } from '../errors.js'
-import { describe } from '../format/attributes.js'
 import { nextTurn } from '../io/concurrency.js'
-import { givenOptions, type OptionNames } from '../options.js'
+import { givenOptions } from '../options.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
 import { asyncDispose } from '../realm.js'
@@ -17,80 +16,27 @@ import {
   type ManagedSave,
   type WhenBusy,
 } from '../save/background/saver.js'
-import { SAVE_OPTIONS, type SaveOptions, type SaveReport } from '../save/write.js'
+import type { SaveReport } from '../save/write.js'
 import type { Module, Optimizer } from '../state.js'
 import { CheckpointFolder } from './checkpoint-folder.js'
 import type { CheckpointInfo } from './folder-entry.js'
 import { checkKeepPolicy, type KeepBest, type KeepPolicy } from './keep-policy.js'
+import {
+  MANAGED_SAVE_OPTIONS,
+  type ManagedSaveOptions,
+  type ManagerOptions,
+  managerOptions,
+} from './manager-options.js'
 import { OwnCheckpoints, warnOfUnreadable } from './own-checkpoints.js'
 import { Preemption } from './preemption.js'
 import { RESUME_OPTIONS, type ResumeOptions, type ResumeReport, resumeFrom } from './resume.js'
 import { bestOf } from './retention.js'
-import { type SavedReport, SaveReporter } from './saved-report.js'
-import { checkSaveRules, type SaveRules, SaveSchedule } from './schedule.js'
+import { SaveReporter } from './saved-report.js'
+import { SaveSchedule } from './schedule.js'
 
+export type { ManagedSaveOptions, ManagerOptions } from './manager-options.js'
 export type { ResumeOptions, ResumeReport } from './resume.js'
 export type { SavedReport } from './saved-report.js'
-
-/** When to save, what to keep, and how. Every option may be absent. */
-export interface ManagerOptions {
-  /** Rules for when `save` saves. Without rules it saves every time. */
-  readonly save?: SaveRules | undefined
-  /** Which checkpoints stay: `all` (the default), or rules. The last saved one always stays. */
-  readonly keep?: KeepPolicy | undefined
-  /**
-   * What to do with a save that is due while an earlier one is under way. `wait` (the default): it is saved after the
-   * earlier one. `skip`: it does not take place. `error`: it throws CKPT_BUSY. With `skip` and no rules, the next save
-   * begins as soon as the earlier one is durable.
-   */
-  readonly whenBusy?: WhenBusy | undefined
-  /** Memory for saves under way, in bytes; see BackgroundSaver. */
-  readonly stagingBytes?: number | undefined
-  /**
-   * Signals that end the process after the current step: the manager saves a checkpoint, and then the signal takes
-   * effect. True means SIGTERM and SIGINT; false (the default) none; a list names others (`SIGUSR2`).
-   *
-   * The manager answers a signal with a warning that says what it waits for. A second signal, at least a second later,
-   * ends the process at once; while the checkpoint is being saved, only a third does. If you listen to the signal
-   * yourself, your listener decides how the process ends. A step that blocks the thread for ever receives no signals.
-   * Worker threads never receive signals; there, any value but false is a TypeError.
-   */
-  readonly preemption?: boolean | readonly string[] | undefined
-  /**
-   * Whether `close` saves the step that `save` was last called with, if that was not saved (default false). The weights
-   * must still be those of that step.
-   */
-  readonly saveOnClose?: boolean | undefined
-  /**
-   * Called with each checkpoint once it is durable, in order. If it returns a promise, `flush`, `close` and the removal
-   * of old checkpoints wait for it. An error in it becomes a warning.
-   */
-  readonly onSaved?: ((report: SavedReport) => unknown) | undefined
-  /** Called with each warning. Without it, warnings go to `process.emitWarning`. */
-  readonly onWarning?: ((message: string) => void) | undefined
-}
-
-const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
-  save: true,
-  keep: true,
-  whenBusy: true,
-  stagingBytes: true,
-  preemption: true,
-  saveOnClose: true,
-  onSaved: true,
-  onWarning: true,
-}
-
-/** What a manager needs with each step. It sets the number and the time of a save itself. */
-export interface ManagedSaveOptions extends Omit<SaveOptions, 'sequence'> {
-  /** The step that was taken. The file is named after it. */
-  readonly step: number
-  /** Saves now, due or not, and waits for earlier saves whatever `whenBusy` says. */
-  readonly force?: boolean | undefined
-}
-
-const { sequence: _, ...GIVEN_TO_A_SAVE } = SAVE_OPTIONS
-const MANAGED_SAVE_OPTIONS: OptionNames<ManagedSaveOptions> = { ...GIVEN_TO_A_SAVE, force: true }
 
 // Signals and messages of the writing thread arrive when the event loop turns. A trainer that never waits does not let
 // it turn, so `save` yields this often, in milliseconds.
@@ -139,35 +85,18 @@ export class CheckpointManager implements AsyncDisposable {
 
   /** The first save creates the folder. Throws a TypeError or RangeError for wrong options. */
   constructor(folder: string | URL, options: ManagerOptions = {}) {
-    options = givenOptions('CheckpointManager', MANAGER_OPTIONS, options)
-    const { save, keep = 'all', whenBusy = 'wait', preemption = false, stagingBytes } = options
-    if (save !== undefined) checkSaveRules(save)
-    checkKeepPolicy(keep)
-    if (typeof preemption !== 'boolean' && !Array.isArray(preemption)) {
-      throw new TypeError(`preemption must be a boolean or signals, not ${describe(preemption)}`)
-    }
-    const { saveOnClose = false, onSaved } = options
-    if (typeof saveOnClose !== 'boolean') {
-      throw new TypeError(`saveOnClose must be true or false, not ${describe(saveOnClose)}`)
-    }
-    if (onSaved !== undefined && typeof onSaved !== 'function') {
-      throw new TypeError(`onSaved must be a function, not ${describe(onSaved)}`)
-    }
+    const { save, keep, whenBusy, stagingBytes, signals, saveOnClose, onSaved, onWarning } =
+      managerOptions(options)
     this.#saveOnClose = saveOnClose
     this.#folder = new CheckpointFolder(pathOf(folder))
     this.#always = save === undefined
     this.#schedule = new SaveSchedule(save ?? {}, performance.now())
     this.#keep = keep
     this.#whenBusy = whenBusy
-    this.#saver = new BackgroundSaver({
-      whenBusy,
-      onWarning: options.onWarning ?? warn,
-      stagingBytes,
-    })
-    this.#warn = options.onWarning ?? warn
+    this.#saver = new BackgroundSaver({ whenBusy, onWarning, stagingBytes })
+    this.#warn = onWarning
     this.#own = new OwnCheckpoints(this.#folder, keep, this.#warnOnce)
     this.#reporter = new SaveReporter(onSaved, this.#warnOnce)
-    const signals = preemption === true ? (['SIGTERM', 'SIGINT'] as const) : preemption || []
     this.#preemption = new Preemption(signals, this.#warn)
   }
 

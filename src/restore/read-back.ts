@@ -33,7 +33,11 @@ export async function readBack(
     differing = await differencesOf(pairs, all, signal)
   } catch (cause) {
     if (!signal?.aborted) throw cause
-    throw incomplete('the restore was aborted while the trainer was asked for its state', names, cause)
+    throw incomplete(
+      'the restore was aborted while the trainer was asked for its state',
+      names,
+      cause,
+    )
   }
   if (differing.length === 0) return
   const lines = differing.slice(0, NAMED).map((one) => `${keyText(one)} ${one.reason}`)

@@ -9,7 +9,7 @@ import { orAborted } from '../io/concurrency.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import type { Tick } from '../load/segment.js'
 import { copySegments } from '../load/verify.js'
-import { isThenable } from '../save/collect.js'
+import { isThenable } from '../save/steps.js'
 import { ConvertedTensor } from './converted-tensor.js'
 import { isMemory, type MemoryTarget, type Pair } from './targets.js'
 
@@ -91,7 +91,11 @@ export async function copyTensors(
 }
 
 /** Says what was restored when a restore failed, or was aborted, after the first byte was written. */
-export function incomplete(what: string, restored: readonly string[], cause: unknown): CheckpointError {
+export function incomplete(
+  what: string,
+  restored: readonly string[],
+  cause: unknown,
+): CheckpointError {
   const done = restored.length === 0 ? 'nothing' : restored.map(stateName).join(', ')
   return new CheckpointError(
     'CKPT_RESTORE_INCOMPLETE',

@@ -20,13 +20,13 @@ import {
 import { stateName } from '../format/metadata.js'
 import { MAX_RANK } from '../format/tensor-table.js'
 import { nameFault, textFault } from '../format/text.js'
-import { orAborted } from '../io/concurrency.js'
 import type { CheckpointTensor } from '../load/state.js'
 import { quote } from '../printable.js'
 import { kindOf } from '../realm.js'
 import type { NamedTensors, State, StateDict, Stateful, TensorData, TensorLike } from '../state.js'
 import { bytesOf, isTensorData } from '../state.js'
 import { notMemory, notStateful, notTensor } from './mistakes.js'
+import { carryOutSteps, isThenable, type Steps } from './steps.js'
 
 /** A tensor of a trainer, validated. */
 export interface CollectedTensor {
@@ -58,51 +58,6 @@ export interface CollectedState {
   readonly attributes: Attributes
   /** In the order in which the trainer gave them. */
   readonly tensors: ReadonlyMap<string, CollectedTensor>
-}
-
-/** Work that is synchronous where possible. It yields values that may be promises, and is sent what they resolve to. */
-export type Steps<T> = Generator<unknown, T, unknown>
-
-/** Carries out `steps`: synchronously if no step must wait, otherwise as a promise, which an abort rejects. */
-export function carryOutSteps<T>(
-  steps: Steps<T>,
-  signal: AbortSignal | undefined,
-  beforeTurn: () => void = () => {},
-): T | Promise<T> {
-  let step = steps.next()
-  while (!step.done) {
-    if (isThenable(step.value)) return waitAndGoOn(steps, step.value, signal, beforeTurn)
-    step = steps.next(step.value)
-  }
-  return step.value
-}
-
-async function waitAndGoOn<T>(
-  steps: Steps<T>,
-  first: PromiseLike<unknown>,
-  signal: AbortSignal | undefined,
-  beforeTurn: () => void,
-): Promise<T> {
-  let wanted: unknown = first
-  for (;;) {
-    let step: IteratorResult<unknown, T>
-    try {
-      if (isThenable(wanted)) {
-        beforeTurn()
-        wanted = await orAborted(wanted, signal)
-      }
-      step = steps.next(wanted)
-    } catch (error) {
-      step = steps.throw(error)
-    }
-    if (step.done) return step.value
-    wanted = step.value
-  }
-}
-
-/** Whether a value is a promise, of any realm or library. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
 }
 
 /**

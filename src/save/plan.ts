@@ -15,11 +15,10 @@ import type { Module, Optimizer, Stateful } from '../state.js'
 import {
   type CollectedState,
   type CollectedTensor,
-  carryOutSteps,
   collectSteps,
-  type Steps,
   tensorChanged,
 } from './collect.js'
+import { carryOutSteps, type Steps } from './steps.js'
 
 /** How far the run has come, and what else the file keeps. */
 export interface CheckpointProgress {

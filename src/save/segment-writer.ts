@@ -160,6 +160,7 @@ export class SegmentWriter {
   }
 
   #copy(bytes: Uint8Array, from: number, length: number): void {
+    // A subarray of everything would have the same bytes. It would only cost an object.
     const whole = length === bytes.byteLength
     const source = whole ? bytes : bytes.subarray(from, from + length)
     if (length < LONG_COPY || this.#options.copyTogether === undefined) {
@@ -213,6 +214,7 @@ export class SegmentWriter {
     for (let piece = this.#given[0]; piece?.checksums !== undefined; piece = this.#given[0]) {
       this.#given.shift()
       const { parts, checksums, bytes, position } = piece
+      // A segment continues at the start of the next piece, so `start` is 0 wherever `before` is defined.
       for (const [i, { segment, start, end }] of parts.entries()) {
         const before = this.checksums[segment]
         const crc = checksums[i]!

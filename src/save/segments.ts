@@ -50,6 +50,7 @@ class SegmentCopier {
   async copyAll({ length, layout, plain }: UnsealedMetadata): Promise<boolean> {
     const { sources } = this.#plan
     // Other threads run at any time, so shared memory must be the same when it is summed and when it is copied.
+    // Summing other memory here as well would change no result, only take time.
     for (const source of sources) if (isShared(source.tensor.bytes)) sumNow(source)
     let end = length
     for (const [i, { tensor }] of sources.entries()) {
@@ -129,6 +130,7 @@ class SegmentCopier {
     if (this.#bytesOfTurn < BYTES_PER_TURN) return undefined
     this.#bytesOfTurn = 0
     this.#writer.copy()
+    // The save notices an abort at its end as well, with the same result.
     return nextTurn().then(() => this.#signal?.throwIfAborted())
   }
 

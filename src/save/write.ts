@@ -11,11 +11,11 @@ import { assertLittleEndian } from '../load/metadata.js'
 import type { OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
 import type { Module, Optimizer } from '../state.js'
-import { isThenable } from './collect.js'
 import { type CheckpointProgress, checkMoment, type Plan, planSave } from './plan.js'
 import { SegmentWriter, type SegmentWriterOptions } from './segment-writer.js'
 import { copySegments } from './segments.js'
 import { ringFor, type StagingArea } from './staging-area.js'
+import { isThenable } from './steps.js'
 
 /** What a file keeps besides the states, and how it is saved. */
 export interface SaveOptions extends CheckpointProgress {
@@ -34,6 +34,7 @@ export interface SaveOptions extends CheckpointProgress {
   readonly signal?: AbortSignal | undefined
 }
 
+// Stryker disable BooleanLiteral: only the names count, and the compiler compares them.
 /** The names of the options of a save. */
 export const SAVE_OPTIONS: OptionNames<SaveOptions> = {
   epoch: true,
@@ -48,6 +49,7 @@ export const SAVE_OPTIONS: OptionNames<SaveOptions> = {
   onProgress: true,
   signal: true,
 }
+// Stryker restore BooleanLiteral
 
 /** The result of a save. */
 export interface SaveReport {

@@ -6,7 +6,7 @@ import { crc32 } from '../../src/format/checksum.js'
 import { nextTurn } from '../../src/io/concurrency.js'
 import type { ChecksumHelper } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
-import { checkSegments, copySegments } from '../../src/load/verify.js'
+import { checkSegments, copySegments, haveSameBytes } from '../../src/load/verify.js'
 import { type Abilities, damage, damagedOf, damages, segmentsOf } from '../support/segments.js'
 
 const MIB = 2 ** 20
@@ -360,3 +360,29 @@ test('a target that is transferred while segments are copied is an error, and no
   await t.throwsAsync(copying, { code: 'CKPT_TENSOR_CHANGED' })
   t.is(source.underWay, 0)
 })
+
+for (const [way, abilities] of Object.entries(WAYS)) {
+  test(`two ranges of bytes are the same if all of their bytes are: ${way}`, async (t) => {
+    const length = 5 * MIB
+    const { bytes, source, readers, segments } = segmentsOf([length, length + 3], abilities)
+    const [one, other] = [segments[0]!.offset, segments[1]!.offset]
+    bytes.copyWithin(other + 3, one, one + length)
+    const same = (start: number, count: number) =>
+      haveSameBytes(
+        { reader: readers[0]!, start },
+        { reader: readers[1]!, start: start + 3 },
+        count,
+      )
+    t.true(await same(0, length))
+    t.true(await same(1000, length - 1000))
+    t.true(await same(0, 0))
+    bytes[one + length - 1]! ^= 1
+    t.false(await same(0, length))
+    t.true(await same(0, length - 1))
+    bytes[one + 10]! ^= 1
+    t.false(await same(0, length))
+    t.false(await same(10, 1))
+    t.true(await same(11, length - 12))
+    t.is(source.underWay, 0)
+  })
+}

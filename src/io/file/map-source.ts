@@ -29,8 +29,8 @@ export async function mapFile(
   helpersOf?: HelpersOf,
 ): Promise<MapSource | undefined> {
   const size = Number(file.stat.size)
-  if (size === 0) return undefined
   const { map: calls } = await libc()
+  // The system refuses to map an empty file.
   const address = calls?.map(file.fd, size)
   if (calls === undefined || address === undefined) return undefined
   return new MapSource(new Mapping(calls, address, size), new FileSource(file), helpersOf)

@@ -11,10 +11,10 @@ import { absolutePath, pathOf } from '../../path.js'
 import { asyncDispose } from '../../realm.js'
 import type { Module, Optimizer } from '../../state.js'
 import { SinkThread, ThreadSink } from '../../threads/sink-thread.js'
-import { isThenable } from '../collect.js'
 import { checkPlace } from '../mistakes.js'
 import { holdMoment, resumeMoment } from '../plan.js'
 import { StagingArea } from '../staging-area.js'
+import { isThenable } from '../steps.js'
 import { beginSave, carryOut, SAVE_OPTIONS, type SaveOptions, type SaveReport } from '../write.js'
 
 /** A save in the background. */
