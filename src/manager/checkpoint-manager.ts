@@ -3,7 +3,7 @@
  * no rule keeps after a newer one is durable, and finds the newest valid one to resume from.
  */
 
-import { messageOf, warn } from '../errors.js'
+import { messageOf } from '../errors.js'
 import { nextTurn } from '../io/concurrency.js'
 import { givenOptions } from '../options.js'
 import { pathOf } from '../path.js'

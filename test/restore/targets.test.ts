@@ -367,7 +367,37 @@ test('an abort by a loadStateDict() that has nothing to wait for does not keep t
   const controller = new AbortController()
   const ema = memoryState({ w: floats(0) })
   const model = { ...memoryState({ a: floats(0) }), loadStateDict: () => controller.abort() }
-  const { signal } = controller
-  t.is((await restoreCheckpoint(checkpoint, model, null, { signal, extras: { ema } })).tensors, 2)
+  const options = { signal: controller.signal, extras: { ema }, readBack: false }
+  t.is((await restoreCheckpoint(checkpoint, model, null, options)).tensors, 2)
   t.deepEqual(ema.tensors.w!.data, floats(2))
+})
+
+test('an abort ends the wait for a state that is read back: all was restored, and is not compared', async (t) => {
+  const checkpoint = await saved(memoryState({ a: floats(1) }))
+  for (const what of ['stateDict', 'data'] as const) {
+    const controller = new AbortController()
+    const reason = new Error(what)
+    let isLoaded = false
+    const never = (): Promise<never> => {
+      setTimeout(5).then(() => controller.abort(reason))
+      return new Promise(() => {})
+    }
+    const shape = [1]
+    const model: Stateful = {
+      stateDict: () => {
+        if (!isLoaded) return { a: { shape, data: floats(0) } }
+        return what === 'stateDict' ? never() : { a: { shape, dtype: 'float32', data: never } }
+      },
+      loadStateDict: () => {
+        isLoaded = true
+      },
+    }
+    const { signal } = controller
+    const error = await t.throwsAsync<CheckpointError>(
+      restoreCheckpoint(checkpoint, model, null, { signal }),
+      { code: 'CKPT_RESTORE_INCOMPLETE', message: /aborted while the trainer was asked/ },
+    )
+    t.is(error!.cause, reason)
+    t.deepEqual(error!.restored, ['model'])
+  }
 })
