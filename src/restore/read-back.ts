@@ -5,13 +5,12 @@
 
 import { CheckpointError } from '../errors.js'
 import { crc32 } from '../format/checksum.js'
-import { orAborted } from '../io/concurrency.js'
 import type { CheckpointTensor } from '../load/state.js'
 import { type CollectedTensor, collectState, tensorBytes } from '../save/collect.js'
 import { bytesOf } from '../state.js'
 import { keyText, type TensorKey } from './compare.js'
 import { ConvertedTensor } from './converted-tensor.js'
-import { incomplete } from './take-over.js'
+import { answer, incomplete } from './take-over.js'
 import { isMemory, type Pair } from './targets.js'
 
 // Names that a message has at most.
@@ -64,9 +63,9 @@ async function differencesOf(
     // A state of another kind is passed over by a trainer; the caller has been warned.
     const isOther = saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind
     if (saved.size === 0 || isOther || (isMemory({ target }) && !all)) continue
-    const { tensors } = await orAborted(collectState(target, saved.name), signal)
+    const { tensors } = await answer(collectState(target, saved.name), signal)
     for (const [name, tensor] of saved) {
-      const reason = await orAborted(differenceOf(tensor, tensors.get(name)), signal)
+      const reason = await answer(differenceOf(tensor, tensors.get(name)), signal)
       if (reason !== undefined) differing.push({ state: saved.name, tensor: name, reason })
     }
   }

@@ -50,7 +50,8 @@ export interface RestoreOptions {
   /**
    * Ends the restore with the signal's reason, whatever it waits for, as long as no byte has been written. After that
    * it only ends the wait for a trainer that has not answered (`loadAttributes`, `loadStateDict`, reading back), with
-   * CKPT_RESTORE_INCOMPLETE, whose `cause` is the reason. Copies into memory are finished.
+   * CKPT_RESTORE_INCOMPLETE, whose `cause` is the reason, unless it answers within a second. Copies into memory are
+   * finished.
    */
   readonly signal?: AbortSignal | undefined
 }

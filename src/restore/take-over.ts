@@ -13,6 +13,9 @@ import { isThenable } from '../save/steps.js'
 import { ConvertedTensor } from './converted-tensor.js'
 import { isMemory, type MemoryTarget, type Pair } from './targets.js'
 
+// Time that a trainer has to settle after an abort, in milliseconds.
+const GRACE = 1000
+
 /**
  * Hands attributes, then whole states, to the objects that take them over. If one of them throws, the attributes are
  * put back. A `loadStateDict` that has succeeded cannot be undone, and the error says so. An abort ends the wait for
@@ -42,7 +45,6 @@ export async function takeOver(
   } catch (cause) {
     for (const { target, collected } of handedOver) {
       try {
-        // After an abort it is called, but not awaited.
         await answer(target.loadAttributes?.(collected.attributes), signal)
       } catch {
         // Most likely the one that threw before; the others must be put back all the same.
@@ -56,9 +58,29 @@ export async function takeOver(
   }
 }
 
-/** Waits for the trainer's answer, if it has to be waited for, until an abort. */
-async function answer(given: unknown, signal: AbortSignal | undefined): Promise<void> {
-  if (isThenable(given)) await orAborted(given, signal)
+/**
+ * Waits for a trainer's answer, if it is a promise. An abort ends the wait GRACE later: a restore that comes to its end
+ * by then leaves no half-restored trainer behind.
+ */
+export async function answer<T>(
+  given: T | PromiseLike<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (!isThenable(given)) return given
+  if (signal === undefined) return await given
+  const late = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const abort = (): void => {
+    timer = setTimeout(() => late.abort(signal.reason), GRACE)
+  }
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort)
+  try {
+    return await orAborted(given, late.signal)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
+  }
 }
 
 /** Copies the tensors of the states in plain memory. */

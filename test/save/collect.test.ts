@@ -442,6 +442,9 @@ test('an iterator that is left need not have an end of its own, and may fail at 
   ]
   for (const iterator of iterators) {
     const tensors = { [Symbol.iterator]: () => iterator }
-    await t.throwsAsync(collect({ tensors }), { instanceOf: RangeError, message: /needs 12 bytes/ })
+    await t.throwsAsync(collect({ tensors }), {
+      instanceOf: RangeError,
+      message: /expected 12 bytes/,
+    })
   }
 })
