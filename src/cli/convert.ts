@@ -1,4 +1,4 @@
-/** `ckpt convert`: a file of one format becomes a file of another. */
+/** `ckpt convert`: converts a file from one format to another. */
 
 import { type ConvertOptions, planConversion } from '../exchange/convert.js'
 import { namingPath, openInput, outputAt } from '../exchange/node/places.js'
@@ -24,7 +24,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'bytes', align: 'right' },
 ]
 
-/** Converts the file, or says what would be written; returns the exit code. Throws a CheckpointError. */
+/** Converts the file, or prints what would be written. Returns the exit code. Throws a CheckpointError. */
 export async function convert(
   from: string,
   to: string,
@@ -56,7 +56,7 @@ export async function convert(
     stdout.write(`${title}: ${size}, ${formatSeconds(seconds)}\n`)
     return EXIT_OK
   } catch (error) {
-    // Nobody reads the output any more, and the conversion was ended for that.
+    // The reader of the output has closed it, which ended the conversion.
     if (signal.aborted) return EXIT_FAILURE
     throw error
   } finally {

@@ -1,4 +1,4 @@
-/** `ckpt diff`: in what two checkpoints differ, for a person or as JSON. */
+/** `ckpt diff`: prints the differences between two checkpoints, for a person or as JSON. */
 
 import {
   type CheckpointDiff,
@@ -27,22 +27,22 @@ import {
   tableLines,
 } from './text.js'
 
-/** How `ckpt diff` is called. */
+/** The usage of `ckpt diff`. */
 export interface DiffCommand {
   readonly json: boolean
   readonly exitCode: boolean
   /** A row for each tensor, not for each layer. */
   readonly tensors: boolean
-  /** Whether no tensor is read. */
+  /** Whether to read no tensor. */
   readonly quick: boolean
 }
 
-// Cells for a value: a sampler's state may be a list of a million numbers.
+// Characters for a value: a sampler's state may be a list of a million numbers.
 const VALUE_WIDTH = 60
 
 const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumSignificantDigits: 3 })
 
-/** Prints in what the two files differ and returns the exit code. Throws a CheckpointError. */
+/** Prints the differences between the two files and returns the exit code. Throws a CheckpointError. */
 export async function diff(
   [first, second]: readonly [string, string],
   { json, exitCode, tensors, quick }: DiffCommand,
@@ -52,7 +52,7 @@ export async function diff(
   const opened: Checkpoint[] = []
   let found: CheckpointDiff
   try {
-    // Not mapped: a read that fails is an error that can be reported.
+    // Not mapped, so that a failed read is an error that can be reported.
     for (const file of [first, second]) opened.push(await loadCheckpoint(file, { map: false }))
     const [before, after] = opened as [Checkpoint, Checkpoint]
     found = await diffCheckpoints(before, after, {
@@ -100,7 +100,7 @@ function valueLines(changes: readonly ValueChange[]): string[] {
   })
 }
 
-/** On one line, and not longer than a part of it. */
+/** On one line, and shortened. */
 function valueText(value: Attribute | undefined): string {
   const text = JSON.stringify(value, (_, item) => {
     if (typeof item === 'bigint') return `${item}n`
@@ -131,7 +131,7 @@ function stateLines(state: StateChange, byTensor: boolean, width: number | undef
   const sign = { added: '+ ', removed: '- ', changed: '' }[change]
   const lines = [`${sign}${nameText(name)}: ${summary.join(', ') || 'no tensors'}`]
   lines.push(...valueLines([...(kind === null ? [] : [kind]), ...attributes]))
-  // All tensors of a state that is new or gone are so too.
+  // All tensors of an added or removed state are added or removed too.
   if (change !== 'changed') return lines
   for (const tensor of tensors) {
     if (tensor.change === 'bytes') continue
@@ -161,8 +161,8 @@ interface LayerRow {
 }
 
 /**
- * Tensors whose numbers or bytes differ, by their layer: the name without its last part. A layer with one of
- * them stands under the tensor's name.
+ * Groups tensors whose numbers or bytes differ by layer: the name without its last part. A layer with one such tensor
+ * is listed under the tensor's name.
  */
 function rowsOf(tensors: readonly TensorChange[], byTensor: boolean): Map<string, LayerRow> {
   const layers = new Map<string, TensorChange[]>()
@@ -195,7 +195,7 @@ function nonFiniteText({ nonFinite }: Difference): string {
   return nonFinite === 0 ? '' : `${formatCount(nonFinite)} to or from NaN or infinity`
 }
 
-/** Three digits that matter. */
+/** Three significant digits. */
 function digits(value: number): string {
   return value === 0 || !Number.isFinite(value) ? String(value) : value.toPrecision(3)
 }
@@ -227,7 +227,7 @@ function diffJson({ equal, progress, config, save, states }: CheckpointDiff): ob
   }
 }
 
-/** A side that has no value lacks the key. */
+/** If a side has no value, the key is absent. */
 function valueJson({ path, before, after }: ValueChange): object {
   return {
     path,

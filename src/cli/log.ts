@@ -22,7 +22,7 @@ import {
   tableLines,
 } from './text.js'
 
-/** A checkpoint of the folder. */
+/** A checkpoint in the folder. */
 interface Entry {
   readonly file: string
   readonly epoch: number
@@ -35,9 +35,9 @@ interface Entry {
   readonly tensors: number
 }
 
-/** What is said of a checkpoint besides. */
+/** Further facts about a checkpoint. */
 interface Findings {
-  /** In words, against the checkpoint before it; null for the first. */
+  /** The changes since the checkpoint before it, in words; null for the first. */
   changed: string | null
   /** Null if it was not asked for. */
   nonFinite: readonly NonFiniteTensor[] | null
@@ -86,7 +86,7 @@ export async function log(
         before = checkpoint
       } catch (error) {
         checkpoint?.close()
-        // The reader is gone, and there is nobody to tell.
+        // The reader of the output has closed it.
         if (terminal.gone.aborted) return EXIT_FAILURE
         failures.push({ file: entry.file, error })
       }
@@ -121,7 +121,7 @@ function entryOf(file: string, checkpoint: Checkpoint): Entry {
   return { file, epoch, step, loss, metrics, sequence, byteLength, tensors }
 }
 
-/** What has changed from one checkpoint to the next, by their metadata alone. */
+/** The changes from one checkpoint to the next, by their metadata only. */
 async function changeText(before: Checkpoint, after: Checkpoint): Promise<string> {
   const { config, states } = await diffCheckpoints(before, after, { numbers: false })
   const changed = new Map(states.map((state) => [state.name, state]))
@@ -212,14 +212,14 @@ function numberText(value: number): string {
 
 const BARS = '▁▂▃▄▅▆▇█'
 
-/** The losses as bars from the lowest to the highest; `×` for one that is not finite, a space for none. */
+/** The losses as bars from the lowest to the highest; `×` for a loss that is not finite, a space for no loss. */
 export function sparkLine(losses: readonly (number | null)[]): string {
   const finite = losses.filter((loss) => loss !== null && Number.isFinite(loss)) as number[]
   if (finite.length < 2) return ''
   const low = finite.reduce((a, b) => Math.min(a, b))
   const high = finite.reduce((a, b) => Math.max(a, b))
   const bar = (loss: number): string => {
-    // Halves: the range of two doubles may be none.
+    // Halved, because the range of two doubles may exceed a double.
     const part = high === low ? 0 : (loss / 2 - low / 2) / (high / 2 - low / 2)
     return BARS[Math.round(part * (BARS.length - 1))]!
   }

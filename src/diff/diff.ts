@@ -1,6 +1,6 @@
 /**
- * Compares two checkpoints, and looks for numbers that are none: `lightwatch-checkpoint/diff`. In Node and in
- * browsers. Tensors are read a piece at a time, and only those whose checksums differ.
+ * Compares two checkpoints, and looks for NaN and infinities: `lightwatch-checkpoint/diff`. For Node and browsers.
+ * Tensors are read a piece at a time, and only if their checksums differ.
  */
 
 import type { Attribute } from '../format/attributes.js'
@@ -18,21 +18,21 @@ export type { Difference } from './difference.js'
 export { checkHealth, type HealthOptions, type NonFiniteTensor } from './health.js'
 export type { ValueChange } from './values.js'
 
-/** How two checkpoints are compared. */
+/** Options of a comparison. */
 export interface DiffOptions {
   /**
-   * Whether the numbers of changed tensors are compared (default true). False: their checksums alone tell that
-   * they have changed, and no tensor is read.
+   * Whether to compare the numbers of changed tensors (default true). False: only checksums are compared, and no tensor
+   * is read.
    */
   readonly numbers?: boolean | undefined
-  /** Bytes of both files that were read, of those that are to be. */
+  /** Bytes of both files read so far, and in total. */
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 const DIFF_OPTIONS: OptionNames<DiffOptions> = { numbers: true, onProgress: true, signal: true }
 
-/** A tensor as one of two checkpoints has it. */
+/** A tensor in one of the two checkpoints. */
 export interface TensorFacts {
   readonly dtype: DType
   readonly shape: readonly number[]
@@ -40,40 +40,40 @@ export interface TensorFacts {
   readonly byteLength: number
 }
 
-/** A tensor that only one checkpoint has, or that differs. */
+/** A tensor that differs, or that only one checkpoint has. */
 export interface TensorChange {
   readonly name: string
   /**
-   * `added`: only the second has it; `removed`: only the first. Otherwise what differs, the first that applies
-   * of `shape`, `dtype` and `bytes`.
+   * `added`: only the second checkpoint has it. `removed`: only the first has it. Otherwise the first of `shape`,
+   * `dtype` and `bytes` that differs.
    */
   readonly change: 'added' | 'removed' | 'shape' | 'dtype' | 'bytes'
   readonly before: TensorFacts | null
   readonly after: TensorFacts | null
-  /** How far the numbers are apart; null if there are not as many of them, or they were not asked for. */
+  /** The differences of the numbers; null if the numbers of elements differ, or numbers were not compared. */
   readonly difference: Difference | null
 }
 
-/** A state that only one checkpoint has, or that differs. */
+/** A state that differs, or that only one checkpoint has. */
 export interface StateChange {
   readonly name: string
   readonly change: 'added' | 'removed' | 'changed'
   /** The kinds, if they differ: `AdamW`. */
   readonly kind: ValueChange | null
   readonly attributes: readonly ValueChange[]
-  /** In the order of the first checkpoint, then what the second adds. */
+  /** In the order of the first checkpoint, followed by those that only the second has. */
   readonly tensors: readonly TensorChange[]
-  /** How many tensors are the same in both. */
+  /** Number of tensors that are the same in both. */
   readonly equalTensors: number
 }
 
-/** What differs between two checkpoints. */
+/** The differences between two checkpoints. */
 export interface CheckpointDiff {
   /** Whether both hold the same training: everything but `save` is the same. */
   readonly equal: boolean
   /** `epoch`, `step`, `loss`, `metrics.NAME`. */
   readonly progress: readonly ValueChange[]
-  /** By the paths in the JSON; with an empty path where one is no JSON, or there is none. */
+  /** By paths in the JSON. The path is empty if one side has no JSON, or invalid JSON. */
   readonly config: readonly ValueChange[]
   /** `sequence` and `savedAt`: facts of the save, not of the training. */
   readonly save: readonly ValueChange[]
@@ -82,11 +82,11 @@ export interface CheckpointDiff {
 }
 
 /**
- * Says in what two open checkpoints differ: progress, config, attributes, and tensors by their names. Tensors of
- * equal dtype, shape, length and checksum are the same, and are not read; the others are read once, in pieces,
- * and their checksums verified.
+ * Compares two open checkpoints: progress, config, attributes, and tensors by name. Tensors of equal dtype, shape,
+ * length and checksum are the same and are not read. The others are read once, in pieces, and their checksums are
+ * verified.
  *
- * @throws CheckpointError CKPT_TENSOR_CHECKSUM if bytes that are read are damaged; else as a read does
+ * @throws CheckpointError CKPT_TENSOR_CHECKSUM if the bytes read are damaged; otherwise the errors of a read
  */
 export async function diffCheckpoints(
   before: Checkpoint,
@@ -112,7 +112,7 @@ function progressOf({ epoch, step, loss, metrics }: Checkpoint): Attribute {
 function configChanges(before: Checkpoint, after: Checkpoint): ValueChange[] {
   if (before.configText === after.configText) return []
   try {
-    // `undefined`, where there is none, is a value that one side lacks.
+    // `undefined` means that this side lacks the value.
     return valueChanges(
       (before.config ?? undefined) as Attribute | undefined,
       (after.config ?? undefined) as Attribute | undefined,
@@ -122,7 +122,7 @@ function configChanges(before: Checkpoint, after: Checkpoint): ValueChange[] {
   }
 }
 
-/** A tensor of both whose numbers are to be compared, and where the result goes. */
+/** A tensor of both checkpoints whose numbers will be compared, and the place for the result. */
 interface Pair {
   readonly before: CheckpointTensor
   readonly after: CheckpointTensor

@@ -1,20 +1,23 @@
-/** How far the numbers of two tensors are apart. */
+/** Measures the difference between the numbers of two tensors. */
 
 import type { Numbers } from '../format/numbers.js'
 import type { Kernel } from './kernel.js'
 
 /**
- * How far the elements of two tensors are apart, as numbers: NaN equals NaN, and 0 equals -0. Of a complex
- * number, the modulus.
+ * The difference between the elements of two tensors, as numbers: NaN equals NaN, and 0 equals -0. For complex numbers,
+ * the modulus of the difference.
  */
 export interface Difference {
   /** Number of elements. */
   readonly elements: number
-  /** How many of them differ. */
+  /** Number of elements that differ. */
   readonly differing: number
   /** The share of elements that differ, from 0 to 1. */
   readonly share: number
-  /** How many have no finite difference, because one side is NaN or infinite: they differ, and count below as nothing. */
+  /**
+   * Elements without a finite difference, because one side is NaN or infinite. They differ, and add nothing to the sums
+   * below.
+   */
   readonly nonFinite: number
   /** The largest absolute difference. */
   readonly largest: number
@@ -23,14 +26,14 @@ export interface Difference {
   /** The Euclidean norm of the difference, and of the first tensor. */
   readonly norm: number
   readonly baseNorm: number
-  /** The one norm as a share of the other; Infinity if the first tensor is zero. */
+  /** The norm of the difference divided by the norm of the first tensor; Infinity if the first tensor is zero. */
   readonly relativeNorm: number
 }
 
-// Elements that are summed in one go. A sum that is not finite is made again, one element at a time.
+// Elements per partial sum. A sum that is not finite is computed again, one element at a time.
 const BLOCK = 4096
 
-/** Sums of the differences of any number of pieces. */
+/** Adds up the differences of any number of pieces. */
 export class DifferenceSums {
   #elements = 0
   #differing = 0
@@ -42,12 +45,12 @@ export class DifferenceSums {
   readonly #block = new Float64Array(5)
   readonly #kernel: Kernel | undefined
 
-  /** `kernel` compares what lies in its memory. */
+  /** `kernel` compares the pieces that lie in its memory. */
   constructor(kernel?: Kernel) {
     this.#kernel = kernel
   }
 
-  /** Adds pieces of equally many numbers. `complex`: two numbers are an element. */
+  /** Adds two pieces of the same number of values. `complex`: each element has two values. */
   add(a: Numbers, b: Numbers, complex: boolean): void {
     this.#elements += complex ? a.length / 2 : a.length
     if (isBig(a) || isBig(b)) this.#addIntegers(a, b)
@@ -72,7 +75,7 @@ export class DifferenceSums {
     }
   }
 
-  /** Adds another tensor's. */
+  /** Adds the sums of another tensor. */
   addAll(other: Difference): void {
     const finite = other.elements - other.nonFinite
     this.#elements += other.elements
@@ -84,7 +87,7 @@ export class DifferenceSums {
     this.#baseSquares += other.baseNorm ** 2
   }
 
-  /** What they come to. */
+  /** The result. */
   get total(): Difference {
     const finite = this.#elements - this.#nonFinite
     const norm = Math.sqrt(this.#squares)
@@ -143,7 +146,7 @@ export class DifferenceSums {
     }
   }
 
-  /** Exact, before a difference becomes a number: integers of 64 bits do not fit into one. */
+  /** The difference is exact before it becomes a number, because a number cannot hold all 64-bit integers. */
   #addIntegers(a: Numbers, b: Numbers): void {
     for (let i = 0; i < a.length; i++) {
       const x = a[i]!
@@ -159,7 +162,7 @@ function isBig(numbers: Numbers): numbers is BigInt64Array | BigUint64Array {
   return typeof numbers[0] === 'bigint'
 }
 
-/** The loops below know two kinds of arrays, which engines compile well. */
+/** The two kinds of arrays in the loops below; engines compile loops over few kinds well. */
 function asFloats(numbers: Exclude<Numbers, BigInt64Array | BigUint64Array>) {
   return numbers instanceof Float32Array || numbers instanceof Float64Array
     ? numbers
@@ -171,8 +174,9 @@ function sameNumber(x: number, y: number): boolean {
 }
 
 /**
- * Of elements from `start` to `end`, as Kernel.compare: how many are equal, the largest difference, the sums of the
- * differences, of their squares, and of the squares of `a`. If something is not finite, neither is a sum.
+ * Compares elements from `start` to `end`, with the result of Kernel.compare: the number of equal elements, the largest
+ * difference, and the sums of the differences, of their squares, and of the squares of `a`. If a number is not finite,
+ * at least one sum is not finite.
  */
 function sumBlock(
   a: Float32Array | Float64Array,

@@ -7,16 +7,16 @@ import { givenOptions, type OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
 import { verifiedPieces } from './tensors.js'
 
-/** How a checkpoint is looked through. */
+/** Options of the search. */
 export interface HealthOptions {
-  /** Bytes of tensors that were read, of those that are to be. */
+  /** Bytes of tensors read so far, and in total. */
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 const HEALTH_OPTIONS: OptionNames<HealthOptions> = { onProgress: true, signal: true }
 
-/** A tensor with numbers that are NaN or infinite. Of a complex tensor, parts of numbers. */
+/** A tensor with NaN or infinite numbers. For a complex tensor, real and imaginary parts are counted separately. */
 export interface NonFiniteTensor {
   readonly state: string
   readonly tensor: string
@@ -25,10 +25,10 @@ export interface NonFiniteTensor {
 }
 
 /**
- * The tensors that have NaN or infinities. Every tensor whose dtype has them is read once, in pieces, and verified;
- * the others are not read.
+ * Returns the tensors that contain NaN or infinities. Each tensor whose dtype has them is read once, in pieces, and
+ * verified; the others are not read.
  *
- * @throws CheckpointError CKPT_TENSOR_CHECKSUM if a tensor is damaged; else as a read does
+ * @throws CheckpointError CKPT_TENSOR_CHECKSUM if a tensor is damaged; otherwise the errors of a read
  */
 export async function checkHealth(
   checkpoint: Checkpoint,
@@ -41,7 +41,7 @@ export async function checkHealth(
   for (const state of checkpoint.states) {
     for (const [, tensor] of state) {
       const { offset } = tensor.segment()
-      // Tied tensors are looked at once, under the first of their names.
+      // Tied tensors are read once, under the first of their names.
       if (!mayBeNonFinite(tensor.dtype) || seen.has(offset)) continue
       if (tensor.byteLength > 0) seen.add(offset)
       tensors.push({ state: state.name, tensor })
@@ -75,7 +75,7 @@ export async function checkHealth(
 function countNonFinite(numbers: Numbers): number {
   const values = numbers as Float32Array | Float64Array
   let count = 0
-  // A number minus itself is 0, and NaN if it is not finite.
+  // A number minus itself is 0 if it is finite, and NaN otherwise.
   for (let i = 0; i < values.length; i++) if (values[i]! - values[i]! !== 0) count++
   return count
 }

@@ -1,29 +1,29 @@
 /**
- * The loop of a comparison of float32 in WebAssembly, four elements at once: three times as fast as the same loop in
- * JavaScript, which does it where there is no WebAssembly, or a page's policy forbids it.
+ * Compares float32 in WebAssembly, four elements at once. Without WebAssembly, or where a page's policy forbids it, the
+ * same loop runs in JavaScript, which is slower.
  */
 
-/** Sums over memory of its own. */
+/** Comparisons over the kernel's own memory. */
 export interface Kernel {
-  /** What is compared has to lie here. It is never resized. */
+  /** The numbers to compare must lie here. It is never resized. */
   readonly memory: ArrayBuffer
   /**
-   * Compares `count` float32, a multiple of 4, at two places in the memory (in bytes, multiples of 4). Of the result: how
-   * many are equal, the largest absolute difference, the sums of the differences, of their squares, and of the
-   * squares of the first. If something is NaN or infinite, a sum is not finite.
+   * Compares `count` float32, a multiple of 4, at two places in the memory (in bytes, multiples of 4). Returns the
+   * number of equal elements, the largest absolute difference, and the sums of the differences, of their squares, and
+   * of the squares of the first numbers. If a number is NaN or infinite, at least one sum is not finite.
    */
   compare(a: number, b: number, count: number, result: Float64Array): void
 }
 
 const PAGE = 64 * 1024
 
-// Where the results are written: five vectors of two lanes, before all else in memory.
+// Position of the results: five vectors of two lanes at the start of the memory.
 const RESULTS = 128
 
-/** Where the caller's part of the memory begins, in bytes. */
+/** Start of the caller's part of the memory, in bytes. */
 export const KERNEL_START = RESULTS
 
-/** A kernel with memory for `length` bytes from KERNEL_START on; undefined where WebAssembly cannot be had. */
+/** A kernel with memory for `length` bytes from KERNEL_START on; undefined if WebAssembly is not available. */
 export function makeKernel(length: number): Kernel | undefined {
   const pages = Math.ceil((KERNEL_START + length) / PAGE)
   try {
@@ -53,7 +53,7 @@ export function makeKernel(length: number): Kernel | undefined {
   }
 }
 
-// What follows is the module, written as the binary format has it: https://webassembly.github.io/spec/core/binary/
+// The module in the binary format: https://webassembly.github.io/spec/core/binary/
 
 const I32 = 0x7f
 const V128 = 0x7b
@@ -72,7 +72,7 @@ const set = (local: number): number[] => [0x21, local]
 const tee = (local: number): number[] => [0x22, local]
 const simd = (opcode: number): number[] => [0xfd, ...leb(opcode)]
 
-/** With the alignment of float32, from the address on the stack. */
+/** A load with the alignment of float32, from the address on the stack. */
 const LOAD = [...simd(0x00), 2, 0]
 const store = (offset: number): number[] => [...simd(0x0b), 3, ...leb(offset)]
 const PROMOTE_LOW = simd(0x5f)
@@ -95,7 +95,7 @@ const UPPER_HALF = [
 // Parameters: two addresses and the end of the first. Then the vectors.
 const [A, B, END] = [0, 1, 2] as const
 const [LEFT, RIGHT, X, D] = [3, 4, 5, 6] as const
-// For each half of a vector its own sums, so that an addition need not wait for the one before it.
+// Each half of a vector has its own sums, so that an addition does not wait for the one before it.
 const SUM = [7, 8] as const
 const SQUARES = [9, 10] as const
 const BASE = [11, 12] as const
@@ -103,7 +103,7 @@ const MOST = [13, 14] as const
 const SAME = [15, 16] as const
 const VECTORS = 14
 
-/** What is done with the lower two elements of LEFT and RIGHT. */
+/** What to do with the lower two elements of LEFT and RIGHT. */
 function half(i: 0 | 1): number[] {
   return [
     ...[...get(LEFT), ...PROMOTE_LOW, ...tee(X)],
@@ -112,7 +112,7 @@ function half(i: 0 | 1): number[] {
     ...[...get(SQUARES[i]), ...get(D), ...get(D), ...MULTIPLY, ...ADD, ...set(SQUARES[i])],
     ...[...get(BASE[i]), ...get(X), ...get(X), ...MULTIPLY, ...ADD, ...set(BASE[i])],
     ...[...get(MOST[i]), ...get(D), ...LARGER, ...set(MOST[i])],
-    // Where they are equal, all bits are set: -1.
+    // Equal lanes have all bits set: -1.
     ...[...get(SAME[i]), ...get(D), ...ZERO, ...EQUAL, ...SUBTRACT_I64, ...set(SAME[i])],
   ]
 }

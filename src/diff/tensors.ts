@@ -10,17 +10,17 @@ import type { CheckpointTensor } from '../load/state.js'
 import { type Difference, DifferenceSums } from './difference.js'
 import { KERNEL_START, type Kernel, makeKernel } from './kernel.js'
 
-// Bytes of a piece of one tensor. Three quarters of a MiB stay in a processor's cache; whole elements of every dtype
-// fit (four of six bits are three bytes).
+// Bytes of a piece of one tensor. Three quarters of a MiB stay in a processor's cache and are whole elements of every
+// dtype (four of six bits are three bytes).
 const PIECE = 3 * 256 * 1024
 
-// Elements come in fours, so that packed ones fill bytes.
+// Pieces are multiples of four elements, so that packed elements fill whole bytes.
 const UNIT = 4
 
-// Bytes after which other work of the event loop has its turn.
+// Bytes after which the comparison yields to the event loop.
 const TURN = 8 * 1024 * 1024
 
-/** What a comparison works with: memory for two pieces of each side, one that is compared and one that is read. */
+/** The memory of a comparison: two pieces of each side, one being compared and one being read. */
 export class Workspace {
   readonly kernel: Kernel | undefined
   readonly #memory: ArrayBuffer
@@ -32,15 +32,15 @@ export class Workspace {
     this.#start = this.kernel === undefined ? 0 : KERNEL_START
   }
 
-  /** Memory for a piece: of the first or the second tensor, in turns. */
+  /** Memory for a piece of the first or the second tensor, alternately. */
   piece(side: 0 | 1, turn: number, length: number): Uint8Array {
     return new Uint8Array(this.#memory, this.#start + (2 * side + (turn % 2)) * PIECE, length)
   }
 }
 
 /**
- * How far the numbers of two tensors of the same shape are apart. Every byte of both is read once, and verified.
- * `tick` is called with the bytes of both that were dealt with.
+ * Measures the differences between the numbers of two tensors of the same shape. Every byte of both is read once and
+ * verified. Calls `tick` with the bytes of both that were processed.
  */
 export async function differenceOf(
   a: CheckpointTensor,
@@ -61,7 +61,7 @@ export async function differenceOf(
     for (let turn = 0; turn < count; turn++) {
       const [left, right] = await coming!
       coming = turn + 1 < count ? read(turn + 1) : undefined
-      // Looked at in its turn.
+      // Handled when this piece is awaited.
       coming?.catch(() => {})
       sides[0].check(left)
       sides[1].check(right)
@@ -75,7 +75,7 @@ export async function differenceOf(
       }
     }
   } finally {
-    // The memory is used again.
+    // The memory is reused.
     await coming?.catch(() => {})
   }
   for (const side of sides) side.end()
@@ -97,7 +97,7 @@ function addPiece(
   else sums.add(x, withImaginary(y), complex)
 }
 
-/** One of two tensors that are read in pieces of so many elements. */
+/** One of two tensors, read in pieces of a given number of elements. */
 class Side {
   readonly #tensor: CheckpointTensor
   readonly #side: 0 | 1
@@ -112,7 +112,7 @@ class Side {
     this.#workspace = workspace
   }
 
-  /** Reads a piece. It is good until the piece after the next one is read. */
+  /** Reads a piece. It is valid until the piece after the next one is read. */
   async read(turn: number): Promise<Uint8Array> {
     const { source, offset } = this.#tensor.segment()
     const start = turn * this.#length
@@ -122,19 +122,19 @@ class Side {
     return target
   }
 
-  /** Takes the next piece for the checksum. */
+  /** Adds the next piece to the checksum. */
   check(bytes: Uint8Array): void {
     this.#crc = crc32(bytes, this.#crc)
   }
 
-  /** All pieces were taken: throws CKPT_TENSOR_CHECKSUM if they are damaged. */
+  /** Throws CKPT_TENSOR_CHECKSUM if the pieces are damaged. Call it after the last piece. */
   end(): void {
     const fault = this.#tensor.segment().checksumFault(this.#crc)
     if (fault !== undefined) throw fault
   }
 }
 
-/** The pieces of a tensor. Throws CKPT_TENSOR_CHECKSUM behind the last one. */
+/** The pieces of a tensor. Throws CKPT_TENSOR_CHECKSUM after the last one if they are damaged. */
 export async function* verifiedPieces(tensor: CheckpointTensor): AsyncGenerator<Uint8Array> {
   const segment = tensor.segment()
   const { source, offset: start, end } = segment
@@ -147,7 +147,7 @@ export async function* verifiedPieces(tensor: CheckpointTensor): AsyncGenerator<
   if (fault !== undefined) throw fault
 }
 
-/** Real numbers as complex ones. */
+/** Converts real numbers to complex ones. */
 function withImaginary(real: ArrayLike<number | bigint>): Float64Array {
   const complex = new Float64Array(real.length * 2)
   for (let i = 0; i < real.length; i++) complex[2 * i] = Number(real[i])

@@ -1,20 +1,20 @@
-/** What differs between two trees of values: attributes, metrics, a config. */
+/** The differences between two trees of values: attributes, metrics, a config. */
 
 import { type Attribute, isPlainObject, sameAttributes } from '../format/attributes.js'
 
-/** A value that only one side has, or that differs. */
+/** A value that differs, or that only one side has. */
 export interface ValueChange {
-  /** Where it is: `lr`, `param_groups[0].weight_decay`. */
+  /** The path: `lr`, `param_groups[0].weight_decay`. */
   readonly path: string
-  /** The value of the first; undefined if it has none. */
+  /** The first value; undefined if there is none. */
   readonly before: Attribute | undefined
-  /** The value of the second; undefined if it has none. */
+  /** The second value; undefined if there is none. */
   readonly after: Attribute | undefined
 }
 
 /**
- * Every value that differs, by its path, bit for bit in its numbers. A list whose length differs, and one of
- * anything but maps, is a value as a whole: a sampler's state may be a million numbers.
+ * Returns every value that differs, with its path. Numbers are compared bit for bit. Two lists are compared as whole
+ * values unless their lengths are equal and they hold only maps, because a sampler's state may be a million numbers.
  */
 export function valueChanges(
   before: Attribute | undefined,

@@ -1,6 +1,6 @@
 /**
- * A saved state as a restore into what has changed needs it: under other names, with other dtypes, or a part of
- * it. Nothing is read or written here; tensors are converted when they are read.
+ * Adapts a saved state to a trainer that has changed: other names, other dtypes, or only a part of it. Reads and writes
+ * nothing; tensors are converted when they are read.
  */
 
 import { type Attribute, type Attributes, describe, isPlainObject } from '../format/attributes.js'
@@ -14,28 +14,28 @@ import type { StateFit } from '../state.js'
 import type { TensorKey } from './compare.js'
 import { ConvertedTensor } from './converted-tensor.js'
 
-/** Other names for tensors: prefixes and what stands in their place, or a function of name and state. */
+/** New names for tensors: a map from prefixes to their replacements, or a function of name and state. */
 export type Rename =
   | { readonly [prefix: string]: string }
   | ((name: string, state: string) => string)
 
-/** Part of a model: prefixes of the names that its tensors have here, or a function of them. */
+/** A part of a model: prefixes of the current names of its tensors, or a function of them. */
 export type Part = readonly string[] | ((name: string) => boolean)
 
-/** A tensor that has another name in the checkpoint. */
+/** A tensor whose name in the checkpoint is different. */
 export interface Renamed extends TensorKey {
-  /** Its name in the checkpoint. */
+  /** The name in the checkpoint. */
   readonly from: string
 }
 
-/** A tensor that has another dtype in the checkpoint. */
+/** A tensor whose dtype in the checkpoint is different. */
 export interface Converted extends TensorKey {
-  /** Its dtype in the checkpoint. */
+  /** The dtype in the checkpoint. */
   readonly from: DType
   readonly to: DType
 }
 
-/** Throws a TypeError unless the options are what they must be. */
+/** Throws a TypeError if the options are invalid. */
 export function checkAdaptations(rename: unknown, only: unknown): void {
   const isMap =
     isPlainObject(rename) && Object.values(rename).every((name) => typeof name === 'string')
@@ -53,8 +53,8 @@ export function checkAdaptations(rename: unknown, only: unknown): void {
 }
 
 /**
- * The names that the tensors of `saved` have here, by their names in the checkpoint; those that stay are not
- * among them. Throws a TypeError where two have one name here, or the function returns no name.
+ * The current names of the tensors of `saved`, by their names in the checkpoint. Names that stay the same are not in
+ * the map. Throws a TypeError if two tensors get the same name, or the function does not return a name.
  */
 export function renamesOf(saved: CheckpointState, rename: Rename): ReadonlyMap<string, string> {
   const renames = new Map<string, string>()
@@ -96,7 +96,7 @@ function withPrefixes(
   return kept + rest
 }
 
-/** Attributes with other names in place of those of the model's tensors, as values and as keys. */
+/** The attributes with the model's tensor names replaced, both as values and as keys. */
 export function renameAttributes(
   attributes: Attributes,
   names: ReadonlyMap<string, string>,
@@ -111,12 +111,12 @@ export function renameAttributes(
   return Object.fromEntries(entries.map(([key, value]) => [names.get(key) ?? key, renamed(value)]))
 }
 
-/** Whether a tensor of the model that has this name here is part of `only`. */
+/** Whether the model's tensor with this current name is part of `only`. */
 export function isPart(name: string, only: Part): boolean {
   return typeof only === 'function' ? only(name) : only.some((prefix) => name.startsWith(prefix))
 }
 
-/** The same, without what is no part of it. */
+/** The same state without the tensors that are not part of it. */
 export function partOfFit(fit: StateFit, keep: (name: string) => boolean): StateFit {
   return {
     ...fit,
@@ -126,7 +126,7 @@ export function partOfFit(fit: StateFit, keep: (name: string) => boolean): State
   }
 }
 
-/** The same state with tensors of the dtypes that `here` has, where only these differ. */
+/** The same state, with the dtypes of `here` for tensors that differ only in dtype. */
 export function convertedTo(here: CollectedState, saved: CheckpointState): CheckpointState {
   return saved.map((tensor, name) => {
     const target = here.tensors.get(name)

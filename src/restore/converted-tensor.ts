@@ -6,9 +6,9 @@ import { CheckpointTensor } from '../load/state.js'
 import { quote } from '../printable.js'
 import { bytesOf, type TensorData, type TypedArray } from '../state.js'
 
-/** Reads like the tensor that it is made of, with elements of `dtype`. Its segment is the file's. */
+/** Reads like the tensor that it wraps, with elements of `dtype`. Its segment is that of the file. */
 export class ConvertedTensor extends CheckpointTensor {
-  /** The tensor as the checkpoint has it. */
+  /** The tensor of the checkpoint. */
   readonly saved: CheckpointTensor
 
   constructor(saved: CheckpointTensor, dtype: DType) {
@@ -18,7 +18,7 @@ export class ConvertedTensor extends CheckpointTensor {
     this.saved = saved
   }
 
-  /** A new array each time. Throws like the tensor's own. */
+  /** Returns a new array at each call. Throws the errors of the tensor's own read. */
   override get data(): TypedArray {
     return this.#converted(this.saved.data)
   }

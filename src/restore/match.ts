@@ -1,4 +1,4 @@
-/** Brings one state of a checkpoint together with what it goes into: names, dtypes and shapes. */
+/** Matches one state of a checkpoint with the object it is restored into: names, dtypes and shapes. */
 
 import { MODEL } from '../format/metadata.js'
 import { orAborted } from '../io/concurrency.js'
@@ -22,15 +22,15 @@ import { ConvertedTensor } from './converted-tensor.js'
 import type { RestoreReport } from './restore-options.js'
 import { checkTarget, type Pair } from './targets.js'
 
-/** How states are adapted to what they go into. */
+/** How saved states are adapted to the objects they are restored into. */
 export interface Adaptations {
-  /** Names here by names in the checkpoint, of each state of the checkpoint. */
+  /** For each state of the checkpoint: the current names, by the names in the checkpoint. */
   readonly renames: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly convert: boolean
   readonly only: Part | undefined
 }
 
-/** What `rename` makes of the names of each state. */
+/** The result of `rename` for the names of each state. */
 export function renamesOfAll(
   { states }: Checkpoint,
   rename: Rename | undefined,
@@ -40,8 +40,8 @@ export function renamesOfAll(
 }
 
 /**
- * Compares a saved state, adapted, with the trainer's. The pair has those tensors alone that are to be restored.
- * Throws a TypeError if there is no way for tensors into `target`.
+ * Compares a saved state, after adapting it, with the trainer's. The returned pair has only the tensors to restore.
+ * Throws a TypeError if `target` has no way to take tensors.
  */
 export async function matchState(
   target: Stateful,
@@ -81,7 +81,7 @@ export async function matchState(
   }
 }
 
-/** What a report says of the tensors that were adapted, and of those that were left aside. */
+/** What a report says about the tensors that were adapted or left out. */
 export function adaptedTensors(
   { model }: Checkpoint,
   pairs: readonly Pair[],

@@ -1,6 +1,6 @@
 /**
- * Asks restored states for their tensors again and compares these with the checkpoint: a trainer may
- * initialise its weights after it has loaded them, copy them into the wrong place, or round them.
+ * Reads restored states again and compares them with the checkpoint. A trainer may initialise its weights after it has
+ * loaded them, copy them to the wrong place, or round them.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -13,13 +13,13 @@ import { ConvertedTensor } from './converted-tensor.js'
 import { answer, incomplete } from './take-over.js'
 import { isMemory, type Pair } from './targets.js'
 
-// Names that a message has at most.
+// The most names in a message.
 const NAMED = 10
 
 /**
- * Reads the tensors of `pairs` back: by default of those that have taken their state over themselves. Throws
- * CKPT_RESTORE_INCOMPLETE, with the names of the tensors that are not what the checkpoint has; or if an abort ends the
- * wait for a trainer's answer.
+ * Reads the tensors of `pairs` back; by default only those of objects that have a `loadStateDict`. Throws
+ * CKPT_RESTORE_INCOMPLETE with the names of the tensors that differ from the checkpoint. Throws it too if an abort ends
+ * the wait for a trainer's answer.
  */
 export async function readBack(
   pairs: readonly Pair[],
@@ -60,7 +60,7 @@ async function differencesOf(
 ) {
   const differing: (TensorKey & { readonly reason: string })[] = []
   for (const { target, collected, saved } of pairs) {
-    // A state of another kind is passed over by a trainer; the caller has been warned.
+    // A trainer skips a state of another kind; the caller has been warned.
     const isOther = saved.kind !== null && collected.kind !== null && saved.kind !== collected.kind
     if (saved.size === 0 || isOther || (isMemory({ target }) && !all)) continue
     const { tensors } = await answer(collectState(target, saved.name), signal)
@@ -72,7 +72,7 @@ async function differencesOf(
   return differing
 }
 
-/** In what a tensor differs from the saved one, in words; undefined if it does not. */
+/** How a tensor differs from the saved one, in words; undefined if it does not. */
 async function differenceOf(
   saved: CheckpointTensor,
   here: CollectedTensor | undefined,

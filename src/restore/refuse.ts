@@ -1,4 +1,4 @@
-/** What a restore refuses, and what it warns of, in words. Nothing has been changed by then. */
+/** The errors and warnings of a restore, in words. Nothing has been changed when they are made. */
 
 import { sameAttributes } from '../format/attributes.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
@@ -17,7 +17,7 @@ function losesAttributes({ target, collected, saved, isPart }: Pair): boolean {
   )
 }
 
-/** The error for differences: the keys in its lists, and the lines of the message with `more`. */
+/** The error for differences, with the keys in its lists. `more` are further lines of the message. */
 export function mismatch(
   comparison: StateComparison,
   more: readonly string[] = [],
@@ -27,7 +27,7 @@ export function mismatch(
   return new StateMismatchError(message, comparison)
 }
 
-/** Throws what does not fit, or warns of it if that is no more than the caller allowed. */
+/** Throws for differences, or warns of them if the options allow them. */
 export function refuseOrWarn(
   comparison: StateComparison,
   pairs: readonly Pair[],
@@ -58,7 +58,7 @@ export function refuseOrWarn(
   onWarning(`not everything was restored from the checkpoint:\n  ${lines.join('\n  ')}`)
 }
 
-/** Whether the given model has the names of the checkpoint's optimizer, and none of its model. */
+/** Whether the given model has the names of the checkpoint's optimizer, and none of those of its model. */
 function isSwapped(pairs: readonly Pair[], { model, optimizer }: Checkpoint): boolean {
   const names = [
     ...(pairs.find(({ saved }) => saved.name === MODEL)?.collected.tensors.keys() ?? []),

@@ -1,4 +1,4 @@
-/** What a restore is told, and what it reports. */
+/** The options of a restore, and its report. */
 
 import type { OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
@@ -19,28 +19,27 @@ export interface RestoreOptions {
   /** Whether checksums are verified first (default true). If not, damage in tensors goes unnoticed. */
   readonly verify?: boolean | undefined
   /**
-   * Other names for the tensors of the checkpoint: prefixes and what stands in their place
-   * (`{ 'module.': '', '_orig_mod.': '' }`; every one that fits is taken, in their order), or a function of a
-   * tensor's name and of its state's. In an optimizer or extra, a prefix may also come after a slash
-   * (`exp_avg/module.weight`). Attributes that are the names of the model's tensors follow.
+   * New names for the tensors of the checkpoint. Either a map from prefixes to their replacements, which are all
+   * applied in order (`{ 'module.': '', '_orig_mod.': '' }`), or a function of a tensor's name and its state's name. In
+   * an optimizer or extra, a prefix may also follow a slash (`exp_avg/module.weight`). Attributes that hold names of
+   * the model's tensors are renamed too.
    */
   readonly rename?: Rename | undefined
   /**
-   * True: where only the dtype differs, elements are converted: float64, float32, float16 and bfloat16 to one
-   * another, rounded to the nearest, ties to even; NaN and infinities stay. False (the default): another
-   * dtype is an error.
+   * True: tensors that differ only in dtype are converted among float64, float32, float16 and bfloat16. Values are
+   * rounded to nearest, ties to even; NaN and infinities are kept. False (the default): a different dtype is an error.
    */
   readonly convert?: boolean | undefined
   /**
-   * Which part of the model is restored: prefixes of the names that its tensors have here, or a function of
-   * them. The rest of it stays as it is, and its attributes too where they are taken by `loadAttributes`. An
-   * optimizer or extra that is given is restored whole.
+   * The part of the model to restore: prefixes of its tensors' current names, or a function of them. The rest of the
+   * model stays as it is. So do its attributes if it takes them by `loadAttributes`. An optimizer or extra that is
+   * given is restored whole.
    */
   readonly only?: Part | undefined
   /**
-   * Whether the states are read again after the restore and compared with the checkpoint, so that a trainer
-   * that does not take what it was given is CKPT_RESTORE_INCOMPLETE. By default of those with a
-   * `loadStateDict`; true of all, false of none. It costs one more reading of these tensors.
+   * Whether to read the states again after the restore and compare them with the checkpoint. A trainer that did not
+   * take what it was given causes CKPT_RESTORE_INCOMPLETE. By default only objects with a `loadStateDict` are read
+   * back; true reads back all, false none. It costs one more read of these tensors.
    */
   readonly readBack?: boolean | undefined
   /** Called with each warning. Without it, warnings go to `process.emitWarning`, or the console. */
@@ -48,10 +47,9 @@ export interface RestoreOptions {
   /** Progress in bytes. Verifying and copying count separately. */
   readonly onProgress?: OnProgress | undefined
   /**
-   * Ends the restore with the signal's reason, whatever it waits for, as long as no byte has been written. After that
-   * it only ends the wait for a trainer that has not answered (`loadAttributes`, `loadStateDict`, reading back), with
-   * CKPT_RESTORE_INCOMPLETE, whose `cause` is the reason, unless it answers within a second. Copies into memory are
-   * finished.
+   * Before the first byte is written, it ends the restore with the signal's reason at any time. Later it ends only the
+   * wait for a trainer's answer (`loadAttributes`, `loadStateDict`, reading back). If the trainer does not answer
+   * within a second, that is CKPT_RESTORE_INCOMPLETE with the reason as its `cause`. Copies into memory are finished.
    */
   readonly signal?: AbortSignal | undefined
 }
@@ -87,12 +85,12 @@ export interface RestoreReport {
   readonly missingStates: readonly string[]
   /** Whole states of the checkpoint that nothing was passed for: `optimizer`, names of extras. */
   readonly unusedStates: readonly string[]
-  /** What else differs from the save, such as which weights are frozen; also warned of. */
+  /** Other differences from the save, such as which weights are frozen. They are also warned of. */
   readonly warnings: readonly string[]
-  /** Tensors that have another name here than in the checkpoint, because of `rename`. */
+  /** Tensors that `rename` gave another name than in the checkpoint. */
   readonly renamed: readonly Renamed[]
-  /** Tensors that were converted to the dtype that they have here. */
+  /** Tensors that were converted to the trainer's dtype. */
   readonly converted: readonly Converted[]
-  /** Tensors of the checkpoint's model that are no part of `only`; left aside. */
+  /** Tensors of the checkpoint's model that are not part of `only`. */
   readonly leftOut: readonly TensorKey[]
 }

@@ -87,7 +87,7 @@ export async function restoreCheckpoint(
   refuseOrWarn(comparison, pairs, checkpoint, strict, onWarning)
   const given = new Set(targets.map(([name]) => name))
   const unusedStates = checkpoint.states.map(({ name }) => name).filter((name) => !given.has(name))
-  // What is a difference of the optimizer as well has been told with that.
+  // This message already contains the differences of the optimizer.
   const told = new Set(pairs.flatMap(({ fit }) => fit.differences ?? []))
   const warnings = pairs.flatMap(({ saved, fit }) =>
     (fit.warnings ?? [])

@@ -1,5 +1,5 @@
 /**
- * Hands what was compared and verified to the trainer: attributes and whole states to those who take them over,
+ * Passes what was compared and verified to the trainer: attributes and whole states to the objects that take them over,
  * bytes into memory.
  */
 
@@ -17,9 +17,9 @@ import { isMemory, type MemoryTarget, type Pair } from './targets.js'
 const GRACE = 1000
 
 /**
- * Hands attributes, then whole states, to the objects that take them over. If one of them throws, the attributes are
- * put back. A `loadStateDict` that has succeeded cannot be undone, and the error says so. An abort ends the wait for
- * one that never settles. Nothing tells how much of its state it has taken over, or will.
+ * Passes attributes, then whole states, to the objects that take them over. If one of them throws, the attributes are
+ * put back. A `loadStateDict` that has succeeded cannot be undone; the error says so. An abort ends the wait for a
+ * `loadStateDict` that never settles; how much of its state it takes over is unknown.
  */
 export async function takeOver(
   pairs: readonly Pair[],
@@ -47,7 +47,7 @@ export async function takeOver(
       try {
         await answer(target.loadAttributes?.(collected.attributes), signal)
       } catch {
-        // Most likely the one that threw before; the others must be put back all the same.
+        // This is probably the object that threw. The others must be put back in any case.
       }
     }
     if (!signal?.aborted) throw incomplete(`the ${current} failed`, restored, cause)
@@ -59,8 +59,8 @@ export async function takeOver(
 }
 
 /**
- * Waits for a trainer's answer, if it is a promise. An abort ends the wait GRACE later: a restore that comes to its end
- * by then leaves no half-restored trainer behind.
+ * Waits for a trainer's answer if it is a promise. An abort ends the wait GRACE milliseconds later, so that a restore
+ * that finishes by then leaves no half-restored trainer.
  */
 export async function answer<T>(
   given: T | PromiseLike<T>,
@@ -112,7 +112,7 @@ export async function copyTensors(
   }
 }
 
-/** Says what was restored when a restore failed, or was aborted, after the first byte was written. */
+/** The error of a restore that failed or was aborted after the first byte was written. It says what was restored. */
 export function incomplete(
   what: string,
   restored: readonly string[],
