@@ -8,6 +8,16 @@ export function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 
+/** Whether a value is a Map. */
+export function isMap<T>(value: T): value is Extract<T, ReadonlyMap<unknown, unknown>> {
+  return kindOf(value) === 'Map'
+}
+
+/** Whether a value is a Uint8Array. */
+export function isUint8Array(value: unknown): value is Uint8Array {
+  return kindOf(value) === 'Uint8Array'
+}
+
 /** Whether a value is a URL. */
 export function isUrl(value: unknown): value is URL {
   return kindOf(value) === 'URL'

@@ -42,7 +42,7 @@ export const HELP: { readonly [command in keyof typeof USAGE]: string } = {
   inspect: `Prints what is in a checkpoint: how far the run had come, its config, the
 sizes, and for each state (the model, the optimizer, and whatever else was
 saved) its attributes and its tensors. Reads the metadata only, however large
-the file is: "ckpt verify" reads the tensors. FILE may be an address, https://...
+the file is: "ckpt verify" reads the tensors. FILE may be an https:// address.
 
 usage: ${USAGE.inspect}
 
@@ -92,7 +92,7 @@ Fields may be added in later versions; none changes its meaning.
 `,
   verify: `Reads every byte of each file and compares it with the checksums. Prints one
 line for a valid file, and every damaged tensor of another one. A long check
-shows how far it is if stderr is a terminal. FILE may be an address, https://...
+shows how far it is if stderr is a terminal. FILE may be an https:// address.
 
 usage: ${USAGE.verify}
 

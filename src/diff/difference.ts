@@ -1,6 +1,7 @@
 /** Measures the difference between the numbers of two tensors. */
 
 import type { Numbers } from '../format/numbers.js'
+import { kindOf } from '../realm.js'
 import type { Kernel } from './kernel.js'
 
 /**
@@ -164,8 +165,9 @@ function isBig(numbers: Numbers): numbers is BigInt64Array | BigUint64Array {
 
 /** The two kinds of arrays in the loops below; engines compile loops over few kinds well. */
 function asFloats(numbers: Exclude<Numbers, BigInt64Array | BigUint64Array>) {
-  return numbers instanceof Float32Array || numbers instanceof Float64Array
-    ? numbers
+  const kind = kindOf(numbers)
+  return kind === 'Float32Array' || kind === 'Float64Array'
+    ? (numbers as Float32Array | Float64Array)
     : new Float64Array(numbers)
 }
 

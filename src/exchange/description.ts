@@ -25,6 +25,7 @@
  * begins with "$". `ckpt inspect --json` writes the same.
  */
 
+import { messageOf } from '../errors.js'
 import { type Attribute, type Attributes, copyAttributes, setKey } from '../format/attributes.js'
 import { type DType, isDType } from '../format/dtype.js'
 import { foreignFault, type TrainingProgress } from './training.js'
@@ -76,10 +77,9 @@ export function parseDescription(text: string): Description {
     if (version !== VERSION) throw new TypeError(`its version is ${version}, not ${VERSION}`)
     return { progress: progressOf(fields(progress)), states: list(states).map(stateOf) }
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
     throw foreignFault(
       'description',
-      `the description of the checkpoint cannot be read: ${message}`,
+      `the description of the checkpoint cannot be read: ${messageOf(cause)}`,
       {
         cause,
       },

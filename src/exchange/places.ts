@@ -7,7 +7,7 @@ import { MemorySource } from '../io/memory-source.js'
 import type { Sink } from '../io/sink.js'
 import type { Source } from '../io/source.js'
 import { quote } from '../printable.js'
-import { kindOf } from '../realm.js'
+import { isMap, kindOf } from '../realm.js'
 import { isSink } from '../save/write.js'
 import { foreignFault, type InputPlace, type OutputPlace } from './training.js'
 
@@ -19,7 +19,7 @@ export type SiblingFiles = { readonly [name: string]: Bytes } | ReadonlyMap<stri
 
 /** Says where a file comes from. A File has a name; anything else has none. Throws a TypeError. */
 export function inputPlace(from: Bytes, siblings: SiblingFiles = {}): InputPlace {
-  const files = siblings instanceof Map ? siblings : new Map(Object.entries(siblings))
+  const files = isMap(siblings) ? siblings : new Map(Object.entries(siblings))
   return {
     name: (from as { readonly name?: string }).name ?? '',
     source: sourceOf(from),

@@ -8,8 +8,10 @@
  * (a tensor's description), `safetensors.offset` (holes and overlaps), `safetensors.length` (the file's end).
  */
 
+import { messageOf } from '../errors.js'
 import { type DType, tensorByteLength } from '../format/dtype.js'
 import { quote } from '../printable.js'
+import { isMap } from '../realm.js'
 import { type Json, parseStrictJson } from './strict-json.js'
 import { foreignFault, notConvertible } from './training.js'
 
@@ -105,10 +107,10 @@ export function parseHeader(bytes: Uint8Array, dataLength: number): Header {
   try {
     json = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
   } catch (cause) {
-    const what = cause instanceof SyntaxError ? cause.message : 'it is not UTF-8'
+    const what = (cause as Error).name === 'SyntaxError' ? messageOf(cause) : 'it is not UTF-8'
     throw foreignFault('safetensors.header', `the header is not valid: ${what}`, { cause })
   }
-  if (!(json instanceof Map)) {
+  if (!isMap(json)) {
     throw foreignFault('safetensors.header', 'the header is not a JSON object')
   }
   const metadata = metadataOf(json.get('__metadata__'))
@@ -138,7 +140,7 @@ export function parseHeader(bytes: Uint8Array, dataLength: number): Header {
 }
 
 function metadataOf(json: Json | undefined): { [name: string]: string } {
-  const entries = json === undefined || json === null ? [] : json instanceof Map ? [...json] : null
+  const entries = json === undefined || json === null ? [] : isMap(json) ? [...json] : null
   if (entries === null || entries.some(([, value]) => typeof value !== 'string')) {
     throw foreignFault('safetensors.header', '__metadata__ is not an object of texts')
   }
@@ -148,7 +150,7 @@ function metadataOf(json: Json | undefined): { [name: string]: string } {
 function infoOf(name: string, json: Json): TensorInfo {
   const bad = (what: string, fields: { expected?: unknown; actual?: unknown } = {}): Error =>
     foreignFault('safetensors.info', `${quote(name)} ${what}`, { tensor: name, ...fields })
-  if (!(json instanceof Map)) throw bad('is not described by an object')
+  if (!isMap(json)) throw bad('is not described by an object')
   const [dtypeName, shape, offsets] = ['dtype', 'shape', 'data_offsets'].map((key) => json.get(key))
   if (typeof dtypeName !== 'string') throw bad('has no dtype')
   const dtype = BY_NAME.get(dtypeName)

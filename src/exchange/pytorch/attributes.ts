@@ -2,6 +2,7 @@
 
 import { type Attribute, INT64_MIN, setKey, UINT64_MAX } from '../../format/attributes.js'
 import { quote } from '../../printable.js'
+import { isUint8Array } from '../../realm.js'
 import { foreignFault, notConvertible } from '../training.js'
 import {
   PyDict,
@@ -67,7 +68,7 @@ export class AttributeMaker {
       }
       return empty || Object.keys(map).length > 0 ? map : undefined
     }
-    if (value instanceof Uint8Array) return Array.from(value)
+    if (isUint8Array(value)) return Array.from(value)
     if (value instanceof PyTuple || Array.isArray(value)) {
       const items = Array.isArray(value) ? value : value.items
       const made = items.map((item, i) =>

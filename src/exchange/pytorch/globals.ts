@@ -4,6 +4,7 @@
  */
 
 import { quote } from '../../printable.js'
+import { isUint8Array } from '../../realm.js'
 import { foreignFault } from '../training.js'
 import {
   PyDict,
@@ -169,7 +170,7 @@ function plainText(value: PyValue): string {
 
 /** Bytes, as the pickles of Python 3 have them in the protocol of Python 2. */
 function encode([value, encoding]: readonly PyValue[]): PyValue {
-  if (value instanceof Uint8Array) return value
+  if (isUint8Array(value)) return value
   if (typeof value !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1')) {
     throw badArguments()
   }
