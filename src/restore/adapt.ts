@@ -54,14 +54,22 @@ export function checkAdaptations(rename: unknown, only: unknown): void {
 
 /**
  * The current names of the tensors of `saved`, by their names in the checkpoint. Names that stay the same are not in
- * the map. Throws a TypeError if two tensors get the same name, or the function does not return a name.
+ * the map. `ofModel` has those of the model, after whose parameters buffers are named. Throws a TypeError if two tensors
+ * get the same name, or the function does not return a name.
  */
-export function renamesOf(saved: CheckpointState, rename: Rename): ReadonlyMap<string, string> {
+export function renamesOf(
+  saved: CheckpointState,
+  rename: Rename,
+  ofModel: ReadonlyMap<string, string> = new Map(),
+): ReadonlyMap<string, string> {
   const renames = new Map<string, string>()
   const taken = new Map<string, string>()
   for (const name of saved.keys()) {
     const given = typeof rename === 'function' ? rename(name, saved.name) : undefined
-    const here = typeof rename === 'function' ? given : withPrefixes(name, saved.name, rename)
+    const here =
+      typeof rename === 'function'
+        ? given
+        : (withParameter(name, ofModel) ?? withPrefixes(name, saved.name, rename))
     if (typeof here !== 'string') {
       throw new TypeError(`rename must return a name for ${quote(name)}, not ${describe(here)}`)
     }
@@ -76,6 +84,16 @@ export function renamesOf(saved: CheckpointState, rename: Rename): ReadonlyMap<s
     if (here !== name) renames.set(name, here)
   }
   return renames
+}
+
+/** The name of a buffer with the new name of its parameter, which it has in it: `averages.module.head/kernel`. */
+function withParameter(name: string, ofModel: ReadonlyMap<string, string>): string | undefined {
+  let longest = ''
+  for (const old of ofModel.keys()) {
+    const start = name.indexOf(old)
+    if (start > 0 && /[/.]/.test(name[start - 1]!) && old.length > longest.length) longest = old
+  }
+  return longest === '' ? undefined : name.replace(longest, () => ofModel.get(longest)!)
 }
 
 function withPrefixes(

@@ -36,7 +36,12 @@ export function renamesOfAll(
   rename: Rename | undefined,
 ): Adaptations['renames'] {
   if (rename === undefined) return new Map()
-  return new Map(states.map((state) => [state.name, renamesOf(state, rename)]))
+  const renames = new Map<string, ReadonlyMap<string, string>>()
+  // The model comes first.
+  for (const state of states) {
+    renames.set(state.name, renamesOf(state, rename, renames.get(MODEL)))
+  }
+  return renames
 }
 
 /**
@@ -61,8 +66,11 @@ export async function matchState(
 
   const names = renames.get(state.name)
   const ofModel = renames.get(MODEL) ?? new Map<string, string>()
+  // Attributes may name parameters, and tensors of their own state.
   const called =
-    names === undefined ? state : state.renamed(names, renameAttributes(state.attributes, ofModel))
+    names === undefined
+      ? state
+      : state.renamed(names, renameAttributes(state.attributes, new Map([...ofModel, ...names])))
   const saved = adapted(called)
   const createsTensors = target.createsTensors === true && target.loadStateDict !== undefined
   const whole = (await orAborted(Promise.resolve(target.compareStateDict?.(saved)), signal)) ?? {}

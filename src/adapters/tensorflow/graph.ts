@@ -89,6 +89,7 @@ class Walk {
     skipped: ReadonlySet<string> = new Set(),
   ): { [field: string]: Attribute } {
     for (const what of hiddenByClass(object)) this.#hidden(path, what)
+    for (const what of sharedByClass(object)) this.#hidden(path, what)
     // An optimizer makes its counter when it is asked for it first.
     if ('applyGradients' in object) void (object as { iterations?: number }).iterations
     const fields: [string, Attribute][] = []
@@ -267,7 +268,13 @@ class Walk {
   }
 
   #named(path: Path): string {
-    return `${this.#around.prefix}${treePath(path)}`
+    const { prefix } = this.#around
+    // Without quotes, so that the names of parameters stay whole and can be renamed. Quotes tell two alike apart.
+    const plain = path
+      .map((segment) => (typeof segment === 'number' ? `[${segment}]` : `.${segment}`))
+      .join('')
+    const name = `${prefix}${plain.replace(/^\./, '') || '$'}`
+    return this.tensors.has(name) || name.includes('"') ? `${prefix}${treePath(path)}` : name
   }
 
   /** The node of what is out of reach: a restore leaves it as it is. */
@@ -276,6 +283,22 @@ class Walk {
     if (!hasHook) refuse(path.length === 0 ? prefix : `${prefix}${treePath(path)}`, what)
     return { is: 'hidden' }
   }
+}
+
+/** Static fields of the classes of `object` that hold tensors or collections: they are state of all its instances. */
+function sharedByClass(object: object): string[] {
+  const shared: string[] = []
+  for (let p = Object.getPrototypeOf(object); p !== null; p = Object.getPrototypeOf(p)) {
+    const type = p.constructor
+    if (typeof type !== 'function' || Object.getPrototypeOf(p) === null) continue
+    for (const [name, value] of Object.entries(type)) {
+      const isCollection = ArrayBuffer.isView(value) || /^(Weak)?(Map|Set)$/.test(kindOf(value))
+      const isObject = typeof value === 'object' && value !== null
+      const holdsTensor = isObject && (isTensor(value) || Object.values(value).some(isTensor))
+      if (isCollection || holdsTensor) shared.push(`${name}, a static field of ${type.name}`)
+    }
+  }
+  return shared
 }
 
 function functionText(value: object): string {

@@ -219,6 +219,47 @@ test("fields that were added to one of TensorFlow.js's own optimizers are saved 
   t.deepEqual(await contents(...both(fresh, copy)), await contents(...both(optimizer, model)))
 })
 
+test('buffers follow parameters that are renamed, of TensorFlow.js’s and of own classes', async (t) => {
+  const named = (optimizer: Untyped, prefix: string) => {
+    const { dense } = tf.layers
+    const kernelInitializer = tf.initializers.glorotUniform({ seed: 3 })
+    const head = dense({
+      units: 3,
+      name: `${prefix}head`,
+      activation: 'softmax',
+      kernelInitializer,
+    })
+    const layers = [
+      dense({ inputShape: [5], units: 4, name: `${prefix}base`, kernelInitializer }),
+      head,
+    ]
+    const model = tf.sequential({ layers })
+    model.compile({ optimizer, loss: 'categoricalCrossentropy' })
+    return model
+  }
+  const kinds = identicalKinds(tf)
+  for (const make of [
+    () => tf.train.adam(0.01),
+    () => kinds['Lion, a Map by variable name']().optimizer,
+    () => kinds['GrokFast, averages by variable name']().optimizer,
+  ]) {
+    const [from, to] = [make(), make()]
+    const [old, renamed] = [named(from, 'module.'), named(to, '')]
+    await train(tf, old, 0, 3)
+    const rename = (name: string) => name.replaceAll('module.', '')
+    for (const option of [rename, { 'module.': '' }]) {
+      if (typeof option === 'object' && from.getClassName() === 'Lion') continue
+      await restoreCheckpoint(await saved(...both(from, old)), ...both(to, renamed), {
+        rename: option,
+      })
+      t.is(to.iterations, 3)
+    }
+    await train(tf, old, 3, 6)
+    await train(tf, renamed, 3, 6)
+    t.deepEqual(weightsOf(renamed), weightsOf(old))
+  }
+})
+
 test('a variable without a name is refused where its number may be a position', (t) => {
   const variables = { w: tf.variable(tf.tensor1d([1, 2])) }
   const optimizer = tf.train.adam(0.01)

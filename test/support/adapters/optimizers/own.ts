@@ -456,6 +456,10 @@ export function refusedKinds(tf: Untyped): {
     schedule = () => 0.1
     hooks = [() => 1]
   }
+  class Static extends AdamOptimizer {
+    static defaults = { decay: 0.1 }
+    static averages = new Map<string, Untyped>()
+  }
   class Dated extends AdamOptimizer {
     started = new Date(0)
   }
@@ -477,6 +481,10 @@ export function refusedKinds(tf: Untyped): {
       ['Nested', 'helpers.counter', '#count', 'Inner'],
     ],
     functions: [() => new (Functions as Untyped)(...ADAM), ['Functions', 'schedule', 'hooks[0]']],
+    'a Map in a static field': [
+      () => new (Static as Untyped)(...ADAM),
+      ['Static', 'averages, a static field'],
+    ],
     'a Date': [() => new (Dated as Untyped)(...ADAM), ['started', 'Date']],
     'an Adam whose method was wrapped': [clipped, ['Adam', 'applyGradients']],
   }
