@@ -1,4 +1,4 @@
-/** Our own format on the seam: a `.ckpt` file as a Training, and a Training as a `.ckpt` file. */
+/** The reader and writer of `.ckpt` files for conversions. */
 
 import { nameFault } from '../format/text.js'
 import type { Checkpoint } from '../load/checkpoint.js'
@@ -22,7 +22,7 @@ export async function readCheckpointFile({ source }: InputPlace): Promise<Traini
   return trainingOf(await openCheckpoint(source))
 }
 
-/** A checkpoint as a Training, which closes it. One tensor at a time is held in memory. */
+/** A checkpoint as a Training, which closes it. Holds one tensor at a time in memory. */
 export function trainingOf(checkpoint: Checkpoint): Training {
   const buffer = new TensorBuffer()
   const state = (saved: CheckpointState): ForeignState =>
@@ -47,7 +47,7 @@ export function trainingOf(checkpoint: Checkpoint): Training {
   }
 }
 
-/** The verified bytes of the tensor that was read last, in memory that the next one uses again. */
+/** The verified bytes of the last tensor read. The next tensor reuses the memory. */
 class TensorBuffer {
   #memory = new Uint8Array(0)
   #tensor: CheckpointTensor | undefined
@@ -65,7 +65,7 @@ class TensorBuffer {
   }
 }
 
-/** Writes a `.ckpt` file. One tensor at a time is held in memory. */
+/** Writes a `.ckpt` file. Holds one tensor at a time in memory. */
 export async function writeCheckpointFile(
   { sink }: OutputPlace,
   training: Training,
@@ -98,7 +98,7 @@ export async function writeCheckpointFile(
   )
 }
 
-/** Offers tensors to a save, all through the same memory; tied ones as one object, by which a save knows them. */
+/** Passes tensors to a save, all through the same memory. Tied tensors are one object, which the save recognises. */
 class TensorOffer {
   #memory = new Uint8Array(0)
   readonly #tied = new Map<object, ForeignTensor>()
@@ -108,7 +108,7 @@ class TensorOffer {
     const origin = tensor.segment()
     const first = this.#tied.get(origin) ?? tensor
     this.#tied.set(origin, first)
-    // By these methods a save asks for the origin.
+    // A save gets the origin by these methods.
     const read = async (): Promise<Uint8Array> => {
       if (this.#memory.byteLength < byteLength) this.#memory = new Uint8Array(byteLength)
       const bytes = this.#memory.subarray(0, byteLength)

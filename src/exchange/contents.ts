@@ -1,4 +1,4 @@
-/** What a caller wants written in another format: an open checkpoint, a file of another format, or named tensors. */
+/** The contents to write in another format: an open checkpoint, a file of another format, or named tensors. */
 
 import { describe } from '../format/attributes.js'
 import { MODEL } from '../format/metadata.js'
@@ -10,12 +10,12 @@ import type { StateDict } from '../state.js'
 import { trainingOf } from './checkpoint-file.js'
 import { ForeignState, ForeignTensor, type Training } from './training.js'
 
-/** A checkpoint, what a `load…` function of another format gave, or a model's state dict. */
+/** A checkpoint, the result of a `load…` function of another format, or a model's state dict. */
 export type Contents = Checkpoint | Training | StateDict
 
-/** How contents are written. */
+/** Options of writing contents. */
 export interface SaveForeignOptions {
-  /** A dtype that the format has not is written as its raw bytes, instead of an error. */
+  /** Writes a dtype that the format does not have as its raw bytes, instead of throwing. */
   readonly raw?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
@@ -29,8 +29,8 @@ export const SAVE_FOREIGN_OPTIONS: OptionNames<SaveForeignOptions> = {
 }
 
 /**
- * Contents as a Training. It holds nothing that is to be closed but what the caller gave. Throws a TypeError or
- * RangeError, with the tensor's name, for what is no state dict.
+ * Converts contents to a Training. The caller still closes only what it passed in. Throws a TypeError or RangeError,
+ * with the tensor's name, if the contents are not a valid state dict.
  */
 export async function contentsOf(contents: Contents, signal?: AbortSignal): Promise<Training> {
   if (typeof contents !== 'object' || contents === null) {
@@ -54,13 +54,13 @@ function isTraining(contents: object): contents is Training {
   return typeof format === 'string' && typeof model === 'object'
 }
 
-/** By its fields: it may be one of another copy of this library. */
+/** Recognised by its fields, because it may be an object of another copy of this library. */
 function isCheckpoint(contents: object): contents is Checkpoint {
   const { states, model, configText } = contents as Partial<Checkpoint>
   return Array.isArray(states) && typeof model === 'object' && configText !== undefined
 }
 
-/** Reads a tensor of a trainer's: memory where it is, and what is fetched once, when its turn comes. */
+/** Reads a trainer's tensor: from its memory, or by fetching it once, when it is written. */
 function readerOf(tensor: CollectedTensor): ForeignTensor {
   const { name, dtype, shape, byteLength, bytes, fetch } = tensor
   let fetched: Uint8Array | undefined

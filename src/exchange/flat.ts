@@ -1,10 +1,9 @@
 /**
- * A Training as one list of named tensors and a description, for formats that hold no more.
+ * A Training as one list of named tensors and a description, for formats that hold nothing else.
  *
- * A tensor of the model is called `model.NAME`, of the optimizer `optimizer.NAME`, of an extra
- * `extras.EXTRA.NAME`, with `%25` and `%2E` for `%` and `.` in the extra's name: no two tensors get the same
- * name. A Training that is nothing but a model's tensors keeps the names as they are, and has no description:
- * that is what other programs read.
+ * A tensor of the model is called `model.NAME`, of the optimizer `optimizer.NAME`, of an extra `extras.EXTRA.NAME`. In
+ * the extra's name, `%` and `.` become `%25` and `%2E`, so that no two tensors get the same name. A Training with only
+ * a model's tensors keeps their names and has no description, so that other programs can read it.
  */
 
 import { type Attributes, isPlainObject } from '../format/attributes.js'
@@ -21,19 +20,19 @@ import { ForeignState, ForeignTensor, foreignFault, type Training } from './trai
 /** The name under which formats with notes (`__metadata__` of safetensors) keep the description. */
 export const DESCRIPTION = 'lightwatch_checkpoint'
 
-/** Named tensors with what else there is. */
+/** Named tensors, with the rest of the training. */
 export interface Flat {
-  /** Each under its name in the file, in the order of the states. */
+  /** Tensors by their names in the file, in the order of the states. */
   readonly tensors: readonly ForeignTensor[]
-  /** Undefined where the tensors are all that there is. */
+  /** Undefined if there are only tensors. */
   readonly description: string | undefined
-  /** Notes that the format of that name wrote, or is to write. */
+  /** The notes of the format (of that name), read or to be written. */
   readonly notes: { readonly [name: string]: string }
 }
 
 /**
- * Takes a Training apart. `format` names the format whose notes the model's attributes may have; `hasDType`
- * says which dtypes the format has: of any other the description keeps the dtype and the shape.
+ * Splits a Training. `format` is the format whose notes the model's attributes may have. `hasDType` says which dtypes
+ * the format has. For any other dtype the description keeps the dtype and the shape.
  */
 export function flatten(
   training: Training,
@@ -83,7 +82,7 @@ function escaped(name: string): string {
   return name.replaceAll('%', '%25').replaceAll('.', '%2E')
 }
 
-/** Whether the tensors of the model are all that there is to keep. */
+/** Whether the model's tensors are the whole content. */
 function isBare({ model, optimizer, extras, progress }: Training, attributes: Attributes): boolean {
   const { epoch = 0, step = 0, loss = null, metrics = {}, config, sequence, savedAt } = progress
   if (optimizer !== null || extras.size > 0 || model.kind !== null) return false
@@ -92,7 +91,7 @@ function isBare({ model, optimizer, extras, progress }: Training, attributes: At
   return Object.is(epoch, 0) && Object.is(step, 0) && loss === null
 }
 
-/** The notes of a format, which the model's attributes have under its name, and the other attributes. */
+/** The notes of a format, stored in the model's attributes under its name, and the other attributes. */
 function takeNotes(
   attributes: Attributes,
   format: string,
@@ -107,10 +106,7 @@ function takeNotes(
   return { notes: found as { readonly [name: string]: string }, attributes: rest }
 }
 
-/**
- * Puts a Training together again. Throws CKPT_FOREIGN_FILE, rule `description`, where the description and the
- * tensors do not fit.
- */
+/** Rebuilds a Training. Throws CKPT_FOREIGN_FILE, rule `description`, if the description does not fit the tensors. */
 export function unflatten(format: string, flat: Flat, close: () => void): Training {
   const { tensors, description, notes } = flat
   const noted = (attributes: Attributes): Attributes =>
@@ -150,7 +146,7 @@ export function unflatten(format: string, flat: Flat, close: () => void): Traini
   return { format, model, optimizer: only('optimizer') ?? null, extras, progress, close }
 }
 
-/** A tensor with the name, and the dtype and shape if they were others, that it had. */
+/** A tensor with its original name, and its original dtype and shape if they were changed. */
 function restored(held: ForeignTensor, { name, dtype, shape }: DescribedTensor): ForeignTensor {
   const own = dtype ?? held.dtype
   const lengths = shape ?? held.shape

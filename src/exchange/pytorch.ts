@@ -1,4 +1,4 @@
-/** PyTorch, in, where there are no paths: from bytes and Blobs. `lightwatch-checkpoint/pytorch`. */
+/** Reads PyTorch files without paths, from bytes and Blobs: `lightwatch-checkpoint/pytorch`. */
 
 import { givenOptions, type OptionNames } from '../options.js'
 import { type Bytes, inputPlace } from './places.js'
@@ -14,12 +14,12 @@ export type { ForeignState, ForeignTensor, Training, TrainingProgress } from './
 export const PYTORCH_OPTIONS: OptionNames<PytorchOptions> = { parameters: true }
 
 /**
- * Opens a file of `torch.save()`, of any version since 0.2, and runs nothing of it: reads what it describes, and no
- * tensor. A state dict alone is the model; of a dict with one, of Lightning's too, the optimizer, the progress and
- * whatever else there is have their places. Close the file.
+ * Opens a file of `torch.save()`, of any version since 0.2. Runs no code of the file, and reads only the description of
+ * its tensors. A plain state dict becomes the model. A dict that contains one, such as Lightning's, also gives the
+ * optimizer, the progress and the rest. The caller must close the file.
  *
- * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks (`pytorch.global` if it holds more
- *   than tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of what a checkpoint cannot hold
+ * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule` (`pytorch.global` if the file holds more than
+ *   tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of a value that a checkpoint cannot hold
  */
 export async function loadPytorch(from: Bytes, options: PytorchOptions = {}): Promise<Training> {
   const given = givenOptions('loadPytorch', PYTORCH_OPTIONS, options)

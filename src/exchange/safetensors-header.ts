@@ -1,11 +1,11 @@
 /**
- * The header of a safetensors file: eight bytes with its length, then JSON, then the bytes of the tensors
- * without gaps. Read by the rules of the Rust library (safetensors 0.8), and a little more strictly: a key that
- * is there twice is an error. Written as the Rust library writes it, byte for byte, with at most one note; it
- * orders more than one at random, and here they are sorted.
+ * The header of a safetensors file: eight bytes with its length, then JSON, then the bytes of the tensors without gaps.
+ * The rules for reading are those of the Rust library (safetensors 0.8), except that a duplicate key is an error.
+ * Headers are written as the Rust library writes them, byte for byte, with at most one note. It orders several notes at
+ * random; here they are sorted.
  *
- * Every rule has a name, which an error carries: `safetensors.header` (length and JSON), `safetensors.info`
- * (a tensor's description), `safetensors.offset` (holes and overlaps), `safetensors.length` (the file's end).
+ * Every rule has a name, which an error carries: `safetensors.header` (length and JSON), `safetensors.info` (a tensor's
+ * description), `safetensors.offset` (holes and overlaps), `safetensors.length` (the file's end).
  */
 
 import { messageOf } from '../errors.js'
@@ -15,7 +15,7 @@ import { isMap } from '../realm.js'
 import { type Json, parseStrictJson } from './strict-json.js'
 import { foreignFault, notConvertible } from './training.js'
 
-/** Longest header, in bytes, as the Rust library has it. */
+/** Longest header, in bytes; the limit of the Rust library. */
 export const MAX_HEADER = 100_000_000
 
 /** Bytes before the header, with its length. */
@@ -60,12 +60,12 @@ export interface TensorInfo {
   readonly name: string
   readonly dtype: DType
   readonly shape: readonly number[]
-  /** Of its first byte, from the end of the header. */
+  /** Position of its first byte, from the end of the header. */
   readonly start: number
   readonly byteLength: number
 }
 
-/** What a header says. */
+/** The content of a header. */
 export interface Header {
   /** In the order of their bytes. */
   readonly tensors: readonly TensorInfo[]
@@ -74,8 +74,8 @@ export interface Header {
 }
 
 /**
- * The length of the header, from the first eight bytes of a file of `size` bytes. Throws CKPT_FOREIGN_FILE,
- * rule `safetensors.header`.
+ * The length of the header, from the first eight bytes of a file of `size` bytes. Throws CKPT_FOREIGN_FILE, rule
+ * `safetensors.header`.
  */
 export function headerLength(head: Uint8Array, size: number): number {
   if (head.length < LENGTH_BYTES) {
@@ -99,8 +99,8 @@ export function headerLength(head: Uint8Array, size: number): number {
 }
 
 /**
- * Reads a header; `dataLength` bytes follow it in the file. Throws CKPT_FOREIGN_FILE with the rule, and
- * CKPT_NOT_CONVERTIBLE for a dtype that is not known here.
+ * Reads a header that `dataLength` bytes of data follow. Throws CKPT_FOREIGN_FILE with the rule, and
+ * CKPT_NOT_CONVERTIBLE for an unknown dtype.
  */
 export function parseHeader(bytes: Uint8Array, dataLength: number): Header {
   let json: Json
@@ -190,13 +190,13 @@ function isLengths(json: Json | undefined): json is number[] {
 
 const encoder = new TextEncoder()
 
-/** The bytes of a file up to those of its tensors, and the tensors in the order in which they follow. */
+/** The bytes of a file before its tensors, and the tensors in file order. */
 export function formatHeader<T extends Omit<TensorInfo, 'start'>>(
   tensors: Iterable<T>,
   metadata: { readonly [name: string]: string },
 ): { head: Uint8Array; order: readonly T[] } {
   const keyed = Array.from(tensors, (tensor) => ({ tensor, key: encoder.encode(tensor.name) }))
-  // The widest alignment first, then by name, as its bytes are ordered.
+  // The widest alignment first, then by the bytes of the name.
   keyed.sort(
     (a, b) => rankOf(b.tensor.dtype) - rankOf(a.tensor.dtype) || compareBytes(a.key, b.key),
   )

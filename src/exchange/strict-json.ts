@@ -1,15 +1,15 @@
 /**
- * JSON as serde_json takes it, for headers that others wrote: what JSON.parse would take in silence is an
- * error. Keys that are there twice, integers that a double would round, halves of surrogate pairs.
+ * JSON as serde_json accepts it, for headers of other programs. Rejects what JSON.parse silently accepts: duplicate
+ * keys, integers that a double would round, and lone surrogates.
  */
 
-/** A value. An integer is a bigint where a double does not hold it; other numbers are in a JsonFloat. */
+/** A value. An integer is a bigint if a double does not hold it; other numbers are a JsonFloat. */
 export type Json = null | boolean | number | bigint | string | JsonFloat | Json[] | JsonObject
 
 /** Members in the order of the text. */
 export type JsonObject = Map<string, Json>
 
-/** A number that was written with a fraction or an exponent. */
+/** A number with a fraction or an exponent in the text. */
 export class JsonFloat {
   readonly value: number
 
@@ -18,10 +18,10 @@ export class JsonFloat {
   }
 }
 
-// Levels of values in values; serde_json's own limit.
+// Levels of nested values; the limit of serde_json.
 const MAX_DEPTH = 127
 
-/** Parses a text. Throws a SyntaxError that says at which character it breaks which rule. */
+/** Parses a text. Throws a SyntaxError with the broken rule and its position. */
 export function parseStrictJson(text: string): Json {
   return new Parser(text).all()
 }
@@ -128,14 +128,14 @@ class Parser {
       return new JsonFloat(Number(digits))
     }
     const value = Number(digits)
-    // Beyond a uint64 no reader looks at the digits.
+    // Beyond a uint64 the digits do not matter.
     if (Number.isSafeInteger(value)) return value
     return digits.length > 20 ? new JsonFloat(value) : BigInt(digits)
   }
 
   #space(): void {
     const code = this.#text.charCodeAt(this.#at)
-    // Nearly never.
+    // Rare.
     if (code > 32) return
     SPACE.lastIndex = this.#at
     this.#at += SPACE.exec(this.#text)![0].length
@@ -153,7 +153,7 @@ class Parser {
   }
 }
 
-/** Whether an odd number of backslashes stands before a character. */
+/** Whether an odd number of backslashes precedes a character. */
 function isEscaped(text: string, at: number): boolean {
   let start = at
   while (text[start - 1] === '\\') start--

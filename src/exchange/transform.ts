@@ -1,4 +1,4 @@
-/** What a conversion changes on the way: which states go, under which names, as which dtype. Nothing is read here. */
+/** The changes that a conversion makes: which states it writes, under which names, with which dtype. Reads no file. */
 
 import {
   type ConvertibleDType,
@@ -11,26 +11,26 @@ import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import { quote } from '../printable.js'
 import { ForeignState, ForeignTensor, notConvertible, type Training } from './training.js'
 
-/** What is changed. */
+/** The requested changes. */
 export interface Transform {
   /**
-   * The one state that goes: `model`, `optimizer` or an extra's name, such as averaged weights. It becomes the
-   * model, with its tensors alone. Progress, attributes and the other states stay behind.
+   * The only state to write: `model`, `optimizer` or an extra's name, such as averaged weights. It becomes the model,
+   * with its tensors only. Progress, attributes and the other states are left out.
    */
   readonly only?: string | undefined
   /**
-   * Names: what a name begins with, and what stands there instead, tried in this order, the first that fits.
-   * `[['module.', '']]` takes `module.` away. In the name of an optimizer's buffer (`exp_avg/module.fc.weight`)
-   * the part behind the last `/` counts as well.
+   * Pairs of a prefix and its replacement. For each name, the first pair that fits is applied: `[['module.', '']]`
+   * removes `module.`. In the name of an optimizer's buffer (`exp_avg/module.fc.weight`) the prefix may also follow the
+   * last `/`.
    */
   readonly rename?: readonly (readonly [from: string, to: string])[] | undefined
-  /** The dtype that floats of the model become; those of other states stay. See `convertElements`. */
+  /** The new dtype of the model's floats. Other states keep theirs. See `convertElements`. */
   readonly dtype?: ConvertibleDType | undefined
 }
 
 /**
- * The changed Training, over the same file. Throws CKPT_NOT_CONVERTIBLE where a state or a name to be changed is
- * not there, or two tensors would get one name; a RangeError for a dtype to which nothing converts.
+ * Returns the changed Training over the same file. Throws CKPT_NOT_CONVERTIBLE if a state or a name to change does not
+ * exist, or two tensors would get the same name. Throws a RangeError for a dtype that nothing converts to.
  */
 export function transformed(training: Training, { only, rename, dtype }: Transform): Training {
   let changed = only === undefined ? training : onlyState(training, only)
@@ -124,7 +124,7 @@ function converted(training: Training, to: ConvertibleDType): Training {
   return { ...training, model: new ForeignState(tensors, model.attributes, model.kind) }
 }
 
-// Bytes of a tensor that are converted at once.
+// Bytes of a tensor that are converted at a time.
 const PIECE = 768 * 1024
 
 function convertedTensor(

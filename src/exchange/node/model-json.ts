@@ -1,4 +1,4 @@
-/** Files of TensorFlow.js, in and out, where there are files: `lightwatch-checkpoint/model-json`. */
+/** Reads and writes TensorFlow.js files in Node: `lightwatch-checkpoint/model-json`. */
 
 import type { Sink } from '../../io/sink.js'
 import { givenOptions } from '../../options.js'
@@ -29,13 +29,13 @@ export type {
 } from '../model-json.js'
 
 /**
- * Opens a `model.json` of TensorFlow.js and the shards next to it; no weight is read. With `includeOptimizer` the file
- * has an optimizer too. Weights that were quantized are read as the numbers that TensorFlow.js makes of them. Layers
- * without a name of their own are called by their place, as `tensorflowModule` calls them. Close the file.
+ * Opens a `model.json` of TensorFlow.js and the shards next to it. Reads no weight. A file saved with
+ * `includeOptimizer` also has an optimizer. Quantized weights are read as the numbers that TensorFlow.js would compute.
+ * Layers without a name of their own are named by their position, as in `tensorflowModule`. The caller must close the
+ * file.
  *
  * @param from a path, a `file:` URL, bytes (read in place) or a Blob
- * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks, CKPT_NOT_CONVERTIBLE for weights of
- *   text, CKPT_READ
+ * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_NOT_CONVERTIBLE for weights of text, CKPT_READ
  */
 export async function loadModelJson(
   from: string | URL | Bytes,
@@ -47,11 +47,11 @@ export async function loadModelJson(
 }
 
 /**
- * Writes the weights of a model as `model.json` and shards next to it, for serving. Each file is written atomically
- * and so that it survives a power cut, the shards first. They have names of their own for each `model.json`.
+ * Writes the weights of a model as `model.json` and shards next to it, for serving. Each file is written atomically and
+ * survives a power cut; the shards come first. Their names differ for each `model.json`.
  *
  * @param to a path, a `file:` URL or a sink
- * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js has not, and without a topology;
+ * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js does not have, or without a topology;
  *   CKPT_NOT_COMMITTED
  */
 export async function saveModelJson(

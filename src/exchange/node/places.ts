@@ -1,4 +1,4 @@
-/** Where foreign files are and go to, by path: what stands next to a file is in its folder. */
+/** The places of foreign files, by path. Companion files are in the same folder. */
 
 import { basename, dirname, sep } from 'node:path'
 import { withPath } from '../../errors.js'
@@ -12,7 +12,7 @@ import { isSink } from '../../save/write.js'
 import { type Bytes, inputPlace, outputPlace, type SiblingFiles, siblingName } from '../places.js'
 import type { InputPlace, OutputPlace } from '../training.js'
 
-/** Opens what a caller names: a path, a `file:` URL, bytes or a Blob. Throws CKPT_READ. */
+/** Opens a caller's input: a path, a `file:` URL, bytes or a Blob. Throws CKPT_READ. */
 export async function openInput(
   from: string | URL | Bytes,
   files?: SiblingFiles,
@@ -32,7 +32,7 @@ export async function openInput(
   return { name: basename(path), source, sibling }
 }
 
-/** Where a file goes: a path, a `file:` URL or a sink. Nothing is touched yet. */
+/** The output of a caller: a path, a `file:` URL or a sink. Creates nothing yet. */
 export function outputAt(to: string | URL | Sink, durable = true): OutputPlace {
   if (isSink(to)) return outputPlace(to)
   const path = pathOf(to)
@@ -46,7 +46,7 @@ export function outputAt(to: string | URL | Sink, durable = true): OutputPlace {
   }
 }
 
-/** Carries out work on a file; what it throws has the file's path in front. */
+/** Runs work on a file, and puts the file's path in front of the errors' messages. */
 export async function namingPath<T>(
   at: string | URL | Bytes | Sink,
   work: () => Promise<T>,

@@ -1,4 +1,4 @@
-/** PyTorch, in, where there are files. `lightwatch-checkpoint/pytorch`. */
+/** Reads PyTorch files in Node: `lightwatch-checkpoint/pytorch`. */
 
 import { givenOptions } from '../../options.js'
 import type { Bytes } from '../places.js'
@@ -17,14 +17,14 @@ export type {
 } from '../pytorch.js'
 
 /**
- * Opens a file of `torch.save()`, of any version since 0.2, and runs nothing of it: reads what it describes, and no
- * tensor. A state dict alone is the model; of a dict with one, of Lightning's too, the optimizer, the progress and
- * whatever else there is have their places. An `optimizer.pt` next to a `trainer_state.json` is a checkpoint of the
- * Trainer of Hugging Face, and is read with what stands next to it. Close the file.
+ * Opens a file of `torch.save()`, of any version since 0.2. Runs no code of the file, and reads only the description of
+ * its tensors. A plain state dict becomes the model. A dict that contains one, such as Lightning's, also gives the
+ * optimizer, the progress and the rest. An `optimizer.pt` next to a `trainer_state.json` is a checkpoint of Hugging
+ * Face's Trainer; the files next to it are read too. The caller must close the file.
  *
  * @param from a path, a `file:` URL, bytes (read in place) or a Blob
- * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks (`pytorch.global` if it holds more
- *   than tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of what a checkpoint cannot hold, CKPT_READ
+ * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule` (`pytorch.global` if the file holds more than
+ *   tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of a value that a checkpoint cannot hold, CKPT_READ
  */
 export async function loadPytorch(
   from: string | URL | Bytes,

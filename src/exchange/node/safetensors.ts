@@ -37,12 +37,13 @@ export type {
 } from '../safetensors.js'
 
 /**
- * Opens a safetensors file, or the index of shards, which are looked for next to it: reads and checks its header,
- * and no tensor. Read a tensor by `file.model.get(name).read()`; what `saveSafetensors` wrote of a checkpoint has
- * `optimizer`, `extras` and `progress` as well. `__metadata__` is in `model.attributes.safetensors`. Close the file.
+ * Opens a safetensors file, or an index with the shards next to it. Reads and validates the header, but no tensor.
+ * `file.model.get(name).read()` reads a tensor. A file that `saveSafetensors` wrote from a checkpoint also has
+ * `optimizer`, `extras` and `progress`. `__metadata__` is in `model.attributes.safetensors`. The caller must close the
+ * file.
  *
  * @param from a path, a `file:` URL, bytes (read in place) or a Blob
- * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks, CKPT_READ
+ * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_READ
  */
 export async function loadSafetensors(
   from: string | URL | Bytes,
@@ -54,12 +55,13 @@ export async function loadSafetensors(
 }
 
 /**
- * Writes a safetensors file, atomically and so that it survives a power cut. A model's state dict is written under
- * its own names; a checkpoint with all that it has, see the guide. The bytes are those that the Rust library
- * writes, with at most one note.
+ * Writes a safetensors file. The write is atomic and survives a power cut. A model's state dict keeps its own names. A
+ * checkpoint is written with all its states; see the guide. With at most one note, the bytes are those that the Rust
+ * library writes.
  *
  * @param to a path, a `file:` URL or a sink
- * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that safetensors has not (see `raw`), CKPT_NOT_COMMITTED
+ * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that safetensors does not have (see `raw`),
+ *   CKPT_NOT_COMMITTED
  */
 export async function saveSafetensors(
   to: string | URL | Sink,

@@ -1,19 +1,19 @@
 /**
- * Names of weights in a `model.json`, and those of `tensorflowModule`: TensorFlow.js numbers layers without a name
- * over its process (`dense_Dense7`), and checkpoints know them by their place in the model (`dense_1`).
+ * Maps names of weights in a `model.json` to those of `tensorflowModule`. TensorFlow.js numbers unnamed layers across
+ * its process (`dense_Dense7`). Checkpoints name them by position in the model (`dense_1`).
  */
 
 import { autoName } from '../../adapters/tensorflow/names.js'
 
-/** What is used of the topology in a `model.json`. */
+/** The used parts of the topology in a `model.json`. */
 interface LayerConfig {
   readonly class_name?: unknown
   readonly config?: unknown
 }
 
 /**
- * The names of numbered layers by place, by those that the topology has; empty where it is none of a layers model.
- * Where `weights` are given, of layers that have some of them.
+ * The names of numbered layers by position, by their names in the topology. Empty if the topology is not that of a
+ * layers model. If `weights` are given, only layers that own some of them are included.
  */
 export function namesByPlace(
   topology: unknown,
@@ -40,10 +40,10 @@ export function renamedParts(name: string, names: ReadonlyMap<string, string>): 
     .join('/')
 }
 
-// Levels of models in models, and wrappers, that are looked into.
+// Levels of nested models and wrappers that are searched.
 const MAX_DEPTH = 32
 
-/** The names of the layers in their order, those within a layer before it. */
+/** The names of the layers in order; inner layers come before the layer around them. */
 function* layerNames(topology: unknown, depth = 0): Generator<string> {
   if (depth > MAX_DEPTH || typeof topology !== 'object' || topology === null) return
   const { model_config: model } = topology as { readonly model_config?: unknown }
@@ -55,7 +55,7 @@ function* layerNames(topology: unknown, depth = 0): Generator<string> {
     readonly layer?: unknown
     readonly name?: unknown
   }
-  // Files of before 1.0 have the list itself as a Sequential's config.
+  // Before version 1.0, the config of a Sequential is the list itself.
   const inner = Array.isArray(config) ? config : Array.isArray(layers) ? layers : []
   for (const each of inner) yield* layerNames(each, depth + 1)
   if (layer !== undefined) yield* layerNames(layer, depth + 1)

@@ -1,15 +1,15 @@
-/** The list of weights in a `model.json`, with every rule checked that a reader of the shards depends on. */
+/** The list of weights in a `model.json`. Validates every rule that a reader of the shards depends on. */
 
 import { type DType, tensorByteLength } from '../../format/dtype.js'
 import { quote } from '../../printable.js'
 import { foreignFault, notConvertible } from '../training.js'
 
-/** How a weight's numbers were made smaller. */
+/** How a weight was quantized. */
 export type Quantization =
   | { readonly kind: 'half' }
   | { readonly kind: 'linear'; readonly bytes: 1 | 2; readonly scale: number; readonly min: number }
 
-/** A weight, and where its bytes begin in those of its group. */
+/** A weight, and the position of its bytes within its group. */
 export interface Weight {
   readonly name: string
   readonly shape: readonly number[]
@@ -20,15 +20,15 @@ export interface Weight {
   readonly start: number
 }
 
-/** Weights that lie one behind the other in some shards. */
+/** Contiguous weights in one or more shards. */
 export interface Group {
   readonly paths: readonly string[]
   readonly weights: readonly Weight[]
-  /** Of all of its weights, in bytes. */
+  /** Length of all its weights, in bytes. */
   readonly byteLength: number
 }
 
-/** The dtypes that TensorFlow.js has for weights, by its names. */
+/** The dtypes of TensorFlow.js weights, by its names for them. */
 export const TFJS_DTYPES: { readonly [name: string]: DType } = {
   float32: 'float32',
   int32: 'int32',
@@ -60,7 +60,7 @@ export function readManifest(manifest: unknown): Group[] {
   })
 }
 
-/** Bytes that a weight takes in the shards. */
+/** Length of a weight in the shards, in bytes. */
 export function storedLength({ dtype, shape, quantization, name }: Weight): number {
   const stored: DType =
     quantization === null

@@ -1,4 +1,4 @@
-/** TensorFlow.js on the seam: `model.json` with the shards next to it, in and out. */
+/** The reader and writer of TensorFlow.js files: `model.json` with the shards next to it. */
 
 import {
   type Attribute,
@@ -34,16 +34,16 @@ import {
 /** The name of the format. */
 export const TENSORFLOWJS = 'tensorflowjs'
 
-// Longest model.json, in bytes. A topology of thousands of layers has a few.
+// Longest model.json, in bytes. Topologies with thousands of layers take a few MiB.
 const MAX_JSON = 64 * 1024 * 1024
 
-// Bytes of a shard that are written. TensorFlow.js cuts at 4 MiB for caches of browsers.
+// Length of written shards, in bytes. TensorFlow.js cuts at 4 MiB, for browser caches.
 const SHARD = 4 * 1024 * 1024
 
-/** Under this key the model's attributes have what the file says besides weights, as JSON text. */
+/** The key of the model's attribute with the rest of the file, as JSON text. */
 const NOTES = 'tensorflowjs'
 
-/** Whether a file is a `model.json`, by its beginning and its name. */
+/** Whether a file is a `model.json`, by its start and its name. */
 export function isModelJson(head: Uint8Array, name: string): boolean {
   const text = new TextDecoder('latin1').decode(head)
   if (!/^\s*\{/.test(text)) return false
@@ -51,8 +51,8 @@ export function isModelJson(head: Uint8Array, name: string): boolean {
 }
 
 /**
- * Reads a `model.json` and opens its shards; no weight is read. Takes over the source. Throws CKPT_FOREIGN_FILE,
- * `tfjs.*`, and CKPT_NOT_CONVERTIBLE for weights of text and for an unknown quantization.
+ * Reads a `model.json` and opens its shards, but reads no weight. Takes ownership of the source. Throws
+ * CKPT_FOREIGN_FILE, `tfjs.*`, and CKPT_NOT_CONVERTIBLE for weights of text or an unknown quantization.
  */
 export async function readModelJson({ source, sibling }: InputPlace): Promise<Training> {
   const opened: Source[] = []
@@ -110,7 +110,7 @@ async function readJson(source: Source): Promise<ModelJson> {
 /** Fills `target` from byte `position` of a group's weights on. */
 type ReadGroup = (target: Uint8Array, position: number) => Promise<void>
 
-/** The shards of a group, one behind the other. Throws CKPT_FOREIGN_FILE, rule `tfjs.shards`, if their length is another. */
+/** The contiguous shards of a group. Throws CKPT_FOREIGN_FILE, rule `tfjs.shards`, if their length is wrong. */
 function joined({ byteLength, paths }: Group, shards: readonly Source[]): ReadGroup {
   const actual = shards.reduce((sum, { size }) => sum + size, 0)
   if (actual !== byteLength) {
@@ -153,7 +153,7 @@ function readerOf(weight: Weight, read: ReadGroup): TensorReader {
   }
 }
 
-/** As TensorFlow.js computes it: in doubles, rounded once. */
+/** As in TensorFlow.js: computed in doubles, rounded once. */
 function dequantized(stored: Uint8Array, quantization: Quantization, integers: boolean) {
   if (quantization.kind === 'half') return numbersOf('float16', stored) as Float32Array
   const { scale, min, bytes } = quantization
@@ -180,7 +180,7 @@ function statesOf(
       .filter((weight) => weight.isOptimizers === isOptimizers)
       .map((weight) => new ForeignTensor(renamedParts(weight.name, names), readers.get(weight)!))
   const notes: { [key: string]: Attribute } = {}
-  // As text: a topology may be nested deeper than attributes.
+  // As text, because a topology may be nested deeper than attributes.
   for (const [key, value] of Object.entries({ modelTopology, trainingConfig, ...rest })) {
     if (value !== undefined) notes[key] = JSON.stringify(value)
   }
@@ -214,15 +214,15 @@ function optimizerConfig(
   }
 }
 
-/** How weights are written for TensorFlow.js. */
+/** Options of writing weights for TensorFlow.js. */
 export interface ModelJsonOptions extends WriteOptions {
-  /** The value of `modelTopology`. Left out: that of the `model.json` from which the weights came. */
+  /** The value of `modelTopology`. Default: that of the `model.json` that the weights came from. */
   readonly topology?: unknown
 }
 
 /**
  * Writes `model.json` and its shards: the weights of the model, for serving. The shards are committed first. Throws
- * CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js has not, and where there is no topology.
+ * CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js does not have, or without a topology.
  */
 export async function writeModelJson(
   { sink, sibling, name }: OutputPlace,
@@ -288,7 +288,7 @@ export async function writeModelJson(
   return { byteLength: total + bytes.byteLength, tensors: tensors.length, durability }
 }
 
-/** Fills `target` with the bytes of tensors one behind the other, from `position` on. */
+/** Fills `target` from `position` on, with the bytes of contiguous tensors. */
 async function readAcross(
   tensors: readonly ForeignTensor[],
   target: Uint8Array,
@@ -306,7 +306,7 @@ async function readAcross(
   }
 }
 
-/** The names that the topology has, by those of a state that numbers its layers by place. */
+/** The names in the topology, by the names of a state that numbers its layers by position. */
 function namesInTopology(topology: unknown, model: ForeignState): ReadonlyMap<string, string> {
   if (model.attributes.numbering !== 'place') return new Map()
   return new Map(Array.from(namesByPlace(topology), ([name, place]) => [place, name]))
