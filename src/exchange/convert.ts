@@ -1,4 +1,4 @@
-/** From a file of one format to a file of another, wherever they are: the whole of `ckpt convert` but its arguments. */
+/** Converts a file of one format to another, in any place: `ckpt convert` without its arguments. */
 
 import { CheckpointError } from '../errors.js'
 import { quote } from '../printable.js'
@@ -13,27 +13,27 @@ import {
 } from './training.js'
 import { type Transform, transformed } from './transform.js'
 
-/** What is converted, and how. */
+/** The files and options of a conversion. */
 export interface ConvertOptions extends Transform, WriteOptions {
-  /** The format of the input, where neither content nor extension tell. */
+  /** The format of the input, if neither content nor extension decides. */
   readonly from?: string | undefined
-  /** The format of the output, where its extension does not tell. */
+  /** The format of the output, if its extension does not decide. */
   readonly to?: string | undefined
 }
 
-/** What a conversion is going to write. */
+/** A conversion that is ready to be written. */
 export interface Conversion {
   readonly input: Format
   readonly output: Format
-  /** As it is going to be written. */
+  /** The changed training. */
   readonly training: Training
-  /** Writes it. The training is to be closed in any case. */
+  /** Writes the output. The caller must close the training in any case. */
   write(): Promise<SaveReport>
 }
 
 /**
- * Opens the input and says what is going to be written; nothing is written yet. Close its training. Throws a
- * TypeError for a format that there is not, CKPT_FOREIGN_FILE and CKPT_NOT_CONVERTIBLE.
+ * Opens the input and prepares the output, but writes nothing. The caller must close the training. Throws a TypeError
+ * for an unknown format, CKPT_FOREIGN_FILE and CKPT_NOT_CONVERTIBLE.
  */
 export async function planConversion(
   from: InputPlace,
@@ -57,7 +57,7 @@ export async function planConversion(
   }
 }
 
-/** A format that can be written. */
+/** A format with a writer. */
 type WritableFormat = Format & Required<Pick<Format, 'write'>>
 
 function outputFormat(name: string, given: string | undefined): WritableFormat {

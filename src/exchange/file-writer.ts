@@ -1,32 +1,32 @@
 /**
- * Writes a file of parts to a sink: bytes at hand and tensors, one behind the other. While the sink writes one
- * piece, the next is read; many small tensors are written in one call.
+ * Writes a file from parts, which are bytes or tensors, to a sink. While the sink writes one piece, the next is read.
+ * Many small tensors are written in one call.
  */
 
 import type { Durability, Sink } from '../io/sink.js'
 import type { OnProgress } from '../progress.js'
 import type { ForeignTensor } from './training.js'
 
-// Bytes of a piece, and how many pieces there are memory for: one is read while two are written.
+// Bytes of a piece, and the number of pieces in memory: one is read while two are written.
 const PIECE = 4 * 1024 * 1024
 const PIECES = 3
 
 /**
- * Parts of a tensor are read from a multiple of so many bytes on: whole elements of every dtype, and whole bytes of
- * packed ones.
+ * Tensors are read in parts that start at a multiple of this many bytes: whole elements of every dtype, and whole bytes
+ * of packed elements.
  */
 const UNIT = 48
 
-/** What stands next in a file. */
+/** The next part of a file. */
 export type Part =
   | { readonly bytes: Uint8Array }
   | {
       readonly tensor: ForeignTensor
-      /** Called with the bytes as they are written, from the first to the last. */
+      /** Called with the bytes in file order, as they are written. */
       readonly onBytes?: ((bytes: Uint8Array) => void) | undefined
     }
 
-/** Writes `parts`, `length` bytes altogether, from byte `start` of the sink on; the sink has begun. */
+/** Writes `parts`, with a total of `length` bytes, from byte `start` of the sink on. The sink must have begun. */
 async function writeParts(
   writer: PieceWriter,
   parts: Iterable<Part>,
@@ -51,17 +51,17 @@ async function writeParts(
   await writer.flush()
 }
 
-/** What a file consists of. */
+/** The parts of a file. */
 export interface FileContents {
-  /** Of the file, in bytes. */
+  /** Length of the file, in bytes. */
   readonly length: number
-  /** From the start of the file on. */
+  /** The parts from the start of the file on. */
   readonly parts: Iterable<Part>
-  /** Bytes that are known when all parts have been written, over what stood in their place. */
+  /** Bytes that are known only after all parts have been written; they overwrite their place. */
   readonly patches?: () => Iterable<{ readonly position: number; readonly bytes: Uint8Array }>
 }
 
-/** Writes a file and commits it. If anything fails, the sink is aborted, and what was there before is there still. */
+/** Writes a file and commits it. If anything fails, the sink is aborted, and the old file is unchanged. */
 export async function writeFile(
   sink: Sink,
   { length, parts, patches }: FileContents,
@@ -89,7 +89,7 @@ export async function writeFile(
   }
 }
 
-/** Hands pieces to a sink, as many at once as it takes. */
+/** Sends pieces to a sink, as many at once as it accepts. */
 class PieceWriter {
   readonly #sink: Sink
   readonly #onWritten: (done: number) => void
@@ -108,7 +108,7 @@ class PieceWriter {
     this.#atOnce = Math.min(PIECES - 1, sink.writesAtOnce ?? 1)
   }
 
-  /** Where the next byte goes. */
+  /** Position of the next byte. */
   get position(): number {
     return this.#start + this.#filled
   }
@@ -123,7 +123,7 @@ class PieceWriter {
     return this.room(length)
   }
 
-  /** So many bytes of the room were filled. */
+  /** Marks this many bytes of the memory as filled. */
   taken(length: number): void {
     this.#filled += length
   }
@@ -139,13 +139,13 @@ class PieceWriter {
     }
   }
 
-  /** Writes what there is, and waits for all of it. */
+  /** Writes the rest, and waits until everything is written. */
   async flush(): Promise<void> {
     if (this.#filled > 0) await this.#send()
     await Promise.all(this.#writing)
   }
 
-  /** Resolves when no write is under way any more, failed or not. */
+  /** Resolves when no write is running any more, failed or not. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#writing)
   }
@@ -178,7 +178,7 @@ class PieceWriter {
       this.#written += bytes.byteLength
       this.#onWritten(this.#written)
     })
-    // Looked at when the next piece is sent, or in the end.
+    // Handled when the next piece is sent, or at the end.
     write.catch(() => {})
     this.#writing.push(write)
   }

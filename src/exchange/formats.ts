@@ -1,6 +1,6 @@
 /**
- * The table of formats: how each is recognised, read and written. A file is recognised by its content first,
- * and by its extension where the content does not tell; what is to be written, by its extension alone.
+ * The table of formats: how each is recognised, read and written. An input is recognised by its content, or by its
+ * extension if the content does not decide. The format of an output is decided by its extension only.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -22,32 +22,32 @@ import {
 } from './tensorflowjs/model-json-file.js'
 import type { InputPlace, OutputPlace, Training, WriteOptions } from './training.js'
 
-/** A format of files. */
+/** A file format. */
 export interface Format {
-  /** As options name it: `safetensors`. */
+  /** Its name in options: `safetensors`. */
   readonly name: string
-  /** What its files end with, the dot included, in lower case. The first is the usual one. */
+  /** The extensions of its files, with the dot, in lower case. The first is the usual one. */
   readonly extensions: readonly string[]
   /**
-   * Whether the file is of this format, by its content. `head` is its first bytes, up to 4096. Throws nothing
-   * for a damaged file: one that begins like the format is of it.
+   * Whether the content is of this format. `head` is the first bytes of the file, up to 4096. Never throws: a damaged
+   * file that begins like the format counts as that format.
    */
   recognises(head: Uint8Array, place: InputPlace): boolean | Promise<boolean>
-  /** Absent: it cannot be read here. Takes over the place's source, and closes it when it fails. */
+  /** Absent if the format cannot be read. Takes ownership of the place's source, and closes it on failure. */
   read?(place: InputPlace): Promise<Training>
-  /** Absent: it cannot be written here. */
+  /** Absent if the format cannot be written. */
   write?(place: OutputPlace, training: Training, options: WriteOptions): Promise<SaveReport>
 }
 
-// Bytes by which a file is recognised, at most.
+// The most bytes used to recognise a file.
 const HEAD = 4096
 
-/** The formats, in the order in which a file is compared with them. */
+/** The formats, in the order in which they are tried. */
 export const FORMATS: readonly Format[] = [
   {
     name: 'ckpt',
     extensions: ['.ckpt'],
-    // The identifier of a FlatBuffer of ours.
+    // The FlatBuffer identifier of `.ckpt` files.
     recognises: (head) => String.fromCharCode(...head.subarray(4, 8)) === 'LWCK',
     read: readCheckpointFile,
     write: writeCheckpointFile,
@@ -80,7 +80,7 @@ export const FORMATS: readonly Format[] = [
   },
 ]
 
-/** The format of a file. Throws CKPT_FOREIGN_FILE, rule `format`, where it is none of the table. */
+/** The format of a file. Throws CKPT_FOREIGN_FILE, rule `format`, if no format of the table fits. */
 export async function formatOf(
   place: InputPlace,
   formats: readonly Format[] = FORMATS,
@@ -97,7 +97,7 @@ export async function formatOf(
   )
 }
 
-/** The format that a file's name says by its extension, or undefined. */
+/** The format of a file name's extension, or undefined. */
 export function formatNamed(
   name: string,
   formats: readonly Format[] = FORMATS,

@@ -1,4 +1,4 @@
-/** Files of TensorFlow.js, in and out, where there are no paths: `lightwatch-checkpoint/model-json`. */
+/** Reads and writes TensorFlow.js files without paths: `lightwatch-checkpoint/model-json`. */
 
 import { describe } from '../format/attributes.js'
 import type { Sink } from '../io/sink.js'
@@ -17,15 +17,15 @@ export type { Contents } from './contents.js'
 export type { Bytes, SiblingFiles } from './places.js'
 export type { ForeignState, ForeignTensor, Training, TrainingProgress } from './training.js'
 
-/** What a load can be told. */
+/** Options of a load. */
 export interface LoadModelJsonOptions {
-  /** Where the shards are, by their names. Of a path: the files next to it. */
+  /** The places of the shards, by their names. Default for a path: the files next to it. */
   readonly files?: SiblingFiles | undefined
 }
 
-/** How a `model.json` is written. */
+/** Options of writing a `model.json`. */
 export interface SaveModelJsonOptions extends Omit<ModelJsonOptions, 'raw'> {
-  /** Where each shard goes, by its name. Of a path: next to it. */
+  /** The place of each shard, by its name. Default for a path: next to it. */
   readonly files?: ((name: string) => Sink) | undefined
 }
 
@@ -40,11 +40,11 @@ export const SAVE_MODEL_JSON_OPTIONS: OptionNames<SaveModelJsonOptions> = {
 }
 
 /**
- * Opens a `model.json` of TensorFlow.js and its shards; no weight is read. With `includeOptimizer` the file has an
- * optimizer too. Weights that were quantized are read as the numbers that TensorFlow.js makes of them. Layers without
- * a name of their own are called by their place, as `tensorflowModule` calls them. Close the file.
+ * Opens a `model.json` of TensorFlow.js and its shards. Reads no weight. A file saved with `includeOptimizer` also has
+ * an optimizer. Quantized weights are read as the numbers that TensorFlow.js would compute. Layers without a name of
+ * their own are named by their position, as in `tensorflowModule`. The caller must close the file.
  *
- * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks, CKPT_NOT_CONVERTIBLE for weights of text
+ * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_NOT_CONVERTIBLE for weights of text
  */
 export async function loadModelJson(
   from: Bytes,
@@ -57,7 +57,7 @@ export async function loadModelJson(
 /**
  * Writes the weights of a model as `model.json` and shards, for serving. The shards are committed first.
  *
- * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js has not, and without a topology
+ * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js does not have, or without a topology
  */
 export async function saveModelJson(
   to: Sink,
@@ -69,7 +69,8 @@ export async function saveModelJson(
 }
 
 /**
- * The same to any place, with options that were looked through.
+ * The same for any place, with validated options.
+ *
  * @internal
  */
 export async function writeContents(

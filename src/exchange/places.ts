@@ -1,4 +1,4 @@
-/** Where foreign files are and go to, without paths: bytes, Blobs, sinks. */
+/** The places of foreign files without paths: bytes, Blobs, sinks. */
 
 import { CheckpointError } from '../errors.js'
 import { describe } from '../format/attributes.js'
@@ -11,13 +11,13 @@ import { isMap, kindOf } from '../realm.js'
 import { isSink } from '../save/write.js'
 import { foreignFault, type InputPlace, type OutputPlace } from './training.js'
 
-/** A file's bytes, which stay the caller's and are read in place, or a Blob. */
+/** The bytes of a file, which the caller still owns and which are read in place, or a Blob. */
 export type Bytes = Uint8Array | ArrayBuffer | Blob
 
-/** Files next to the one that is read, by their names, as an index of shards names them. */
+/** Files in the same folder as the one that is read, by their names, as in an index of shards. */
 export type SiblingFiles = { readonly [name: string]: Bytes } | ReadonlyMap<string, Bytes>
 
-/** Says where a file comes from. A File has a name; anything else has none. Throws a TypeError. */
+/** The place of a file. A File has a name; other inputs have none. Throws a TypeError. */
 export function inputPlace(from: Bytes, siblings: SiblingFiles = {}): InputPlace {
   const files = isMap(siblings) ? siblings : new Map(Object.entries(siblings))
   return {
@@ -49,7 +49,7 @@ function sourceOf(from: Bytes): Source {
   throw new TypeError(`expected a file's bytes or a Blob, found ${describe(from)}`)
 }
 
-/** The name of a file in the same folder. Throws CKPT_FOREIGN_FILE, rule `sibling`, for what leads elsewhere. */
+/** The name of a file in the same folder. Throws CKPT_FOREIGN_FILE, rule `sibling`, for a name that leads elsewhere. */
 export function siblingName(name: string): string {
   if (name === '' || name === '.' || name === '..' || /[/\\:\0]/.test(name)) {
     throw foreignFault('sibling', `${quote(name)} does not name a file in the same folder`)
@@ -57,7 +57,7 @@ export function siblingName(name: string): string {
   return name
 }
 
-/** A sink, and nothing next to it. Throws a TypeError for what is no sink. */
+/** A sink without companion files. Throws a TypeError for a value that is not a sink. */
 export function outputPlace(to: Sink): OutputPlace {
   if (!isSink(to)) throw new TypeError(`expected a sink, found ${describe(to)}`)
   return {

@@ -1,4 +1,4 @@
-/** safetensors on the seam: a file, or an index with its shards, as a Training; and a Training as a file. */
+/** The reader and writer of safetensors: a file, or an index with its shards, as a Training, and back. */
 
 import { describe } from '../format/attributes.js'
 import { decodeText } from '../format/text.js'
@@ -29,10 +29,10 @@ import {
 
 const FORMAT = 'safetensors'
 
-// What programs that read a model expect of its notes; by itself it says nothing.
+// A note that programs expect in files of models; it has no meaning of its own.
 const USUAL_NOTES = { format: 'pt' }
 
-/** Whether bytes begin as a safetensors file does: a possible length, and the brace of the header. */
+/** Whether the bytes begin like a safetensors file: a possible length, and the brace of the header. */
 export function isSafetensors(head: Uint8Array, size: number): boolean {
   if (head.length <= LENGTH_BYTES) return false
   const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true)
@@ -40,7 +40,7 @@ export function isSafetensors(head: Uint8Array, size: number): boolean {
   return beginsAsJson(head.subarray(LENGTH_BYTES))
 }
 
-/** Reads a file. Throws CKPT_FOREIGN_FILE with the rule that it breaks. */
+/** Reads a file. Throws CKPT_FOREIGN_FILE with the broken rule. */
 export async function readSafetensorsFile({ source }: InputPlace): Promise<Training> {
   try {
     const { tensors, metadata, close } = await readShard(source)
@@ -63,7 +63,7 @@ async function readShard(
   await source.read(json, LENGTH_BYTES)
   const start = LENGTH_BYTES + length
   const header = parseHeader(json, source.size - start)
-  // Memory has its bytes at hand: none of them are needed in advance.
+  // The bytes are in memory, so none are read in advance.
   const ahead = source.kind === 'memory' ? source : new ReadAheadSource(source)
   const tensors = header.tensors.map(
     ({ name, dtype, shape, start: from }) =>
@@ -80,11 +80,11 @@ function isUsual(notes: Header['metadata']): boolean {
   return Object.keys(notes).length === 1 && notes.format === USUAL_NOTES.format
 }
 
-// The end of an index's name, and its length in bytes at most.
+// The ending of an index's name, and its greatest length in bytes.
 const INDEX = '.safetensors.index.json'
 const MAX_INDEX = MAX_HEADER
 
-/** Whether a file is the index of shards, by its content and name. */
+/** Whether a file is an index of shards, by its content and name. */
 export function isSafetensorsIndex(head: Uint8Array, name: string): boolean {
   return (
     beginsAsJson(head) &&
@@ -92,12 +92,12 @@ export function isSafetensorsIndex(head: Uint8Array, name: string): boolean {
   )
 }
 
-/** Whether the first byte that is no white space is a brace. */
+/** Whether the first byte other than white space is a brace. */
 function beginsAsJson(bytes: Uint8Array): boolean {
   return bytes.find((byte) => ![9, 10, 13, 32].includes(byte)) === 0x7b
 }
 
-/** Reads an index, and opens the shards that it names. Throws CKPT_FOREIGN_FILE, CKPT_READ. */
+/** Reads an index and opens its shards. Throws CKPT_FOREIGN_FILE, CKPT_READ. */
 export async function readSafetensorsIndex({ source, sibling }: InputPlace): Promise<Training> {
   const closers = [() => source.close()]
   const close = (): void => {
@@ -163,7 +163,7 @@ function badIndex(message: string, tensor?: string): Error {
   })
 }
 
-/** Reads a file or an index, whichever it is by its content. */
+/** Reads a file or an index, depending on its content. */
 export async function readSafetensorsAny(place: InputPlace): Promise<Training> {
   const { source } = place
   const head = new Uint8Array(Math.min(64, source.size))
@@ -178,8 +178,8 @@ export async function readSafetensorsAny(place: InputPlace): Promise<Training> {
 }
 
 /**
- * Writes a file. `given` are the notes, in the place of those that the model's attributes have. Throws
- * CKPT_NOT_CONVERTIBLE for a dtype that safetensors has not, unless `raw`.
+ * Writes a file. `given` are notes that replace those in the model's attributes. Throws CKPT_NOT_CONVERTIBLE for a
+ * dtype that safetensors does not have, unless `raw` is set.
  */
 export async function writeSafetensorsFile(
   { sink }: OutputPlace,
@@ -201,7 +201,7 @@ export async function writeSafetensorsFile(
   return { byteLength: length, tensors: tensors.length, durability }
 }
 
-/** A tensor as safetensors has it: one of a dtype that it has not, as bytes. */
+/** A tensor for safetensors: as bytes if safetensors does not have its dtype. */
 function written(tensor: ForeignTensor, raw: boolean): ForeignTensor {
   const { name, dtype, byteLength } = tensor
   if (name === '__metadata__') {

@@ -25,15 +25,15 @@ export type { Contents, SaveForeignOptions } from './contents.js'
 export type { Bytes, SiblingFiles } from './places.js'
 export type { ForeignState, ForeignTensor, Training, TrainingProgress } from './training.js'
 
-/** What a load can be told. */
+/** Options of a load. */
 export interface LoadSafetensorsOptions {
-  /** Where the shards of an index are, by the names that it has for them. Of a path: the files next to it. */
+  /** The places of an index's shards, by the names in the index. Default for a path: the files next to it. */
   readonly files?: SiblingFiles | undefined
 }
 
-/** How a file is written. */
+/** Options of writing a file. */
 export interface SaveSafetensorsOptions extends SaveForeignOptions {
-  /** `__metadata__`: notes of the file, for contents that are nothing but a model. Default: `{ format: 'pt' }`. */
+  /** `__metadata__`: notes of the file, for contents that are only a model. Default: `{ format: 'pt' }`. */
   readonly metadata?: { readonly [name: string]: string } | undefined
 }
 
@@ -46,11 +46,12 @@ export const SAVE_SAFETENSORS_OPTIONS: OptionNames<SaveSafetensorsOptions> = {
 }
 
 /**
- * Opens a safetensors file, or the index of shards: reads and checks its header, and no tensor. Read a tensor by
- * `file.model.get(name).read()`; what `saveSafetensors` wrote of a checkpoint has `optimizer`, `extras` and
- * `progress` as well. `__metadata__` is in `model.attributes.safetensors`. Close the file.
+ * Opens a safetensors file, or the index of shards. Reads and validates the header, but no tensor.
+ * `file.model.get(name).read()` reads a tensor. A file that `saveSafetensors` wrote from a checkpoint also has
+ * `optimizer`, `extras` and `progress`. `__metadata__` is in `model.attributes.safetensors`. The caller must close the
+ * file.
  *
- * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks, CKPT_READ
+ * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_READ
  */
 export async function loadSafetensors(
   from: Bytes,
@@ -61,10 +62,11 @@ export async function loadSafetensors(
 }
 
 /**
- * Writes a safetensors file. A model's state dict is written under its own names; a checkpoint with all that it
- * has, see the guide. The bytes are those that the Rust library writes, with at most one note.
+ * Writes a safetensors file. A model's state dict keeps its own names. A checkpoint is written with all its states; see
+ * the guide. With at most one note, the bytes are those that the Rust library writes.
  *
- * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that safetensors has not (see `raw`), CKPT_NOT_COMMITTED
+ * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that safetensors does not have (see `raw`),
+ *   CKPT_NOT_COMMITTED
  */
 export async function saveSafetensors(
   to: Sink,
@@ -76,7 +78,8 @@ export async function saveSafetensors(
 }
 
 /**
- * The same to any place, with options that were looked through.
+ * The same for any place, with validated options.
+ *
  * @internal
  */
 export async function writeSafetensors(

@@ -1,24 +1,24 @@
 /**
- * The seam between formats: what a file of any format holds, read lazily. A reader of a format makes a
- * `Training` of a `Source`; a writer writes a `Training` over a `Sink`. Neither knows the other's format, and
- * both hold a piece of a tensor at a time, or one tensor where the format allows no less.
+ * The interface between formats: the content of a file of any format, read lazily. A reader of a format makes a
+ * `Training` from a `Source`; a writer writes a `Training` to a `Sink`. Neither knows the other's format. Both hold a
+ * piece of a tensor at a time, or one tensor if the format requires it.
  *
  * To add a format:
  *
- *   1. Write a reader: `(place: InputPlace) => Promise<Training>`. It reads what describes the tensors, checks
- *      every rule of the format, and touches no element. Each tensor is a `ForeignTensor` over a
- *      `TensorReader`, which brings its bytes by range, row-major, without gaps and little-endian.
+ *   1. Write a reader: `(place: InputPlace) => Promise<Training>`. It reads the descriptions of the tensors, validates
+ *      every rule of the format, and reads no element. Each tensor is a `ForeignTensor` over a `TensorReader`, which
+ *      reads its bytes by range: row-major, without gaps, little-endian.
  *   2. Write a writer: `(place: OutputPlace, training: Training, options: WriteOptions) => Promise<SaveReport>`.
  *   3. Enter both in the table of `formats.ts`, with how the format is recognised.
  *
- * What goes where: the network's weights and buffers are the `model`; what an optimizer keeps for each weight
- * is the `optimizer`, keyed by the names of the weights where they are known; any other state is an extra under
- * its own name. Hyper-parameters, groups and schedulers' counters are attributes of the state that they are
- * of. Epoch, step, loss and metrics are `progress`. Notes of a file (the `__metadata__` of safetensors) are
- * attributes of the model, under the name of the format.
+ * Where each part goes: the network's weights and buffers are the `model`. The values that an optimizer keeps for each
+ * weight are the `optimizer`, keyed by the names of the weights if these are known. Any other state is an extra under
+ * its own name. Hyper-parameters, groups and schedulers' counters are attributes of their state. Epoch, step, loss and
+ * metrics are `progress`. Notes of a file (the `__metadata__` of safetensors) are attributes of the model, under the
+ * name of the format.
  *
- * A file that breaks a rule of its format is CKPT_FOREIGN_FILE, with the `rule`. What one format has and the
- * other has not is CKPT_NOT_CONVERTIBLE, and names the tensor and the remedy.
+ * A file that breaks a rule of its format is CKPT_FOREIGN_FILE, with the `rule`. Content that the other format cannot
+ * hold is CKPT_NOT_CONVERTIBLE, with the name of the tensor and the remedy.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -30,21 +30,24 @@ import { printable, quote } from '../printable.js'
 import type { OnProgress } from '../progress.js'
 import { bytesOf, type TensorData, type TypedArray } from '../state.js'
 
-/** Brings the bytes of one tensor: its elements row-major, without gaps, little-endian. */
+/** Reads the bytes of one tensor: elements row-major, without gaps, little-endian. */
 export interface TensorReader {
   readonly dtype: DType
   readonly shape: readonly number[]
   /**
-   * Fills `target` from byte `position` of the tensor on. Both ends lie between two elements, and between two bytes
-   * of packed ones: at a multiple of 3. The next call comes when this one has settled. Callers go from the start to the end; a reader may be slow for another order, never wrong. A reader that knows a
-   * checksum throws CKPT_FOREIGN_FILE with the last byte.
+   * Fills `target` from byte `position` of the tensor on. Both ends lie between two elements, and between two bytes of
+   * packed elements: at a multiple of 3. The next call comes after this one has settled. Callers read from the start to
+   * the end. Another order may be slow, but must give the right bytes. A reader that knows a checksum throws
+   * CKPT_FOREIGN_FILE with the last byte.
    */
   read(target: Uint8Array, position: number): Promise<void>
-  /** Tied tensors: readers with the same origin, dtype and shape bring the same bytes. Default: itself. */
+  /**
+   * For tied tensors: readers with the same origin, dtype and shape read the same bytes. Default: the reader itself.
+   */
   readonly origin?: object
 }
 
-/** A tensor of a file, of whichever format. Anything that saves tensors takes it. */
+/** A tensor of a file of any format. It can be saved like any other tensor. */
 export class ForeignTensor {
   readonly name: string
   readonly dtype: DType
@@ -53,7 +56,7 @@ export class ForeignTensor {
   readonly byteLength: number
   readonly #reader: TensorReader
 
-  /** Throws CKPT_NOT_CONVERTIBLE where the dtype and shape have no whole and safe number of bytes. */
+  /** Throws CKPT_NOT_CONVERTIBLE if the dtype and shape do not give a whole, safe number of bytes. */
   constructor(name: string, reader: TensorReader) {
     const byteLength = tensorByteLength(reader.dtype, reader.shape)
     if (byteLength === undefined) {
@@ -76,10 +79,13 @@ export class ForeignTensor {
     return elementCount(this.shape)!
   }
 
-  /** Brings the elements, as a save asks for them. */
+  /** Reads the elements, as a save requests them. */
   readonly data = (): Promise<TypedArray> => this.read()
 
-  /** The elements in a new array, which is the caller's. Throws CKPT_READ, CKPT_FOREIGN_FILE, CKPT_TENSOR_TOO_LARGE. */
+  /**
+   * Reads the elements into a new array, which the caller owns. Throws CKPT_READ, CKPT_FOREIGN_FILE,
+   * CKPT_TENSOR_TOO_LARGE.
+   */
   async read(): Promise<TypedArray> {
     const bytes = newBytes(this.byteLength, this.name)
     await this.#reader.read(bytes, 0)
@@ -87,7 +93,7 @@ export class ForeignTensor {
     return new ArrayType(bytes.buffer, 0, this.byteLength / ArrayType.BYTES_PER_ELEMENT)
   }
 
-  /** Copies the bytes over `target`, which has to be exactly as long. */
+  /** Copies the bytes to `target`, which must have exactly the same length. */
   async readInto(target: TensorData): Promise<void> {
     const bytes = bytesOf(target)
     if (bytes.byteLength !== this.byteLength) {
@@ -103,7 +109,7 @@ export class ForeignTensor {
     return this.#reader.read(target, position)
   }
 
-  /** What tied tensors have in common: by it a save writes their bytes once. */
+  /** The shared identity of tied tensors. A save writes their bytes once. */
   segment(): object {
     return this.#reader.origin ?? this.#reader
   }
@@ -126,7 +132,7 @@ function newBytes(length: number, name: string): Uint8Array & { readonly buffer:
   }
 }
 
-/** A state of a file: named tensors in the file's order, attributes, a kind. It can be saved as it is. */
+/** A state of a file: named tensors in file order, attributes, a kind. It can be saved as it is. */
 export class ForeignState {
   readonly kind: string | null
   readonly attributes: Attributes
@@ -147,7 +153,7 @@ export class ForeignState {
     return this.#tensors.size
   }
 
-  /** Itself, so that the state is a state dict that can be saved. */
+  /** Returns the state itself, so that it can be saved as a state dict. */
   get tensors(): Iterable<readonly [name: string, tensor: ForeignTensor]> {
     return this
   }
@@ -156,7 +162,7 @@ export class ForeignState {
     return this.#tensors.has(name)
   }
 
-  /** Throws CKPT_NO_SUCH_TENSOR where there is none. */
+  /** Throws CKPT_NO_SUCH_TENSOR if there is no such tensor. */
   get(name: string): ForeignTensor {
     const tensor = this.#tensors.get(name)
     if (tensor !== undefined) return tensor
@@ -181,7 +187,7 @@ export class ForeignState {
   }
 }
 
-/** How far a run has come. What is left out is unknown to the file. */
+/** The progress of a run. The file does not know the absent values. */
 export interface TrainingProgress {
   readonly epoch?: number
   /** Optimizer steps taken. */
@@ -195,7 +201,7 @@ export interface TrainingProgress {
   readonly savedAt?: number | null
 }
 
-/** All that a file holds of a training. It keeps its file open until `close`. */
+/** The whole content of a file. It keeps its file open until `close`. */
 export interface Training {
   /** The name of the format, as in the table of `formats.ts`. */
   readonly format: string
@@ -203,44 +209,44 @@ export interface Training {
   readonly optimizer: ForeignState | null
   readonly extras: ReadonlyMap<string, ForeignState>
   readonly progress: TrainingProgress
-  /** Releases the file, and those next to it. Tensors cannot be read afterwards. */
+  /** Releases the file and the files next to it. Tensors cannot be read afterwards. */
   close(): void
 }
 
-/** Where a foreign file is. */
+/** The place of a foreign file. */
 export interface InputPlace {
-  /** The name of the file without its folder; empty where there is none, as for bytes. */
+  /** The name of the file without its folder; empty if there is none, as for bytes. */
   readonly name: string
-  /** The reader takes it over: `Training.close` closes it, and so does a reader that fails. */
+  /** The reader owns the source: `Training.close` closes it, and so does a reader that fails. */
   readonly source: Source
   /**
-   * Opens a file next to it, as indexes of shards name them; the caller owns the source. Throws
-   * CKPT_READ where there is none, and CKPT_FOREIGN_FILE for a name that leads out of the folder.
+   * Opens a file in the same folder, such as a shard that an index names. The caller owns the source. Throws CKPT_READ
+   * if there is no such file, and CKPT_FOREIGN_FILE for a name that leads out of the folder.
    */
   sibling(name: string): Promise<Source>
 }
 
-/** Where a file goes to. */
+/** The place that a file is written to. */
 export interface OutputPlace {
-  /** The name of the file without its folder; empty where there is none. */
+  /** The name of the file without its folder; empty if there is none. */
   readonly name: string
   readonly sink: Sink
-  /** A sink for a file next to it. It is to be committed before the main one, which names it. */
+  /** A sink for a file in the same folder. Commit it before the main file, which names it. */
   sibling(name: string): Sink
 }
 
-/** How a writer writes. */
+/** Options of a writer. */
 export interface WriteOptions {
   /**
-   * A dtype that the format has not is written as its raw bytes (uint8, one dimension), instead of an error.
-   * A file that keeps a description of the training has the dtype and the shape in it, and is read back right.
+   * Writes a dtype that the format does not have as its raw bytes (uint8, one dimension), instead of throwing. A
+   * description of the training, if the file has one, keeps the dtype and the shape, so that a reader restores them.
    */
   readonly raw?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** Says that a file breaks a rule of its format. `rule` begins with the format's name: `npy.header`. */
+/** The error for a broken rule of a format. `rule` begins with the format's name: `npy.header`. */
 export function foreignFault(
   rule: string,
   message: string,
@@ -252,7 +258,7 @@ export function foreignFault(
   return new CheckpointError('CKPT_FOREIGN_FILE', message, { rule, ...fields })
 }
 
-/** Says that something has no form in the format that it is to go to, or in ours. */
+/** The error for content that the target format, or a checkpoint, cannot hold. */
 export function notConvertible(
   message: string,
   fields: { readonly tensor?: string; readonly state?: string; readonly actual?: unknown } = {},

@@ -1,14 +1,14 @@
 /**
- * A ZIP archive read in place: NumPy's `.npz` and PyTorch's `.pt` are archives whose entries are stored, so
- * that a tensor's bytes lie in the file as they are. The directory at the end is read and checked; no entry is
- * touched before somebody reads it. A deflated entry is inflated piece by piece, from its start.
+ * A ZIP archive, read in place. NumPy's `.npz` and PyTorch's `.pt` are archives with stored entries, so that a tensor's
+ * bytes lie in the file unchanged. The directory at the end is read and validated; an entry is not accessed before it
+ * is read. A deflated entry is inflated piece by piece, from its start.
  *
- * A hostile archive costs no more than its own length: the number of entries is bounded by the directory's
- * length, entries may not overlap (the bombs that do stand for petabytes), what an entry inflates to is bounded
- * by what deflate can make of its bytes, and inflation stops at the length that the entry declares.
+ * A hostile archive costs at most its own length. The directory's length bounds the number of entries. Entries may not
+ * overlap, as in bombs of petabytes. Deflate's ratio bounds the inflated length, and inflation stops at the declared
+ * length.
  *
- * Rules that are broken are CKPT_FOREIGN_FILE, `zip.*`. Encrypted entries, other methods than stored and
- * deflated, and archives in several volumes are refused.
+ * Broken rules are CKPT_FOREIGN_FILE, `zip.*`. Encrypted entries, methods other than stored and deflated, and archives
+ * in several volumes are refused.
  */
 
 import { crc32 } from '../format/checksum.js'
@@ -19,10 +19,10 @@ import { foreignFault } from './training.js'
 // Longest directory, in bytes: 100 bytes for each of a million tensors.
 const MAX_DIRECTORY = 128 * 1024 * 1024
 
-// A comment behind the end record, at most, and the record itself.
+// The longest comment after the end record, and the record itself.
 const MAX_TAIL = 22 + 65535
 
-// Deflate makes at most 258 bytes of 2 bits, and so 1032 of one byte.
+// Deflate makes at most 258 bytes from 2 bits, so 1032 from one byte.
 const MAX_RATIO = 1032
 
 const END = 0x06054b50
@@ -36,16 +36,16 @@ const DEFLATED = 8
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** An entry as the directory describes it. */
+/** An entry of the directory. */
 export interface ZipEntry {
   readonly name: string
-  /** Of the contents, in bytes. */
+  /** Length of the contents, in bytes. */
   readonly size: number
-  /** In the file, in bytes; the same where it is stored. */
+  /** Length in the file, in bytes; the same for a stored entry. */
   readonly compressedSize: number
   readonly isStored: boolean
   readonly crc32: number
-  /** Of its local header, from the start of the file. */
+  /** Position of its local header, from the start of the file. */
   readonly headerOffset: number
 }
 
@@ -53,24 +53,24 @@ export interface ZipEntry {
 export interface EntryReader {
   readonly size: number
   /**
-   * Fills `target` from byte `position` of the contents on. One call at a time. Read from start to end, the last
-   * byte comes with a check of the entry's CRC-32 (unless it is not to be checked): `zip.crc`.
+   * Fills `target` from byte `position` of the contents on. One call at a time. If an entry is read from start to end,
+   * its CRC-32 is verified with the last byte, unless that is turned off: `zip.crc`.
    */
   read(target: Uint8Array, position: number): Promise<void>
 }
 
-/** How an entry is read. */
+/** Options of reading an entry. */
 export interface EntryOptions {
-  /** Whether the CRC-32 is checked (default true). PyTorch can be told to leave it out. */
+  /** Whether to verify the CRC-32 (default true). PyTorch can leave it out. */
   readonly checksum?: boolean
 }
 
-/** A ZIP archive over a source, which stays the caller's. */
+/** A ZIP archive over a source, which the caller still owns. */
 export class ZipArchive {
   /** By name, in the order of the directory. */
   readonly entries: ReadonlyMap<string, ZipEntry>
   readonly #source: Source
-  /** Where the entry that lies behind each one begins, or the directory. */
+  /** For each entry, the start of the next one, or of the directory. */
   readonly #limits: ReadonlyMap<ZipEntry, number>
 
   private constructor(
@@ -83,12 +83,12 @@ export class ZipArchive {
     this.#limits = limits
   }
 
-  /** Whether bytes begin as an archive does that has an entry. */
+  /** Whether the bytes begin like an archive with an entry. */
   static isZip(head: Uint8Array): boolean {
     return head.length >= 4 && view(head).getUint32(0, true) === LOCAL
   }
 
-  /** Reads the directory, and checks it. Throws CKPT_FOREIGN_FILE, `zip.*`. */
+  /** Reads the directory and validates it. Throws CKPT_FOREIGN_FILE, `zip.*`. */
   static async open(source: Source): Promise<ZipArchive> {
     const { start, length, count } = await findDirectory(source)
     if (length > MAX_DIRECTORY) {
@@ -103,7 +103,7 @@ export class ZipArchive {
     return new ZipArchive(source, entries, limitsOf(entries, start))
   }
 
-  /** A reader of an entry. Its local header is read, and checked, with the first byte. */
+  /** A reader of an entry. Its local header is read and validated with the first byte. */
   entry(entry: ZipEntry, { checksum = true }: EntryOptions = {}): EntryReader {
     const limit = this.#limits.get(entry)!
     const place = once(() => locate(this.#source, entry, limit))
@@ -113,7 +113,7 @@ export class ZipArchive {
       : new DeflatedReader(this.#source, entry, place, expected)
   }
 
-  /** The contents of a short entry, CRC-32 checked. `zip.size` where there are more than `most` bytes. */
+  /** The contents of a short entry, with the CRC-32 verified. `zip.size` if they exceed `most` bytes. */
   async bytes(entry: ZipEntry, most: number, options?: EntryOptions): Promise<Uint8Array> {
     if (entry.size > most) {
       throw foreignFault(
@@ -130,9 +130,7 @@ export class ZipArchive {
     return bytes
   }
 
-  /**
-   * Where the bytes of a stored entry lie in the file, from its start; undefined for a deflated one.
-   */
+  /** The position of a stored entry's bytes in the file; undefined for a deflated entry. */
   async offset(entry: ZipEntry): Promise<number | undefined> {
     if (!entry.isStored) return undefined
     return locate(this.#source, entry, this.#limits.get(entry)!)
@@ -148,7 +146,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   return () => (made ??= make())
 }
 
-/** A uint64 of the file; what is no safe integer cannot be a length in it. */
+/** A uint64 of the file. A number that is not a safe integer cannot be a length in it. */
 function uint64(data: DataView, at: number): number {
   return Number(data.getBigUint64(at, true))
 }
@@ -161,7 +159,7 @@ async function findDirectory(
   await source.read(tail, tailStart)
   const data = view(tail)
   let at = tail.byteLength - 22
-  // The comment runs to the end of the file, so that no other end record can be meant.
+  // The comment must end at the end of the file, so that the end record is unambiguous.
   for (; at >= 0; at--) {
     if (data.getUint32(at, true) === END && at + 22 + data.getUint16(at + 20, true) === tail.length)
       break
@@ -175,7 +173,7 @@ async function findDirectory(
   let length = data.getUint32(at + 12, true)
   let start = data.getUint32(at + 16, true)
   let end = tailStart + at
-  // PyTorch writes the records of 64 bits in any case, and between the directory and the end.
+  // PyTorch always writes the 64-bit records, between the directory and the end.
   const is64 =
     count === 0xffff || length === 0xffffffff || start === 0xffffffff || start + length !== end
   if (is64 && end >= 20) {
@@ -194,7 +192,7 @@ async function findDirectory(
       end = at64
     }
   }
-  // Bytes before the first entry would shift every offset; they belong to nothing.
+  // Bytes before the first entry would shift every offset, and no entry owns them.
   if (!Number.isSafeInteger(start + length) || start + length !== end)
     throw badDirectory(start + length, end)
   if (count * 46 > length) {
@@ -243,7 +241,7 @@ function nameOf(bytes: Uint8Array): string {
     const name = decoder.decode(bytes)
     if (name !== '' && !name.includes('\0')) return name
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw foreignFault('zip.name', 'the name of an entry is empty, contains U+0000, or is not UTF-8')
 }
@@ -268,7 +266,7 @@ function entryAt(
     )
   }
   const wide = extra64(data, extraAt, extraLength)
-  // In this order, and each only where its place in the entry is all ones.
+  // In this order; each is present only if its field in the entry is all ones.
   const take = (value: number): number => {
     if (value !== 0xffffffff || wide === undefined) return value
     if (wide.at + 8 > wide.end) throw foreignFault('zip.size', `${quote(name)} has no 64-bit size`)
@@ -303,7 +301,7 @@ function entryAt(
   }
 }
 
-/** Where the 64-bit sizes of an entry are, if it has them. */
+/** Position of the 64-bit lengths of an entry, if it has them. */
 function extra64(
   data: DataView,
   start: number,
@@ -318,7 +316,7 @@ function extra64(
   return undefined
 }
 
-/** How far each entry may reach: to the next one, or to the directory. Entries that overlap are refused. */
+/** The limit of each entry: the next entry, or the directory. Entries that overlap are refused. */
 function limitsOf(
   entries: ReadonlyMap<string, ZipEntry>,
   directoryStart: number,
@@ -344,7 +342,7 @@ function overlaps({ name, headerOffset }: ZipEntry, limit: number): Error {
   )
 }
 
-/** Reads the local header: where the bytes of an entry begin. */
+/** Reads the local header and returns the position of the entry's bytes. */
 async function locate(source: Source, entry: ZipEntry, limit: number): Promise<number> {
   const { headerOffset, compressedSize, name } = entry
   const header = new Uint8Array(30)
@@ -368,7 +366,7 @@ async function locate(source: Source, entry: ZipEntry, limit: number): Promise<n
   return start
 }
 
-/** The sum of what is read from start to end; a jump gives it up. */
+/** The CRC-32 of bytes read from start to end; a jump ends it. */
 class RunningCrc {
   readonly #entry: ZipEntry
   readonly #expected: number | undefined
@@ -427,10 +425,10 @@ class StoredReader implements EntryReader {
   }
 }
 
-// Bytes of an entry that are given to the inflater at once: they make 16 MiB at most.
+// Bytes of an entry given to the inflater at a time: they become 16 MiB at most.
 const INFLATE_PIECE = 16 * 1024
 
-/** Inflates from the start; a position before the one that it has come to begins anew. */
+/** Inflates from the start. A position before the current one starts again. */
 class DeflatedReader implements EntryReader {
   readonly size: number
   readonly #source: Source
@@ -480,7 +478,7 @@ class DeflatedReader implements EntryReader {
     this.#inflated = inflate(this.#source, await this.#start(), this.#entry)
   }
 
-  /** Up to `most` of the bytes that come next. */
+  /** Returns up to `most` of the next bytes. */
   async #take(most: number): Promise<Uint8Array> {
     while (this.#rest.byteLength === 0) {
       const { done, value } = await this.#inflated!.next()
@@ -493,7 +491,7 @@ class DeflatedReader implements EntryReader {
     return part
   }
 
-  /** Nothing may follow what the directory declares. */
+  /** Verifies that nothing follows the declared length. */
   async #end(): Promise<void> {
     if (this.#rest.byteLength > 0 || !(await this.#inflated!.next()).done)
       throw badDeflate(this.#entry)
@@ -520,7 +518,7 @@ function badDeflate({ name, size }: ZipEntry, cause?: unknown): Error {
   )
 }
 
-/** What the bytes of an entry inflate to, a piece at a time: the next is made when it is asked for. */
+/** The inflated bytes of an entry, in pieces; each piece is made on request. */
 async function* inflate(
   source: Source,
   start: number,

@@ -1,6 +1,6 @@
 /**
- * The containers of PyTorch: the ZIP archive of torch.save() since 1.6, whose storages lie in place, and the file
- * of pickles before it, with the storages behind them.
+ * The containers of PyTorch. Since 1.6, torch.save() writes a ZIP archive, whose storages are read in place. Before, it
+ * wrote a file of pickles, followed by the storages.
  */
 
 import type { Source } from '../../io/source.js'
@@ -12,35 +12,35 @@ import type { StorageRead } from './tensor.js'
 import { MAX_PICKLE, type PersistentLoad, PickleEnds, unpickle } from './unpickler.js'
 import { PyDict, PyStorage, PyTuple, type PyValue } from './values.js'
 
-/** A file of PyTorch: the object that was saved, and the bytes of its storages. */
+/** A file of PyTorch: the saved object, and the bytes of its storages. */
 export interface PytorchFile {
   readonly root: PyValue
-  /** Of the pickle of the object, in bytes. */
+  /** Length of the object's pickle, in bytes. */
   readonly pickleLength: number
-  /** Reads a storage, of the file, by its key. */
+  /** Reads a storage of the file by its key. */
   readonly storage: (key: string) => StorageRead
 }
 
-// 0x1950a86a20f9469cfc6c, as the first pickle of an old file has it: protocol 2, LONG1 of ten bytes, STOP.
+// 0x1950a86a20f9469cfc6c, as the first pickle of an old file stores it: protocol 2, LONG1 of ten bytes, STOP.
 const MAGIC = [
   0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
 ]
 const PROTOCOL_VERSION = 1001
 
-// Bytes of an old file that are read at first for its pickles. Where they do not suffice, four times as many.
+// Bytes of an old file that are first read for its pickles. If they are too few, four times as many are read.
 const FIRST_READ = 1024 * 1024
 
-// PyTorch compresses nothing, but an archive that was packed anew may be. How long its pickle may then be, in bytes and
-// for each compressed byte: real ones shrink to a tenth, and a bomb to a thousandth.
+// PyTorch does not compress, but another program may have repacked the archive. Limits of the inflated pickle, in bytes
+// and per compressed byte: real ones shrink to a tenth, and a bomb to a thousandth.
 const LEAST_INFLATED = 256 * 1024
 const MOST_INFLATED = 50
 
-/** Whether bytes begin like an old file. */
+/** Whether the bytes begin like an old file. */
 export function isLegacy(head: Uint8Array): boolean {
   return head.length >= MAGIC.length && MAGIC.every((byte, i) => head[i] === byte)
 }
 
-/** The pickle of an archive, if it has one where PyTorch puts it. */
+/** The pickle of an archive, if it is where PyTorch puts it. */
 export function pickleEntry(archive: ZipArchive): ZipEntry | undefined {
   for (const entry of archive.entries.values()) {
     if (/^[^/]+\/data\.pkl$/.test(entry.name)) return entry
@@ -64,7 +64,7 @@ export async function openArchive(source: Source): Promise<PytorchFile> {
       'the file is a TorchScript program: load it in Python (torch.jit.load), and save its state_dict()',
     )
   }
-  // Zero where PyTorch was told to make none.
+  // Zero if PyTorch was told to write no CRC-32.
   const checked = (entry: ZipEntry) => ({ checksum: entry.crc32 !== 0 })
   const order = archive.entries.get(`${folder}byteorder`)
   if (order !== undefined) checkByteOrder(await archive.bytes(order, 16, checked(order)))
@@ -130,7 +130,7 @@ function checkByteOrder(bytes: Uint8Array): void {
   )
 }
 
-/** What a persistent id says of a storage: ('storage', type, key, device, number of elements, view). */
+/** The content of a storage's persistent id: ('storage', type, key, device, number of elements, view). */
 function storageId({ items }: PyTuple) {
   const [kind, type, key, , count, view = null] = items
   const dtype = storageDtype(type)
@@ -148,7 +148,7 @@ function isLength(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-/** One storage for all that name it alike: that it is one and the same tells what is tied. */
+/** Equal keys give one storage object, so that tied tensors are recognised. */
 function once(
   storages: Map<string, PyStorage>,
   key: string,
@@ -211,7 +211,7 @@ async function readLegacy(source: Source, bytes: Uint8Array): Promise<PytorchFil
   for (const key of keys.value) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined
     if (storage === undefined || starts.has(storage.key)) throw badKeys()
-    // The number of elements stands before them.
+    // Preceded by the number of elements.
     const head = new Uint8Array(8)
     if (end + 8 + storage.byteLength > source.size) throw outside(storage.key)
     await source.read(head, end)
@@ -240,7 +240,7 @@ function outside(key: string): Error {
   return foreignFault('pytorch.storage', `the file lacks bytes of the storage ${quote(key)}`)
 }
 
-/** A view of a storage, as files of before 0.4 have them: (key, offset, number of elements). */
+/** A view of a storage, as in files before 0.4: (key, offset, number of elements) */
 function viewOf(root: PyStorage, view: PyValue): PyStorage {
   const [, offset, count] = view instanceof PyTuple ? view.items : []
   const bytes = root.dtype?.bytes ?? 1

@@ -1,4 +1,4 @@
-/** Values of a pickle as attributes: what is no tensor, as a tree of plain values. */
+/** Converts the plain values of a pickle to attributes. */
 
 import { type Attribute, INT64_MIN, setKey, UINT64_MAX } from '../../format/attributes.js'
 import { quote } from '../../printable.js'
@@ -14,27 +14,28 @@ import {
   type PyValue,
 } from './values.js'
 
-// Values that are looked at for each byte of a pickle, and at least. A small pickle can name one list any number of
-// times within others; an honest one takes bytes for every value.
+// The most values visited per byte of a pickle, and the minimum for any pickle. A small pickle can name one list many
+// times within others; an ordinary one takes bytes for every value.
 const VISITS_PER_BYTE = 4
 const LEAST_VISITS = 10_000
 
-// Levels of lists and dicts: attributes take about as many.
+// The most levels of lists and dicts: attributes allow about as many.
 const MAX_DEPTH = 28
 
-/** Walks values, however they refer to each other, within a budget of one file. */
+/** Walks values, however they refer to each other, within the budget of one file. */
 export class AttributeMaker {
   readonly #budget: number
   #visits = 0
 
-  /** For the values of a pickle of so many bytes. */
+  /** For a pickle of this length in bytes. */
   constructor(pickleLength: number) {
     this.#budget = LEAST_VISITS + VISITS_PER_BYTE * pickleLength
   }
 
   /**
-   * The value without its tensors, which are given to `tensors` with their paths; undefined if it is nothing else.
-   * A tuple is a list, and a torch.dtype or device its name. Throws CKPT_NOT_CONVERTIBLE for what has no form here.
+   * Returns the value without its tensors, which go to `tensors` with their paths; undefined if nothing else is left. A
+   * tuple becomes a list, and a torch.dtype or device its name. Throws CKPT_NOT_CONVERTIBLE for a value that attributes
+   * cannot hold.
    */
   make(
     value: PyValue,
@@ -98,7 +99,7 @@ export class AttributeMaker {
   }
 }
 
-/** The text of a key: numbers are keys in the states of optimizers. */
+/** The text of a key: optimizer states have numbers as keys. */
 export function keyText(key: PyValue, path: string): string {
   if (typeof key === 'string' && key.isWellFormed()) return key
   if (typeof key === 'number' || typeof key === 'boolean' || typeof key === 'bigint')

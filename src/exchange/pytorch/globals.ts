@@ -1,6 +1,6 @@
 /**
- * The names that a pickle may use, as PyTorch's reader of weights allows them, and what each makes here. Nothing
- * is imported and nothing is run. Any other name is refused, and named.
+ * The names that a pickle may use, which are those of PyTorch's reader of weights, and the values that they make.
+ * Nothing is imported and no code is run. Any other name is refused, and the error names it.
  */
 
 import { quote } from '../../printable.js'
@@ -26,7 +26,7 @@ const DENSE =
 
 const refused = (what: string) => (): PyValue => new PyRefused(what, DENSE)
 
-/** What may be called, and what the call makes. */
+/** The names that may be called, and the values that the calls make. */
 const CALLS: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['collections.OrderedDict', ([items]) => dictOf(items)],
   ['collections.Counter', ([items]) => dictOf(items)],
@@ -59,7 +59,7 @@ const CALLS: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['builtins.complex', (args) => new PyTuple(args)],
 ])
 
-/** What may be made without arguments of the pickle's class: `cls.__new__(cls, *args)`. */
+/** Classes that may be instantiated with `cls.__new__(cls, *args)`, without arguments from the pickle. */
 const NEW = new Set([
   'collections.OrderedDict',
   'collections.Counter',
@@ -67,7 +67,7 @@ const NEW = new Set([
   'torch.Size',
 ])
 
-// Names that Python 2 had for modules.
+// Names of modules in Python 2.
 const MODULES: { readonly [module: string]: string } = {
   __builtin__: 'builtins',
   'torch.tensor': 'torch._tensor',
@@ -107,12 +107,12 @@ function isDtype(full: string): boolean {
   return TORCH_DTYPES.has(full.slice('torch.'.length))
 }
 
-/** Classes that are named and not called, as the type of a parameter's tensor. */
+/** Classes that are named but not called, as the type of a parameter's tensor. */
 function isTensorClass(full: string): boolean {
   return /^torch\.(Tensor|nn\.parameter\.Buffer|(cuda\.)?[A-Z]\w*Tensor)$/.test(full)
 }
 
-/** What the call of a name makes. Throws CKPT_FOREIGN_FILE, rule `pytorch.call`. */
+/** The result of calling a name. Throws CKPT_FOREIGN_FILE, rule `pytorch.call`. */
 export function callGlobal(name: string, args: readonly PyValue[]): PyValue {
   const make = CALLS.get(name)
   if (make === undefined) throw badCall(name)
@@ -168,7 +168,7 @@ function plainText(value: PyValue): string {
   throw badArguments()
 }
 
-/** Bytes, as the pickles of Python 3 have them in the protocol of Python 2. */
+/** Bytes, as Python 3 writes them in the protocol of Python 2. */
 function encode([value, encoding]: readonly PyValue[]): PyValue {
   if (isUint8Array(value)) return value
   if (typeof value !== 'string' || (encoding !== 'latin1' && encoding !== 'latin-1')) {
@@ -196,7 +196,7 @@ function rebuildTensor([
   return tensorOf(storage, offset, size, strides, dtype ?? TORCH_DTYPES.get('uint8')!, metadata)
 }
 
-/** A parameter or buffer with attributes of its own: what the function makes. */
+/** A parameter or buffer with attributes of its own: the function's result. */
 function rebuildFromType([make, type, args]: readonly PyValue[]): PyValue {
   if (!(make instanceof PyGlobal) || !(type instanceof PyGlobal) || !(args instanceof PyTuple)) {
     throw badArguments()

@@ -1,4 +1,4 @@
-/** A file of PyTorch as a training: `.pt`, `.pth`, `.bin`, and Lightning's `.ckpt`. It is read, and never written. */
+/** Reads a file of PyTorch as a training: `.pt`, `.pth`, `.bin`, and Lightning's `.ckpt`. It is never written. */
 
 import { foreignFault, type InputPlace, type Training } from '../training.js'
 import { ZipArchive } from '../zip.js'
@@ -9,19 +9,19 @@ import { type PytorchOptions, trainingOf } from './training-of.js'
 /** The name of the format. */
 export const PYTORCH = 'pytorch'
 
-/** Whether a file is PyTorch's: an archive with its pickle, or the magic number of old files. */
+/** Whether a file is PyTorch's: an archive with a pickle, or the magic number of old files. */
 export async function isPytorch(head: Uint8Array, { source }: InputPlace): Promise<boolean> {
   if (isLegacy(head)) return true
   if (!ZipArchive.isZip(head)) return false
-  // A damaged archive is told as what its name says.
+  // The format of a damaged archive is that of its extension.
   const archive = await ZipArchive.open(source).catch(() => undefined)
   return archive !== undefined && pickleEntry(archive) !== undefined
 }
 
 /**
- * Reads what a file describes, and no tensor. Takes over the source. Throws CKPT_FOREIGN_FILE for a file that is
- * damaged or holds more than tensors and plain values, and CKPT_NOT_CONVERTIBLE, with the tensor's name, for what a
- * checkpoint cannot hold.
+ * Reads the description of a file, but no tensor. Takes ownership of the source. Throws CKPT_FOREIGN_FILE for a file
+ * that is damaged or holds more than tensors and plain values. Throws CKPT_NOT_CONVERTIBLE, with the tensor's name, for
+ * content that a checkpoint cannot hold.
  */
 export async function readPytorchFile(
   place: InputPlace,

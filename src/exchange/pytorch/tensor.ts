@@ -1,4 +1,4 @@
-/** The bytes of a PyTorch tensor, made dense: its elements lie in a storage by an offset and strides. */
+/** Reads a PyTorch tensor, which lies in a storage with an offset and strides, as dense elements. */
 
 import { elementCount } from '../../format/dtype.js'
 import { quote } from '../../printable.js'
@@ -8,13 +8,13 @@ import type { PyTensor } from './values.js'
 /** Reads a storage: fills `target` from byte `position` on. */
 export type StorageRead = (target: Uint8Array, position: number) => Promise<void>
 
-// How much longer than its storage a tensor may be, in bytes: one whose stride is 0 repeats what it has, and a small
-// file could stand for any number of bytes.
+// The most bytes by which a tensor may exceed its storage. A stride of 0 repeats elements, so a small file could stand
+// for any number of bytes.
 const MAX_REPEATED = 64 * 1024 * 1024
 
 /**
- * A reader of the tensor's elements. Throws CKPT_NOT_CONVERTIBLE for a dtype that there is not, and CKPT_FOREIGN_FILE,
- * rule `pytorch.tensor`, for one that does not lie within its storage.
+ * A reader of the tensor's elements. Throws CKPT_NOT_CONVERTIBLE for an unknown dtype, and CKPT_FOREIGN_FILE, rule
+ * `pytorch.tensor`, for a tensor that reaches outside its storage.
  */
 export function tensorReader(name: string, tensor: PyTensor, read: StorageRead): TensorReader {
   const { dtype, pending, storage, offset, strides } = tensor
@@ -52,19 +52,19 @@ export function tensorReader(name: string, tensor: PyTensor, read: StorageRead):
   }
 }
 
-/** Of a dtype that has two numbers in an element. */
+/** For a dtype with two numbers in an element. */
 function twiceAsLong(name: string, shape: readonly number[]): number[] {
   if (shape.length === 0)
     throw notConvertible(`${quote(name)} is a scalar of two numbers`, { tensor: name })
   return [...shape.slice(0, -1), shape.at(-1)! * 2]
 }
 
-/** From the first element to the end of the last, in elements. */
+/** From the start of the first element to the end of the last, in elements. */
 function spanOf(shape: readonly number[], strides: readonly number[]): number {
   return shape.reduce((sum, length, i) => sum + (length - 1) * strides[i]!, 1)
 }
 
-/** Whether the elements lie row-major and without gaps. The stride of a dimension of one says nothing. */
+/** Whether the elements are row-major without gaps. The stride of a dimension of length 1 does not matter. */
 function isDense(shape: readonly number[], strides: readonly number[]): boolean {
   let expected = 1
   for (let i = shape.length - 1; i >= 0; i--) {
@@ -88,8 +88,8 @@ interface Layout {
 }
 
 /**
- * Reads elements that lie in another order: what they span is read once, and kept until the last of them was asked
- * for. So memory is needed for one such tensor.
+ * Reads elements in another order. The range that they span is read once and kept until the last element was read,
+ * which takes memory for one such tensor.
  */
 function gathered({ shape, strides, bytes, start, span }: Layout, read: StorageRead) {
   const total = shape.reduce((product, length) => product * length, bytes)
@@ -103,7 +103,7 @@ function gathered({ shape, strides, bytes, start, span }: Layout, read: StorageR
     kept ??= load()
     try {
       const from = await kept
-      // Whole words at once, where the caller's memory and the place allow it.
+      // Copies whole words if the caller's memory and the position are aligned.
       const isWhole = (unit: number) =>
         [bytes, position, target.byteOffset, target.byteLength].every((n) => n % unit === 0)
       const ArrayType = isWhole(4) ? Uint32Array : isWhole(2) ? Uint16Array : Uint8Array
@@ -140,7 +140,7 @@ function gather(
   shape: readonly number[],
   strides: readonly number[],
 ): void {
-  // The words of an element are a dimension of their own, the last.
+  // The words of an element are an extra, last dimension.
   const lengths = [...shape, perElement]
   const steps = [...strides.map((stride) => stride * perElement), 1]
   const index = new Array<number>(lengths.length).fill(0)
@@ -152,7 +152,7 @@ function gather(
   }
   for (let i = 0; i < target.length; i++) {
     target[i] = from[source]!
-    // The next word: the last dimension first, those that are through from their start again.
+    // Advances to the next word: the last dimension first; finished dimensions start again.
     for (let d = lengths.length - 1; d >= 0; d--) {
       index[d]!++
       source += steps[d]!

@@ -1,6 +1,6 @@
 /**
- * A checkpoint of the Trainer of Hugging Face: a folder in which the optimizer, the scheduler, the weights and the
- * progress are files of their own. It is opened by its `optimizer.pt`.
+ * A checkpoint of Hugging Face's Trainer: a folder with the optimizer, the scheduler, the weights and the progress in
+ * separate files. It is opened by its `optimizer.pt`.
  */
 
 import { isCheckpointError } from '../../errors.js'
@@ -21,15 +21,16 @@ export const TRAINER_OPTIMIZER = 'optimizer.pt'
 const STATE = 'trainer_state.json'
 const SCHEDULER = 'scheduler.pt'
 
-// Longest trainer_state.json, in bytes: it has a line for each time that something was logged.
+// Longest trainer_state.json, in bytes: it has an entry for each logged step.
 const MAX_STATE = 64 * 1024 * 1024
 
 /** Reads a file of PyTorch. */
 type Read = (place: InputPlace) => Promise<Training>
 
 /**
- * The optimizer with what stands next to it; as it is where there is no `trainer_state.json`. Takes over the
- * training, and closes it when it fails. The states of random generators are NumPy's, and left out.
+ * Adds the files in the same folder to the optimizer. Without a `trainer_state.json` it returns the training unchanged.
+ * Takes ownership of the training, and closes it on failure. The states of random generators are NumPy's, and are left
+ * out.
  */
 export async function withTrainerFolder(
   optimizer: Training,
@@ -71,7 +72,7 @@ export async function withTrainerFolder(
   }
 }
 
-/** A file next to it; undefined where there is none. */
+/** A file in the same folder; undefined if there is none. */
 async function siblingOf(place: InputPlace, name: string): Promise<Source | undefined> {
   try {
     return await place.sibling(name)
@@ -86,7 +87,7 @@ async function readState(source: Source): Promise<{ readonly [key: string]: Attr
     const bytes = new Uint8Array(Math.min(source.size, MAX_STATE))
     await source.read(bytes, 0)
     const text = new TextDecoder().decode(bytes)
-    // Python writes NaN and the infinities as they are, which JSON has not. Text stays as it is.
+    // Python writes NaN and the infinities unquoted, which JSON does not allow. Text is left unchanged.
     const json = text.replace(/"(?:[^"\\]|\\.)*"|NaN|-?Infinity/g, (token) =>
       token.startsWith('"') ? token : 'null',
     )
@@ -106,7 +107,7 @@ async function readState(source: Source): Promise<{ readonly [key: string]: Attr
 function progressOf(state: { readonly [key: string]: Attribute }): TrainingProgress {
   const { epoch, global_step: step, log_history: history } = state
   const progress: { -readonly [key in keyof TrainingProgress]: TrainingProgress[key] } = {}
-  // The Trainer's epoch has a part behind the point, for how far it is.
+  // The Trainer's epoch has a fraction for the progress within it.
   if (typeof epoch === 'number' && epoch >= 0) progress.epoch = Math.floor(epoch)
   if (typeof step === 'number' && Number.isSafeInteger(step) && step >= 0) progress.step = step
   const metrics: { [name: string]: number } = {}

@@ -1,6 +1,6 @@
 /**
- * What of a file is the model, the optimizer, the progress: a state dict alone, the dict of a tutorial
- * (`{model_state_dict, optimizer_state_dict, epoch, loss}`), Lightning's checkpoints.
+ * Finds the model, the optimizer and the progress in a file: a plain state dict, the dict of a tutorial
+ * (`{model_state_dict, optimizer_state_dict, epoch, loss}`), or Lightning's checkpoints.
  */
 
 import { type Attribute, type Attributes, isPlainObject } from '../../format/attributes.js'
@@ -19,17 +19,17 @@ import { AttributeMaker, keyText } from './attributes.js'
 import { tensorReader } from './tensor.js'
 import { PyDict, PyRefused, PyTensor, PyTuple, type PyValue } from './values.js'
 
-/** How a file of PyTorch is read. */
+/** Options of reading a file of PyTorch. */
 export interface PytorchOptions {
   /**
-   * The names of the optimizer's parameters, in its order: `model.named_parameters()` of the model that it was made
-   * for, without those that it does not train. PyTorch numbers them. Left out, they keep their numbers, unless the
-   * optimizer was made with names (`AdamW(model.named_parameters())`).
+   * The names of the optimizer's parameters, in its order: `model.named_parameters()` of its model, without the
+   * parameters that it does not train. PyTorch numbers them. By default they keep their numbers, unless the optimizer
+   * was created with names (`AdamW(model.named_parameters())`).
    */
   readonly parameters?: readonly string[] | undefined
 }
 
-/** What a file holds, without the file. */
+/** The content of a file, without the file. */
 export interface PytorchStates {
   readonly model: ForeignState
   readonly optimizer: ForeignState | null
@@ -37,7 +37,7 @@ export interface PytorchStates {
   readonly progress: TrainingProgress
 }
 
-// Where people put a model's state dict, an optimizer's, and the progress. The first that is there.
+// The usual keys of a model's state dict, an optimizer's, and the progress. The first that exists is used.
 const MODELS = [
   'state_dict',
   'model_state_dict',
@@ -58,10 +58,10 @@ const OPTIMIZERS = [
 const STEPS = ['global_step', 'step', 'iteration', 'iter', 'iter_num']
 const LOSSES = ['loss', 'val_loss', 'best_val_loss']
 
-/** The extra that takes what has no other place. */
+/** The extra for everything that has no other place. */
 const OTHER = 'other'
 
-/** Says what a file holds. Throws CKPT_FOREIGN_FILE and CKPT_NOT_CONVERTIBLE; reads no tensor. */
+/** Sorts the content of a file. Throws CKPT_FOREIGN_FILE and CKPT_NOT_CONVERTIBLE; reads no tensor. */
 export function trainingOf(file: PytorchFile, options: PytorchOptions): PytorchStates {
   const states = new States(file, options)
   const { root } = file
@@ -93,7 +93,7 @@ function wholeTraining(root: PyDict, modelKey: string, states: States): PytorchS
   if (optimizerKey !== undefined) {
     const value = take(optimizerKey)
     optimizer = states.optimizer(firstOf(value) as PyDict)
-    // Lightning has a list of them, of which nearly always one is there.
+    // Lightning has a list of optimizers, usually with one entry.
     const others = Array.isArray(value) ? value.slice(1) : []
     for (const [i, other] of others.entries()) {
       extras.set(`${OPTIMIZER}.${i + 1}`, states.plain(other, `${OPTIMIZER}.${i + 1}`))
@@ -134,7 +134,7 @@ function isOptimizer(value: PyValue | undefined): boolean {
   )
 }
 
-/** Whether a value is a dict with tensors, and nothing that is none, but for what modules add (`_extra_state`). */
+/** Whether a value is a dict of tensors only, except for the additions of modules (`_extra_state`). */
 function isStateDict(value: PyValue | undefined): boolean {
   if (!(value instanceof PyDict)) return false
   let tensors = 0
@@ -144,12 +144,12 @@ function isStateDict(value: PyValue | undefined): boolean {
   return tensors > 0 && tensors * 2 >= value.entries.size
 }
 
-/** Makes states of values, with their tensors over the file. */
+/** Makes states from values, with their tensors over the file. */
 class States {
   readonly #file: PytorchFile
   readonly #parameters: readonly string[] | undefined
   readonly #attributes: AttributeMaker
-  /** By where a tensor lies: those that lie alike are tied. */
+  /** By the position of a tensor: tensors with the same position are tied. */
   readonly #readers = new Map<string, TensorReader>()
 
   constructor(file: PytorchFile, { parameters }: PytorchOptions) {
@@ -158,7 +158,7 @@ class States {
     this.#parameters = parameters
   }
 
-  /** Tensors by the paths of their keys, and what is none as attributes. `name` is the state's. */
+  /** Tensors by the paths of their keys, and the other values as attributes. `name` is that of the state. */
   plain(value: PyValue, name: string): ForeignState {
     const tensors = new Map<string, ForeignTensor>()
     const add = (path: string, tensor: PyTensor | PyRefused): void => {
@@ -170,8 +170,8 @@ class States {
   }
 
   /**
-   * An optimizer: buffers as `exp_avg/layer.weight`, what is no tensor under the attribute `state`, and the groups,
-   * with parameters by their names, under `param_groups`. The Python package takes it back as it is.
+   * An optimizer: buffers as `exp_avg/layer.weight`, other values in the attribute `state`, and the groups, with the
+   * names of their parameters, in `param_groups`. The Python package restores it as it is.
    */
   optimizer(value: PyDict): ForeignState {
     const groups = value.get('param_groups') as PyValue[]

@@ -1,9 +1,9 @@
 /**
- * A restricted unpickler: the opcodes and names that PyTorch's own reader of weights takes, and no others. It
- * runs nothing: a class or a function is a name, and the few that may be called make plain values here.
+ * A restricted unpickler: it accepts only the opcodes and names that PyTorch's own reader of weights accepts. It runs
+ * no code: a class or a function is only a name, and the few that may be called make plain values here.
  *
- * A hostile pickle costs no more than a small multiple of its length: lengths are compared with what is there
- * before memory is allocated, the memo is a map, and containers and memo entries are counted.
+ * A hostile pickle costs at most a small multiple of its length. Lengths are compared with the available bytes before
+ * memory is allocated, the memo is a map, and containers and memo entries are counted.
  */
 
 import { foreignFault } from '../training.js'
@@ -13,19 +13,19 @@ import { PyDict, PyGlobal, type PyStorage, PyTuple, type PyValue } from './value
 /** Longest pickle, in bytes: 200 bytes for each of three hundred thousand tensors. */
 export const MAX_PICKLE = 64 * 1024 * 1024
 
-// Containers, marks and entries of the memo, which take some 100 bytes each: ten for each tensor.
+// The most containers, marks and memo entries, which take about 100 bytes each: ten for each tensor.
 const MAX_OBJECTS = 4_000_000
 
-// Longest name of a module, or of what is in it, in bytes.
+// Longest name of a module or a member, in bytes.
 const MAX_NAME = 1024
 
-/** Makes a storage of a persistent id, a tuple. */
+/** Makes a storage from a persistent id, a tuple. */
 export type PersistentLoad = (id: PyTuple) => PyStorage
 
-/** The bytes end before the pickle does. More of the file may follow. */
+/** The bytes end before the pickle does; the file may have more. */
 export class PickleEnds extends Error {}
 
-/** Runs one pickle from `start` on. `end` is where it ended. Throws CKPT_FOREIGN_FILE, `pytorch.pickle*`. */
+/** Runs one pickle from `start` on. `end` is the position after it. Throws CKPT_FOREIGN_FILE, `pytorch.pickle*`. */
 export function unpickle(
   bytes: Uint8Array,
   start: number,
@@ -177,7 +177,7 @@ class Machine {
     )
   }
 
-  /** Bytes that follow; where they begin. */
+  /** The number of bytes that follow, and their position. */
   #skip(length: number): number {
     const start = this.position
     if (start + length > this.#bytes.length) throw new PickleEnds('the pickle ends too early')
@@ -302,7 +302,7 @@ class Machine {
     this.#make(make(callee.name, args.items))
   }
 
-  /** Attributes of an OrderedDict (`_metadata` of a state dict) are of no use without its module. */
+  /** Attributes of an OrderedDict (`_metadata` of a state dict) are useless without its module. */
   #build(): void {
     this.#pop()
     const built = this.#top()

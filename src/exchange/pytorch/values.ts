@@ -1,4 +1,4 @@
-/** What a pickle of PyTorch's can hold here: plain values, and tensors described by where they lie. */
+/** The values of a PyTorch pickle: plain values, and tensors described by their position. */
 
 import type { DType } from '../../format/dtype.js'
 
@@ -27,17 +27,17 @@ export class PyTuple {
   }
 }
 
-/** A dict or an OrderedDict. A key that is no text and no number is only itself. */
+/** A dict or an OrderedDict. A key that is neither text nor a number equals only itself. */
 export class PyDict {
   readonly entries = new Map<PyValue, PyValue>()
 
-  /** The value of a key of text. */
+  /** The value of a text key. */
   get(key: string): PyValue | undefined {
     return this.entries.get(key)
   }
 }
 
-/** A class or function by its name; what it is, is not looked up anywhere. */
+/** The name of a class or function. It is never looked up. */
 export class PyGlobal {
   readonly name: string
 
@@ -46,14 +46,14 @@ export class PyGlobal {
   }
 }
 
-/** Memory of a file that tensors lie in. */
+/** A block of the file with the elements of tensors. */
 export class PyStorage {
   readonly key: string
-  /** How its elements are described; null for bytes, of which each tensor says its own dtype. */
+  /** The dtype of its elements; null for bytes, whose tensors each have their own dtype. */
   readonly dtype: TorchDType | null
   /** Its length in bytes. */
   readonly byteLength: number
-  /** Where it begins in the storage of that key, in bytes: a view of it, in old files. */
+  /** Its start in the storage of that key, in bytes: old files have views of storages. */
   readonly start: number
 
   constructor(key: string, dtype: TorchDType | null, byteLength: number, start = 0) {
@@ -64,14 +64,14 @@ export class PyStorage {
   }
 }
 
-/** A tensor: where its elements lie in a storage, in elements. */
+/** A tensor: the position of its elements in a storage, in elements. */
 export class PyTensor {
   readonly storage: PyStorage
   readonly dtype: TorchDType
   readonly offset: number
   readonly shape: readonly number[]
   readonly strides: readonly number[]
-  /** Bits that change the values when they are read: `conj`, `neg`. */
+  /** Flags that change the values on reading: `conj`, `neg`. */
   readonly pending: string | null
 
   constructor(
@@ -91,7 +91,7 @@ export class PyTensor {
   }
 }
 
-/** What PyTorch can read and this library cannot, to be refused by the name that it turns out to have. */
+/** A value that PyTorch can read and this library cannot. The error names it by its place in the file. */
 export class PyRefused {
   /** `a quantized tensor`. */
   readonly what: string
@@ -103,7 +103,7 @@ export class PyRefused {
   }
 }
 
-/** A dtype of PyTorch: its name, the bytes of an element, and ours; null where there is none. */
+/** A dtype of PyTorch: its name, the bytes of an element, and the dtype of a checkpoint; null if there is none. */
 export interface TorchDType {
   readonly name: string
   readonly bytes: number
@@ -115,7 +115,7 @@ const dtype = (name: string, bytes: number, dtype: DType | null): [string, Torch
   { name, bytes, dtype },
 ]
 
-/** The dtypes by the names that pickles have for them, `torch.` before them. */
+/** The dtypes by their names in pickles, without `torch.`. */
 export const TORCH_DTYPES: ReadonlyMap<string, TorchDType> = new Map([
   dtype('float64', 8, 'float64'),
   dtype('float32', 4, 'float32'),
@@ -126,7 +126,7 @@ export const TORCH_DTYPES: ReadonlyMap<string, TorchDType> = new Map([
   dtype('float8_e4m3fnuz', 1, 'float8_e4m3fnuz'),
   dtype('float8_e5m2fnuz', 1, 'float8_e5m2fnuz'),
   dtype('float8_e8m0fnu', 1, 'float8_e8m0fnu'),
-  // Two numbers in an element: the last dimension of ours is twice as long.
+  // Two numbers in an element: in a checkpoint the last dimension is twice as long.
   dtype('float4_e2m1fn_x2', 1, 'float4_e2m1fn'),
   dtype('int64', 8, 'int64'),
   dtype('int32', 4, 'int32'),
