@@ -56,7 +56,7 @@ const EXAMPLES: readonly Example[] = [
     title: library,
     folder: libraries,
     program: 'train.js',
-    settings: ['--library', library, '--steps', '60'],
+    settings: ['--library', library, '--steps', '600'],
   })),
 ]
 

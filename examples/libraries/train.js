@@ -3,7 +3,7 @@
  * saves a checkpoint every few steps. Interrupt it whenever you like and run it again: it ends with the very weights,
  * to the last bit, that it would have had without the interruption.
  *
- *     node train.js --library brain.js --run runs/mine --steps 60
+ *     node train.js --library brain.js --run runs/mine --steps 600
  *
  * All of them draw their first weights from `Math.random`, and synaptic and neataptic may shuffle by it as well. It
  * has no state that can be saved, so a generator that has one stands in for it here.
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: {
     library: { type: 'string', default: 'brain.js' },
     run: { type: 'string', default: 'runs/mine' },
-    steps: { type: 'string', default: '60' },
+    steps: { type: 'string', default: '600' },
   },
 })
 const steps = Number(values.steps)
@@ -160,7 +160,7 @@ function sums(trainer) {
 
 const { step: train, model, optimizer = null } = await libraries[values.library]()
 const manager = new CheckpointManager(values.run, {
-  save: { everySteps: 7, steps: [steps] },
+  save: { everySteps: 20, steps: [steps] },
   keep: { newest: 3 },
 })
 const extras = { rng }
