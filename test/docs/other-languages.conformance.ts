@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import { bindings, lackOf, prepare } from '../support/conformance/implementations.js'
 import { blocksOf } from '../support/docs/markdown.js'
-import { firstNotPrinted, programOf, runProgram } from '../support/docs/program.js'
+import { firstNotPrinted, printsOf, programOf, runProgram } from '../support/docs/program.js'
 import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
 
@@ -22,7 +22,7 @@ requires(test, { what: `Python (${lack})`, here: lack === undefined })(
     await runProgram(programOf(page), folder)
     const { code } = blocksOf(page).find(({ language }) => language === 'python')!
     const { stdout } = await run(columns[0]!.command.program, ['-c', code], { cwd: folder })
-    const prints = Array.from(code.matchAll(/# prints (.*)$/gm), ([, line]) => line!)
+    const prints = printsOf(code)
     t.is(prints.length, 2)
     t.is(firstNotPrinted(prints, stdout), undefined, stdout)
   },

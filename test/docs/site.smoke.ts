@@ -2,13 +2,12 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { build } from 'esbuild'
-import { browsers, openPage } from '../support/browser/browsers.js'
+import { browsers } from '../support/browser/browsers.js'
+import { pageOf, resultOf } from '../support/browser/result.js'
 import type { Visits } from '../support/docs/visitor.js'
 import { requires } from '../support/requires.js'
 
@@ -30,51 +29,19 @@ async function visit(t: ExecutionContext): Promise<Visits> {
     format: 'esm',
     write: false,
   })
-  let deliver: (found: Visits) => void = () => {}
-  const delivered = new Promise<Visits>((resolve) => {
-    deliver = resolve
-  })
-  const server = createServer((request, response) => {
-    const path = decodeURI(new URL(request.url!, 'http://localhost').pathname)
+  const visitor = pageOf(outputFiles[0]!.text)
+  const found = await resultOf(t, chromium, '/visit', (path) => {
+    if (path === '/visit') return visitor
     const file = join(site, normalize(path))
-    if (path === '/result') {
-      let body = ''
-      request.on('data', (piece) => {
-        body += piece
-      })
-      request.on('end', () => {
-        deliver(JSON.parse(body))
-        response.end()
-      })
-    } else if (path === '/visit') {
-      response
-        .setHeader('content-type', 'text/html')
-        .end(`<!doctype html><body><script type="module">${outputFiles[0]!.text}</script>`)
-    } else if (path === '/favicon.ico') {
-      response.writeHead(204).end()
-    } else if (!file.startsWith(site) || !existsSync(file) || statSync(file).isDirectory()) {
-      response.writeHead(404).end()
-    } else {
-      const bytes = readFileSync(file)
-      response.setHeader('content-type', TYPES[extname(file)] ?? 'application/octet-stream')
-      const watched = () =>
-        bytes.toString().replace('<head>', '<head><script>parent.watch?.(window)</script>')
-      response.end(extname(file) === '.html' ? watched() : bytes)
-    }
+    if (!file.startsWith(site) || !existsSync(file) || statSync(file).isDirectory())
+      return undefined
+    const body = readFileSync(file)
+    const type = TYPES[extname(file)] ?? 'application/octet-stream'
+    if (type !== 'text/html') return { type, body }
+    const watched = '<head><script>parent.watch?.(window)</script>'
+    return { type, body: body.toString().replace('<head>', watched) }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const page = await openPage(chromium, chromium.program!, `http://localhost:${port}/visit`)
-  t.teardown(async () => {
-    server.close()
-    server.closeAllConnections()
-    await page.end()
-  })
-  const ended = new Promise<never>((_, reject) => {
-    page.process.on('error', reject)
-    page.process.on('exit', (code) => reject(new Error(`the browser ended early, with ${code}`)))
-  })
-  return Promise.race([delivered, ended])
+  return found as Visits
 }
 
 /** What is wrong with a link, or nothing. Links to other sites are not followed. */

@@ -21,6 +21,8 @@ const TIMEOUT_MS = 120_000
 export interface Program {
   /** The blocks without a note of their own, one after another. */
   readonly source: string
+  /** The same for a browser: with the blocks after `<!-- in a browser -->`. Empty if there are none. */
+  readonly browser: string
   /** Blocks after `<!-- file: NAME -->`: modules that the program imports or starts. */
   readonly files: ReadonlyMap<string, string>
   /** What `console.log` prints, by the comments `// prints …`. */
@@ -33,22 +35,36 @@ export interface Program {
 export function programOf(page: string): Program {
   const files = new Map<string, string>()
   const main: Block[] = []
+  const browser: Block[] = []
   for (const block of blocksOf(page)) {
     if (!LANGUAGES.has(block.language)) continue
+    if (block.note === 'in a browser') {
+      browser.push(block)
+      continue
+    }
     const [, kind, text] = /^(not run|file): *(.*)$/.exec(block.note ?? '') ?? []
     if (block.note !== undefined && !text) {
-      throw new Error(`line ${block.line}: a note says "not run: REASON" or "file: NAME"`)
+      throw new Error(
+        `line ${block.line}: a note says "not run: REASON", "file: NAME" or "in a browser"`,
+      )
     }
     if (kind === 'file') files.set(text!, (files.get(text!) ?? '') + block.code)
     else if (kind === undefined) main.push(block)
   }
-  const source = main.map(({ code }) => code).join('\n')
+  const joined = (blocks: readonly Block[]) => blocks.map(({ code }) => code).join('\n')
+  const source = joined(main)
   return {
     source,
+    browser: browser.length === 0 ? '' : joined([...main, ...browser]),
     files,
-    prints: Array.from(source.matchAll(/\/\/ prints (.*?) *$/gm), ([, text]) => text!),
+    prints: printsOf(source),
     reasons: Array.from(page.matchAll(/<!-- not run: (.+?) -->/gs), ([, reason]) => reason!),
   }
+}
+
+/** The lines that a source says it prints. */
+export function printsOf(source: string): string[] {
+  return Array.from(source.matchAll(/(?:\/\/|#) prints (.*?) *$/gm), ([, text]) => text!)
 }
 
 /** Frameworks that a program imports: who has them, and which packages to link. */
