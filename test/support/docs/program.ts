@@ -116,7 +116,7 @@ async function compile(source: string): Promise<string> {
   return code
 }
 
-/** Runs a program in an empty folder, and returns what it printed. Throws where it fails. */
+/** Runs a program in an empty folder, and returns what it printed. Rejects if it fails. */
 export async function runProgram(program: Program, folder: string): Promise<string> {
   await install(program, folder)
   await writeFile(join(folder, 'guide.js'), await compile(program.source))
