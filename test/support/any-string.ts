@@ -1,4 +1,4 @@
-/** Text of any characters: a fast-check string of `unit: 'binary'`, which takes a second to set up. */
+/** Text of any characters. fast-check's `unit: 'binary'` strings do the same, but take a second to set up. */
 
 import fc from 'fast-check'
 
@@ -22,7 +22,7 @@ interface Lengths {
   readonly maxLength?: number
 }
 
-/** Any string, in which halves of surrogate pairs may stand alone. Lengths are in code points. */
+/** Any string; it may contain lone surrogates. Lengths are in code points. */
 export function anyString(lengths: Lengths = {}): fc.Arbitrary<string> {
   return fc.string({ unit: anyCodePoint, ...lengths })
 }

@@ -1,6 +1,6 @@
 /**
- * The library as it is built: a thread cannot load TypeScript, so what starts one is taken from
- * `dist/`, which `npm test` makes first. Its classes are not those of `src/`.
+ * The built library. A thread cannot load TypeScript, so code that starts threads is imported from `dist/`, which `npm
+ * test` builds first. Its classes are not those of `src/`.
  */
 
 type Library = typeof import('../../src/index.js')

@@ -1,6 +1,6 @@
 /**
- * A large model with momentum whose every element follows from one number, its generation. So two
- * processes have the same one, and a file of some old and some new tensors is known for what it is.
+ * A large model with momentum. Every element follows from one number, its generation. Two processes therefore have the
+ * same model, and a file that mixes old and new tensors is recognised.
  */
 
 import { Module } from './trainer/module.js'
@@ -9,7 +9,7 @@ import { Variable } from './trainer/variable.js'
 
 const TENSORS = 12
 const SHAPE = [1024, 1024] as const
-// Not the period of anything in a file: what is shifted by a page or a segment does not match.
+// Not a period of anything in a file, so that data shifted by a page or a segment does not match.
 const PERIOD = 61
 
 class Wide extends Module {

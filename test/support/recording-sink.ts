@@ -1,4 +1,4 @@
-/** A sink in memory that remembers what was asked of it, and in which order. */
+/** A sink in memory that records its calls, in order. */
 
 import { setImmediate } from 'node:timers/promises'
 import type { Sink } from '../../src/io/sink.js'
@@ -14,7 +14,7 @@ export class RecordingSink implements Sink {
   #running = 0
   readonly #before: (step: Step, index: number) => void | Promise<void>
 
-  /** `before` is called with each step, and refuses it by throwing. Steps take a few turns. */
+  /** Calls `before` with each step; if that throws, the step fails. Steps take a few turns of the event loop. */
   constructor(before: (step: Step, index: number) => void | Promise<void> = () => {}) {
     this.#before = before
   }
@@ -27,7 +27,7 @@ export class RecordingSink implements Sink {
 
   write(bytes: Uint8Array, position: number): Promise<void> {
     return this.#step('write', () => {
-      // What becomes of bytes that are taken away in the meantime is not known.
+      // The result for bytes that are detached meanwhile is undefined.
       if (bytes.byteLength > 0) this.#draft.set(bytes, position)
     })
   }
@@ -56,7 +56,7 @@ export class RecordingSink implements Sink {
       await setImmediate()
       await this.#before(step, index)
       await setImmediate()
-      // At the end, as a disk may: so what is changed in the meantime arrives changed.
+      // At the end, as a disk may do: bytes that are changed meanwhile arrive changed.
       run()
     } finally {
       this.#running--

@@ -1,4 +1,4 @@
-/** Checkpoints that were just saved, as bytes in memory, and what can happen to them. */
+/** Checkpoints that were just saved, as bytes in memory, and ways to damage them. */
 
 import { MemorySink } from '../../src/io/memory-sink.js'
 import { type SaveOptions, writeCheckpoint } from '../../src/save/write.js'
@@ -15,7 +15,7 @@ export async function inMemory(
   return sink.bytes as Uint8Array<ArrayBuffer>
 }
 
-/** Where the elements of an array stand in a file: the only place with these bytes. */
+/** Position of an array's elements in a file: the only place with these bytes. */
 export function positionOf(file: Uint8Array, data: TypedArray): number {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const haystack = Buffer.from(file.buffer, file.byteOffset, file.byteLength)

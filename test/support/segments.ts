@@ -1,4 +1,4 @@
-/** Segments as they lie in a file, and a source over them that does what it is told to be able to. */
+/** Segments in the layout of a file, and a source over them with the abilities that a test chooses. */
 
 import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
@@ -9,7 +9,7 @@ import { SegmentReader } from '../../src/load/segment.js'
 import { checkSegments } from '../../src/load/verify.js'
 import { Rng } from './trainer/rng.js'
 
-/** What a source can do, and what a test wants to know of its reads. */
+/** The abilities of a source, and counters of its reads. */
 export interface Abilities {
   /** Whether it is memory, which shows its bytes in place, or a map. */
   readonly views: boolean
@@ -17,7 +17,7 @@ export interface Abilities {
   readonly helpers?: (bytes: Uint8Array) => ChecksumHelpers
 }
 
-/** A source over bytes that does what it is told to be able to, and keeps count. */
+/** A source over bytes with the given abilities. It counts its reads. */
 export class CountingSource implements Source {
   readonly kind = 'file'
   readonly size: number
@@ -62,7 +62,7 @@ export class CountingSource implements Source {
 
 const START = 1000
 
-/** A file's segments of these lengths, as they lie behind the metadata, and readers of them. */
+/** A file's segments of these lengths, in the layout after the metadata, and readers of them. */
 export function segmentsOf(lengths: readonly number[], abilities: Abilities) {
   const { offsets, fileLength } = planLayout(START, lengths)
   const bytes = new Uint8Array(fileLength)
@@ -102,7 +102,7 @@ function fill(bytes: Uint8Array, segment: number): void {
   }
 }
 
-/** The names of what is damaged, in the order in which it is found, each with what is wrong. */
+/** The names of the damaged parts, in the order in which they are found, each with its fault. */
 export async function damagedOf(readers: Iterable<SegmentReader>): Promise<string[]> {
   const found: string[] = []
   for await (const { tensor, rule, code } of checkSegments(readers)) {
@@ -111,7 +111,7 @@ export async function damagedOf(readers: Iterable<SegmentReader>): Promise<strin
   return found
 }
 
-/** A byte to be changed: in the segment with this number or in the gap before it, so far in. */
+/** The byte to change: at this position in the segment with this number, or in the gap before it. */
 export interface Damage {
   readonly segment: number
   readonly inGap: boolean
@@ -127,7 +127,7 @@ export function damages(segments: number): fc.Arbitrary<Damage> {
   })
 }
 
-/** Changes bytes of what `segmentsOf` has made. What `damagedOf` has to find then. */
+/** Changes bytes of a result of `segmentsOf`. Returns what `damagedOf` must find. */
 export function damage(
   { bytes, segments }: ReturnType<typeof segmentsOf>,
   wanted: readonly Damage[],

@@ -1,25 +1,25 @@
 /**
- * What every source must do, whatever its bytes are in. A test file of a source calls this with a way to
- * open one; a new source passes when it is the same to a reader as all others.
+ * The requirements of every source, whatever holds its bytes. A source's test file calls this with a function that
+ * opens one. A new source passes if a reader cannot tell it from the others.
  */
 
 import ava, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { LONG_READ, type Source } from '../../src/io/source.js'
 
-/** A source over bytes, and what can be done to them behind its back. */
+/** A source over bytes, and ways to change the bytes while it is open. */
 export interface OpenedSource {
   readonly source: Source
-  /** Changes the bytes in place so that the source can notice; absent if nothing can. */
+  /** Changes the bytes in place so that the source can detect it; absent if that is impossible. */
   readonly change?: () => void
-  /** Cuts the bytes to that length; absent if nothing can. */
+  /** Truncates the bytes to that length; absent if that is impossible. */
   readonly truncate?: (length: number) => void
 }
 
-/** Opens a source over a copy of `bytes`. What it needs is removed with the test. */
+/** Opens a source over a copy of `bytes`. Its files are removed after the test. */
 export type OpenSource = (t: ExecutionContext, bytes: Uint8Array) => Promise<OpenedSource>
 
-// Longer than a window of what reads ahead, so that reads begin and end on all sides of one.
+// Longer than a read-ahead window, so that reads begin and end on all sides of one.
 const SIZE = 2 * 2 ** 20 + 4321
 const BYTES = Uint8Array.from({ length: SIZE }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24)
 
@@ -100,7 +100,7 @@ export function sourceConforms(what: string, open: OpenSource, test: Declare = a
       t.throws(() => source.readSync!(new Uint8Array(length), position), ended)
     }
     for (const position of [0, 100, SIZE]) await source.read(new Uint8Array(0), position)
-    // It goes on as before.
+    // It continues as before.
     const target = new Uint8Array(10)
     await source.read(target, SIZE - 10)
     t.true(same(target, BYTES.subarray(SIZE - 10)))

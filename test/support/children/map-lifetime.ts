@@ -45,7 +45,7 @@ await (async () => {
   note('source', checkpoint.source)
   await checkpoint.verify()
   checkpoint.close()
-  // Nothing was handed out, so nothing has to be waited for.
+  // No array was handed out, so there is nothing to wait for.
   note('closed without views', maps())
 })()
 
@@ -63,7 +63,7 @@ note(
 views.pop()
 note('closed with one view', await collected())
 note('last of its values', Number(views[0]!.at(-1)))
-// A part of a view holds on to it as well.
+// A part of a view keeps the map, too.
 views = [views[0]!.subarray(2, 3)]
 note('closed with a part of a view', await collected())
 note('value of the part', Number(views[0]![0]))

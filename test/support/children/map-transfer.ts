@@ -1,6 +1,6 @@
 /**
- * Tries, in every way that this runtime has, to take the memory of a mapped tensor `w` away, closes the
- * checkpoint, collects garbage, and prints as JSON what is read there then. Wants `--expose-gc`.
+ * Tries every way of this runtime to detach the memory of a mapped tensor `w`. Then closes the checkpoint, collects
+ * garbage, and prints as JSON what it reads from the tensor. Needs `--expose-gc`.
  */
 
 import { setTimeout } from 'node:timers/promises'

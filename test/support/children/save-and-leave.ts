@@ -1,5 +1,5 @@
 /**
- * Begins a save in the background and leaves it alone, as a trainer does that has come to its end.
+ * Starts a save in the background and does not wait for it, like a trainer that ends.
  *
  *   save-and-leave <path>
  */

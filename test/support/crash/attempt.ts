@@ -1,4 +1,4 @@
-/** A save where something is scarce or forbidden, and whether it ended as it has to. */
+/** A save under a shortage or without a right, and whether it ended as required. */
 
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -7,23 +7,23 @@ import { outcomeFaults } from './promise.js'
 import { type SaveOnce, type SaveOnceOptions, Saver } from './save-once.js'
 import { checkpointBytes } from './training.js'
 
-/** The step of the file that is there, where there is one, and of the one that is saved. */
+/** The step of the existing file, if there is one, and of the save. */
 export const OLD = 1
 export const NEW = 2
 
 export interface Attempt extends Omit<SaveOnce, 'step'>, SaveOnceOptions {
-  /** What is in the way, for people. */
+  /** The shortage, in words. */
   readonly what: string
   /**
-   * The system's error for which the save has to end as CKPT_NOT_COMMITTED, or null where the system
-   * gives none. Without it the save has to succeed.
+   * The system error with which the save must end as CKPT_NOT_COMMITTED; null if the system gives none. If absent, the
+   * save must succeed.
    */
   readonly error?: string | null | undefined
-  /** The temporary file cannot be removed either. */
+  /** The temporary file cannot be removed, either. */
   readonly mayBeLeft?: boolean
 }
 
-/** Saves, in a process of its own, and returns what is wrong about how that ended. */
+/** Saves in a separate process, and returns the fault in how that ended. */
 export async function faultsOfAttempt(attempt: Attempt): Promise<string[]> {
   const { what, error, mayBeLeft = false, wrapper, environment, ...job } = attempt
   const before = await readIfAny(job.path)

@@ -1,14 +1,14 @@
 /**
- * What has to be undone when a run ends, however it ends: mounts, devices, processes, folders. All of
- * it is synchronous, as nothing else gets done when a process is told to go. (What a run has left
- * behind that was killed, the next one finds: see workspace.ts.)
+ * Undoes the effects of a run when it ends in any way: mounts, devices, processes, folders. Everything is synchronous,
+ * because nothing else runs while a process exits. The next run removes what a killed run left behind: see
+ * workspace.ts.
  */
 
 const pending = new Set<() => void>()
 
 /**
- * Has something undone when the process ends, the latest first. Returns a function that undoes it
- * now, and only once.
+ * Registers an undo function for the end of the process, latest first. Returns a function that runs it now, at most
+ * once.
  */
 export function undoAtExit(undo: () => void): () => void {
   const undoOnce = (): void => {

@@ -1,4 +1,4 @@
-/** The library for C++ as a saver: its program, built in bindings/cpp, and what that is told to save. */
+/** The C++ library as a saver: its program, built in bindings/cpp, and the description of what it saves. */
 
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { command, folderIn } from './workspace.js'
 
 const binding = fileURLToPath(new URL('../../../bindings/cpp', import.meta.url))
 
-/** What a test with it needs. */
+/** The requirements of a test with it. */
 export const CPP_NEEDS = [
   'program:cmake',
   'program:c++',
@@ -34,7 +34,7 @@ async function build(): Promise<string> {
 
 const descriptions = new Map<string, Promise<string>>()
 
-/** A file that has what the saver saves after a step; gone when this process has ended. */
+/** A file with the content that the saver saves after a step; removed when this process ends. */
 export function description(step: number, saver = 0): Promise<string> {
   const key = `${step}-${saver}`
   const known = descriptions.get(key) ?? describe(key, step, saver)

@@ -1,4 +1,4 @@
-/** File systems of the harness's own, each in a file that is a disk to the system (a loop device). */
+/** The harness's own file systems, each in a file that the system uses as a disk (a loop device). */
 
 import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const OPTIONS = { ext4: ['-b', '4096'], xfs: [], btrfs: [] } as const
 
 const MIB = 1024 * 1024
 
-/** A disk of that format, mounted at `path`; it lies in a file beside that. */
+/** A disk of that format, mounted at `path`; its file lies next to it. */
 export class Disk {
   readonly path: string
   readonly image: string

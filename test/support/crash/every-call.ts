@@ -1,7 +1,6 @@
 /**
- * A save is rehearsed; then it is made again and again, each time with one fault at one of its calls;
- * and each time the folder is looked at. The calls are those that the save makes, found anew in each
- * run, so that none is forgotten when the library changes.
+ * Rehearses a save, then repeats it with one fault at one of its calls each time, and examines the folder after each.
+ * The calls are recorded in each run, so that none is missed when the library changes.
  */
 
 import { rm } from 'node:fs/promises'
@@ -20,7 +19,7 @@ interface Point {
 }
 
 export interface Sweep extends Play {
-  /** A call that fails each time; what is tried are then the calls that come after it. */
+  /** A call that always fails; the faults then hit the calls after it. */
   readonly after?: { readonly call: (call: Call) => boolean; readonly error: string }
 }
 
@@ -54,7 +53,7 @@ export async function sweep(
   return { tried: points.length, violations: violations.flat() }
 }
 
-/** What the path has to hold where the save comes as far as that call, which does not take place. */
+/** The required content of the path if the save reaches that call, which does not happen. */
 export function expectedAt(call: Call, calls: readonly Call[]): Expected {
   const commit = calls.findIndex(({ name }) => name.startsWith('rename'))
   if (commit === -1) return 'old or new'

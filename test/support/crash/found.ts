@@ -1,4 +1,4 @@
-/** What is found at a path after a save: told to the byte, and by the library's own verification. */
+/** The content of a path after a save: compared byte for byte, and verified by the library. */
 
 import { readdir, readFile } from 'node:fs/promises'
 import { isCheckpointError } from '../../../src/errors.js'
@@ -6,15 +6,15 @@ import { loadCheckpoint } from '../../../src/load/load.js'
 import { checkpointBytes } from './training.js'
 
 export type Found =
-  /** The whole file of that step, and none but that. */
+  /** The whole file of exactly that step. */
   | number
   | 'absent'
-  /** No whole file, and the load says so. */
+  /** Not a whole file, and the load rejects it. */
   | 'damaged'
-  /** Something that should not be: bytes and load do not agree. */
+  /** A fault: the bytes and the load disagree. */
   | `${string}, which is wrong`
 
-/** Which file is at the path: that of one of these steps, or what else it is. */
+/** The file at the path: that of one of these steps, or something else. */
 export async function whichStep(path: string, steps: readonly number[]): Promise<Found> {
   let bytes: Buffer
   try {
@@ -31,7 +31,7 @@ export async function whichStep(path: string, steps: readonly number[]): Promise
   return fault === undefined ? 'torn, and taken for whole, which is wrong' : 'damaged'
 }
 
-/** Why the file is refused, or undefined where it loads and every byte of it is verified. */
+/** The reason for a refusal; undefined if the file loads and every byte of it is verified. */
 export async function loadFault(path: string): Promise<string | undefined> {
   try {
     await using checkpoint = await loadCheckpoint(path, { map: false })

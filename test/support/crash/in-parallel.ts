@@ -1,8 +1,8 @@
-/** Does something with each item, a few at a time. */
+/** Processes items, a few at a time. */
 
 import { availableParallelism } from 'node:os'
 
-// Most of a point's time goes by in starting a process, and some of it in waiting.
+// Most of the time goes into starting a process, and some into waiting.
 const AT_ONCE = availableParallelism() + 1
 
 /** Results are in the order of the items. After a failure no further item is begun. */

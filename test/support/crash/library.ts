@@ -1,6 +1,6 @@
 /**
- * The library as it is published, compiled anew for this run, and with it the programs that use it:
- * plain Node runs them, with nothing of the tests' own loader between a save and the system.
+ * The library as it is published, compiled for this run, with the programs that use it. Plain Node runs them, without a
+ * loader of the tests between a save and the system.
  */
 
 import { execFile } from 'node:child_process'
@@ -32,7 +32,7 @@ async function build(): Promise<string> {
     config,
     JSON.stringify({
       extends: join(root, 'tsconfig.build.json'),
-      // The types are another check's business.
+      // Another job verifies the types.
       compilerOptions: { rootDir: root, outDir: folder, declaration: false, noCheck: true },
       include: ['src', 'generated', 'test/support/crash/programs'].map((path) => join(root, path)),
     }),

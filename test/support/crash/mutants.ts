@@ -1,6 +1,6 @@
 /**
- * File systems that make a commit wrong in one way each, the ways in which others do it: negative
- * controls. A harness that does not catch those that it is there for proves nothing.
+ * File systems that each make a commit wrong in one way, as other programs do: negative controls. A harness that misses
+ * the bugs that it should find proves nothing.
  */
 
 import * as fs from 'node:fs'
@@ -12,31 +12,31 @@ import {
 } from '../../../src/io/file/file-system.js'
 
 export type Mutant =
-  /** Writes over the file itself. */
+  /** Overwrites the file itself. */
   | 'in-place'
   /** Every save uses the same temporary file. */
   | 'fixed-temporary-name'
   /** Removes the old file before the new one takes its place. */
   | 'unlink-before-rename'
-  /** Takes a write that was cut short for a whole one. */
+  /** Treats a short write as complete. */
   | 'short-writes-taken-for-whole'
   /** Does not sync the file. */
   | 'no-file-sync'
   /** Does not sync the folder. */
   | 'no-folder-sync'
-  /** Syncs the file when it has its name already. */
+  /** Syncs the file only after it has its final name. */
   | 'rename-before-sync'
-  /** Tries a sync again that has failed. */
+  /** Repeats a sync that failed. */
   | 'sync-tried-again'
 
 const TEMPORARY = /\.([^/]+)\.[0-9a-f]{8}\.\d+\.[0-9a-f]{16}(\.locked)?\.tmp$/
 
-/** The destination that a temporary file is for. */
+/** The destination of a temporary file. */
 const destinationOf = (path: string) => path.replace(TEMPORARY, '$1')
 
 const open = promisify(fs.open)
 
-/** This machine's file system, used in that wrong way. For one save. */
+/** This machine's file system with that fault. For one save. */
 export function mutantFileSystem(mutant: Mutant): FileSystem {
   const real = nodeFileSystem
   const folders = new Set<Descriptor>()

@@ -1,45 +1,45 @@
-/** What a save has to do about a call that fails, by what the call is for. */
+/** How a save must react to a failing call, by the purpose of the call. */
 
 import type { Outcome } from './save-once.js'
 import type { Call } from './trace.js'
 
 export type Promised =
-  /** Nothing: the save does without. */
+  /** Nothing: the save continues without it. */
   | 'committed'
-  /** It gives up: CKPT_NOT_COMMITTED, for that cause, and the old file. */
+  /** The save fails with CKPT_NOT_COMMITTED and that cause, and the old file stays. */
   | 'not committed'
-  /** CKPT_NOT_DURABLE, for that cause, and the new file. */
+  /** The save fails with CKPT_NOT_DURABLE and that cause, and the new file is in place. */
   | 'not durable'
 
 // Where a scene has its file: see scene.ts and trace.ts.
 const FOLDER = '~/run'
 
-/** What has to come of a save in which `call` fails with `error`, before the rename or after it. */
+/** The required result of a save in which `call` fails with `error`, before or after the rename. */
 export function promiseOf({ name, thread, text }: Call, error: string, renamed: boolean): Promised {
   // Node makes a call again that was interrupted, and takes a close for one that was done.
   if (error === 'EINTR') return 'committed'
-  // It looks up which machine and container this is: without, names of temporary files say less.
+  // It finds out the machine and container. Without them, names of temporary files say less.
   if (thread === 'main') return 'committed'
   // Only root may give files away.
   if (name === 'fchown') return 'committed'
-  // Where there is no lock, there are other ways to tell the dead from the living.
+  // Without locks, there are other ways to find dead savers.
   if (name === 'flock') return 'committed'
-  // What was synced and renamed is as good closed as not.
+  // After the sync and the rename, a failed close does not matter.
   if (name === 'close' && text.includes(`<${FOLDER}/a.ckpt>`)) return 'committed'
-  // The sweep of what killed processes have left: of the folder, and of a file in it.
+  // The removal of leftovers of killed processes: of the folder, and of a file in it.
   if (text.includes('LEFTOVER')) return 'committed'
   if (name === 'openat' && text.includes(`"${FOLDER}", O_RDONLY|O_NONBLOCK`)) return 'committed'
   const ofFolder = text.includes(`<${FOLDER}>`)
   // Whether it is there still. XFS that has shut itself down says so here, and not when it is synced.
   if (renamed && ofFolder && /^(statx|newfstatat|fstat)$/.test(name)) return 'not durable'
   if (ofFolder && /^(getdents|newfstatat|fstat)/.test(name)) return 'committed'
-  // A folder that was only read is as good closed as not.
+  // A failed close of a folder that was only read does not matter.
   if (ofFolder && name === 'close') return 'committed'
   if (ofFolder && (name === 'fsync' || name === 'statx')) return 'not durable'
   return 'not committed'
 }
 
-/** What is wrong about how a save ended. `error` is to be its cause: null for none of the system's. */
+/** Returns the fault in how a save ended. `error` must be its cause; null for no system error. */
 export function outcomeFaults(
   outcome: Outcome | undefined,
   promised: Promised,
@@ -57,7 +57,7 @@ export function outcomeFaults(
   if (error !== undefined && cause !== (error ?? undefined)) {
     faults.push(`the cause should be ${error}, not ${cause}`)
   }
-  // People read the message, and not the cause.
+  // People read the message, not the cause.
   if (error && !message?.includes(`(${error}: `)) faults.push(`the message is ${message}`)
   return faults
 }

@@ -1,6 +1,6 @@
 /**
- * Numbers that look random and can be had again: CRASH_SEED=<number> repeats a run's. (When a process
- * gets how far is not up to us, so the run itself is not repeated exactly.)
+ * Reproducible random numbers: CRASH_SEED=<number> repeats those of a run. The timing of the processes is not
+ * reproducible, so neither is the exact run.
  */
 
 import type { ExecutionContext } from 'ava'

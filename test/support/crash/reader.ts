@@ -1,11 +1,11 @@
-/** A reader that believes nothing: every tensor of a file is compared with what its step has there. */
+/** A reader that trusts nothing: it compares every tensor of a file with the expected one of its step. */
 
 import { isCheckpointError } from '../../../src/errors.js'
 import { loadCheckpoint } from '../../../src/load/load.js'
 import type { TensorLike } from '../../../src/state.js'
 import { type Training, trainingAt } from './training.js'
 
-// Trainings that are kept; each is as large as its file.
+// The number of trainings in the cache; each is as large as its file.
 const KEPT = 64
 
 export interface Read {
@@ -16,7 +16,7 @@ export interface Read {
 export class Reader {
   readonly #trainings = new Map<string, Training>()
 
-  /** Loads and verifies the file, and returns what it is, or what is wrong with it. */
+  /** Loads and verifies the file, and returns what it is or its fault. */
   async read(path: string, { map }: { readonly map: boolean }): Promise<Read | string> {
     try {
       await using checkpoint = await loadCheckpoint(path, { map })

@@ -1,4 +1,4 @@
-/** A save that nobody is in the way of, for a list of the calls that it makes. */
+/** A save without faults, to list the calls that it makes. */
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,13 +8,13 @@ import { makeScene, type Scene, type SceneName } from './scene.js'
 import type { Call } from './trace.js'
 import { type Injection, record } from './tracer.js'
 
-/** What is saved, and how. */
+/** The content and the way of the save. */
 export interface Play {
   /** A folder in which each scene gets one of its own. */
   readonly folder: string
   readonly scene: SceneName
   readonly mutant?: Mutant | undefined
-  /** Who saves, where it is not as the scene has it. */
+  /** The saver, if it is not that of the scene. */
   readonly by?: SaveOnce['by']
 }
 

@@ -1,12 +1,12 @@
-/** What was tried and what was found, as a table in Markdown at the end of a run. */
+/** The attempts and findings of a run, as a Markdown table at its end. */
 
 import test, { type ExecutionContext } from 'ava'
 
 const rows: string[] = []
 
 /**
- * Adds a row, and fails the test where there are violations, with the first few of them. A negative
- * control has to have some: a harness that does not catch a planted bug proves nothing.
+ * Adds a row, and fails the test if there are violations, with the first few of them. A negative control must have
+ * violations: a harness that misses a planted bug proves nothing.
  */
 export function report(
   t: ExecutionContext,

@@ -1,4 +1,4 @@
-/** A process that saves one step after the other, until it is killed. */
+/** A process that saves one step after another until it is killed. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,12 +13,12 @@ export interface SaveForever {
   readonly saver: number
   /** The step of the first save. */
   readonly first: number
-  /** After so many steps it begins with the first one again. */
+  /** After this number of steps it starts again with the first one. */
   readonly period?: number
   readonly mutant?: Mutant
 }
 
-/** What came of a save: `durability` if it resolved, `message` if it rejected. */
+/** The result of a save: `durability` if it resolved, `message` if it rejected. */
 export interface Saved {
   readonly step: number
   readonly durability?: Durability
@@ -26,7 +26,7 @@ export interface Saved {
 }
 
 export class RestlessSaver {
-  /** What came of its saves so far. After `kill`, of all that it ever told of. */
+  /** The results of its saves so far. After `kill`, all results that it ever printed. */
   readonly saves: Saved[] = []
   readonly #process: ChildProcess
   readonly #ended: Promise<unknown>
@@ -37,7 +37,7 @@ export class RestlessSaver {
     const stop = undoAtExit(() => child.kill('SIGKILL'))
     const lines = createInterface(child.stdout!)
     lines.on('line', (line) => {
-      // The last one may be cut off, where the process was killed.
+      // The last one may be truncated if the process was killed.
       if (!line.endsWith('}')) return
       this.saves.push(JSON.parse(line))
       for (const resolve of this.#saved.splice(0)) resolve()
@@ -55,12 +55,12 @@ export class RestlessSaver {
     return new RestlessSaver(child)
   }
 
-  /** Resolves when it has told of another save, or ended. */
+  /** Resolves when it has printed another save, or ended. */
   saved(): Promise<void> {
     return new Promise((resolve) => this.#saved.push(resolve))
   }
 
-  /** Kills it, and resolves when it is gone and everything that it told has arrived. */
+  /** Kills it, and resolves when it has ended and all of its output has arrived. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
     await this.#ended

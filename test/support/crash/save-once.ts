@@ -1,4 +1,4 @@
-/** A process that saves once, and what it and its parent say to each other. */
+/** A process that saves once, and the messages between it and its parent. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,16 +15,16 @@ export interface SaveOnce {
   readonly step: number
   readonly saver?: number
   /**
-   * Another way to save than `saveCheckpoint`. A manager names files itself: the path has to fit. C++ is the
-   * library of bindings/cpp, in a program of its own, which knows no more than path, step and saver.
+   * Another way to save than `saveCheckpoint`. A manager names files itself, so the path must fit. `cpp` is the library
+   * of bindings/cpp in a program of its own, which knows only path, step and saver.
    */
   readonly by?: 'background' | 'manager' | 'C++'
-  /** Paths that it saves to before, while nobody is in its way yet, of the steps before. */
+  /** Paths that it saves earlier steps to, before any fault. */
   readonly before?: readonly string[]
   readonly mutant?: Mutant
   /** The user and group that the process becomes before it saves. */
   readonly user?: number
-  /** How many more files the process may open. */
+  /** The number of further files that the process may open. */
   readonly descriptors?: number
 }
 
@@ -33,22 +33,22 @@ export interface Threads {
   readonly main: number
   /** The one that makes the asynchronous calls. */
   readonly worker: number
-  /** The one that writes, where the save is in the background. */
+  /** The thread that writes, if the save is in the background. */
   readonly saver?: number | undefined
 }
 
-/** How the save ended, if it did. */
+/** The result of the save, if it ended. */
 export interface Outcome {
-  /** Where it resolved. */
+  /** If it resolved. */
   readonly durability?: Durability | undefined
-  /** Where it rejected. */
+  /** If it rejected. */
   readonly message?: string | undefined
   readonly code?: CheckpointErrorCode | undefined
-  /** The system's name for what was the cause. */
+  /** The system's name for the cause. */
   readonly cause?: string | undefined
 }
 
-/** Names of files that do not exist: looking for them shows in a trace where the save is. */
+/** Names of files that do not exist: an access to them marks the save in a trace. */
 export const BEGIN = '/lightwatch-save-begins'
 export const END = '/lightwatch-save-ends'
 
@@ -61,7 +61,7 @@ export interface SaveOnceOptions {
 /** A process that is ready to save. */
 export class Saver {
   readonly threads: Threads
-  /** Resolves when it has ended, to the signal that killed it, and to its outcome if it had one. */
+  /** Resolves when it has ended, with the signal that killed it and its outcome, if any. */
   readonly ended: Promise<{ readonly signal: NodeJS.Signals | null; readonly outcome?: Outcome }>
   readonly #process: ChildProcess
   readonly #outcome: Promise<Outcome | undefined>
@@ -96,7 +96,7 @@ export class Saver {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       errors += text
     })
-    // It may be gone before it is told to begin.
+    // It may have ended before it is told to begin.
     child.stdin.on('error', () => {})
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
     const { value } = await lines.next()
@@ -107,12 +107,12 @@ export class Saver {
     return new Saver(child, JSON.parse(value), lines)
   }
 
-  /** Tells it to save. */
+  /** Tells the process to save. */
   begin(): void {
     this.#process.stdin?.end('!')
   }
 
-  /** Tells it to save, and waits for how that ended; it may be still there. */
+  /** Tells it to save, and waits for the result. The process may still be running then. */
   async save(): Promise<Outcome | undefined> {
     this.begin()
     return this.#outcome

@@ -1,4 +1,4 @@
-/** How long a run is to take: CRASH_SCALE=10 tries ten times as much wherever that finds more. */
+/** The length of a run: CRASH_SCALE=10 tries ten times as much wherever that finds more. */
 
 const scale = Number(process.env.CRASH_SCALE ?? 1)
 if (!(scale > 0)) throw new RangeError('CRASH_SCALE has to be a number above 0')

@@ -1,4 +1,4 @@
-/** A folder before a save, and whether it is as promised after one that was interfered with. */
+/** A folder before a save, and the test whether it keeps the promises after a save with a fault. */
 
 import { chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -9,22 +9,22 @@ import type { SaveOnce } from './save-once.js'
 import { checkpointBytes, trainingAt } from './training.js'
 
 export type SceneName =
-  /** There is no file yet, and not even the folder. */
+  /** There is no file, and no folder. */
   | 'first save into a new folder'
-  /** The file of another step is replaced, and a killed process's temporary file lies about. */
+  /** Replaces the file of another step; there is also a temporary file of a killed process. */
   | 'overwrite'
-  /** The same by a save in the background, which another thread makes. */
+  /** The same with a save in the background, in another thread. */
   | 'overwrite in the background'
-  /** The file is nobody else's to read, and (where we are root) somebody else's. */
+  /** Only the owner may read the file; if we are root, the owner is another user. */
   | "overwrite of somebody's private file"
   /** A manager saves the next step and removes the oldest of two. */
   | 'rotation'
 
-/** Which file has to be at the path; `new or damaged` is one that the load must not take for good. */
+/** The file that must be at the path. `new or damaged`: a file that the load must not accept as valid. */
 export type Expected = 'old' | 'new' | 'old or new' | 'new or damaged'
 
 export interface Circumstances {
-  /** The temporary file may be left, as the process was killed or was kept from removing it. */
+  /** The temporary file may remain, because the process was killed or could not remove it. */
   readonly mayBeLeft?: boolean
   /** Whether the owner has to be that of the file before; default true. */
   readonly ownerKept?: boolean
@@ -32,21 +32,21 @@ export interface Circumstances {
 
 export interface Scene {
   readonly job: SaveOnce
-  /** What is wrong after the save. */
+  /** The faults after the save. */
   faults(expected: Expected, circumstances?: Circumstances): Promise<string[]>
-  /** What is wrong after the next save there: it has to work, and to leave nothing but files. */
+  /** The faults after the next save: it must succeed, and leave only the checkpoints. */
   faultsOfNextSave(): Promise<string[]>
 }
 
-// The steps of the file that is there, of the one that is saved, and of the save after that.
+// The steps of the existing file, of the save, and of the save after it.
 const OLD = 1
 const NEW = 2
 const NEXT = 3
 
-// Not a user of this machine.
+// No user of this machine has this number.
 const SOMEBODY = 54_321
 
-/** Linux numbers no process like that. */
+/** Linux gives this number to no process. */
 export const NOBODYS_PID = 2_147_483_646
 
 /** Makes a scene in a new folder. Its checkpoints are in a folder `run` in that. */

@@ -1,4 +1,4 @@
-/** The calls of a save, as strace writes them down, and what each of them is about. */
+/** The calls of a save, as strace records them, and the object of each. */
 
 import { BEGIN, END, type Threads } from './save-once.js'
 import { NOBODYS_PID } from './scene.js'
@@ -31,10 +31,7 @@ const THREADS = ['main', 'worker', 'saver'] as const
 
 const LINE = /^(\d+) +(\w+)\((.*)$/
 
-/**
- * The calls between the marks that the program sets, in the order in which they were made. `place` is
- * the scene's folder.
- */
+/** The calls between the marks of the program, in order. `place` is the scene's folder. */
 export function parseTrace(text: string, threads: Threads, place: string): Call[] {
   const calls: Call[] = []
   const counts = new Map<string, number>()
@@ -60,7 +57,7 @@ function resultOf(text: string): number {
   return Number(/\) += (-?\d+)/.exec(text)?.[1] ?? Number.NaN)
 }
 
-/** Without what differs from one save to the next: the scene's folder is ~, and so on. */
+/** Without the parts that differ between saves: the scene's folder is ~, and so on. */
 function placeless(text: string, place: string): string {
   return text
     .replaceAll(place, '~')
@@ -71,7 +68,7 @@ function placeless(text: string, place: string): string {
     .replaceAll(/0x[0-9a-f]+|\b\d+(?=<)/g, '…')
 }
 
-/** A call, for people. */
+/** A call in readable form. */
 export function describeCall({ thread, name, text }: Call): string {
   return `${name}(${text}${thread === 'worker' ? '' : `, by the ${thread} thread`}`
 }

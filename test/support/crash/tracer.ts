@@ -1,7 +1,7 @@
 /**
- * strace, attached to a process that waits to save: it writes down the calls, or is in the way of one
- * of them. To be in the way it attaches to the one thread that makes the call, so that the call's
- * place among those of its name in that thread, from the save's beginning on, is the call and no other.
+ * strace, attached to a process that waits to save. It records the calls, or interferes with one of them. To interfere,
+ * it attaches to the one thread that makes the call. The call is then identified by its number among the calls of that
+ * name in that thread since the save began.
  */
 
 import { spawn } from 'node:child_process'
@@ -12,15 +12,15 @@ import { undoAtExit } from './clean-up.js'
 import type { Saver } from './save-once.js'
 import { CALLS, type Call, parseTrace } from './trace.js'
 
-/** What becomes of one call. */
+/** The effect on one call. */
 export type Fault =
-  /** The process is killed on entering it; it does not take place. */
+  /** The process is killed on entering the call, which does not happen. */
   | { readonly kind: 'kill' }
-  /** It fails without taking place. */
+  /** The call fails without happening. */
   | { readonly kind: 'error'; readonly error: string }
-  /** It returns this without taking place. */
+  /** The call returns this without happening. */
   | { readonly kind: 'lie'; readonly returns: number }
-  /** It takes place after so long. */
+  /** The call happens after this delay. */
   | { readonly kind: 'delay'; readonly milliseconds: number }
 
 /** A fault at the `ordinal`th call (from 1) of that name that the thread makes. */
@@ -49,7 +49,7 @@ export async function record(
   return parseTrace(await readFile(file, 'utf8'), saver.threads, place)
 }
 
-/** Has faults injected when the process saves. `tracer.injected` tells afterwards whether they were. */
+/** Injects faults when the process saves. `tracer.injected` says afterwards whether they were injected. */
 export async function inject(
   saver: Saver,
   injections: readonly Injection[],
@@ -91,7 +91,7 @@ export async function inject(
 export interface Injector {
   /** Files with the calls of each thread, as they are made. */
   readonly outputs: readonly string[]
-  /** Resolves when the process has ended, to how many faults were injected. */
+  /** Resolves when the process has ended, with the number of injected faults. */
   injected(): Promise<number>
 }
 

@@ -1,7 +1,6 @@
 /**
- * A training whose every byte follows from two numbers: the step, and the saver (who saves it). So
- * any process knows what the file of a step has to be, to the byte; and of a file that is of two
- * steps, or of two savers, there is none that would be taken for whole.
+ * A training in which every byte follows from two numbers: the step, and the saver. So any process knows the exact
+ * bytes of a step's file. A file that mixes two steps or two savers is never accepted as whole.
  */
 
 import type { Attributes } from '../../../src/format/attributes.js'
@@ -65,7 +64,7 @@ export function trainingAt(step: number, saver = 0): Training {
 
 const files = new Map<string, Promise<Buffer>>()
 
-/** The bytes of that training's checkpoint. The same memory each time: leave it alone. */
+/** The bytes of that training's checkpoint. Each call returns the same memory; do not change it. */
 export function checkpointBytes(step: number, saver = 0): Promise<Buffer> {
   const key = `${saver}/${step}`
   let file = files.get(key)

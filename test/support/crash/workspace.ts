@@ -1,4 +1,4 @@
-/** Folders of the harness's own, and file systems that are mounted in them. */
+/** The harness's own folders, and the file systems mounted in them. */
 
 import { execFile, execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -13,14 +13,14 @@ const run = promisify(execFile)
 
 const NAME = /^lightwatch-crash-(\d+)-/
 
-/** An empty folder that is gone after the test, with everything that is mounted in it. */
+/** An empty folder that is removed after the test, with everything mounted in it. */
 export async function workspace(t: ExecutionContext): Promise<string> {
   const { folder, removeNow } = await folderIn(await realpath(tmpdir()))
   t.teardown(removeNow)
   return folder
 }
 
-/** An empty folder that is gone when the process has ended. */
+/** An empty folder that is removed when the process ends. */
 export async function folderIn(parent: string): Promise<{ folder: string; removeNow: () => void }> {
   removeLeftovers(parent)
   const folder = await mkdtemp(join(parent, `lightwatch-crash-${process.pid}-`))
@@ -34,7 +34,7 @@ export async function mount(folder: string, ...args: readonly string[]): Promise
   return folder
 }
 
-/** Runs a program, and returns what it printed; throws with what it complained about. */
+/** Runs a program and returns its output. Throws with its error output. */
 export async function command(program: string, ...args: readonly string[]): Promise<string> {
   return (await run(program, args)).stdout
 }
@@ -47,7 +47,7 @@ function removeLeftovers(parent: string): void {
     try {
       remove(join(parent, name))
     } catch {
-      // Another user's, or another run is about it.
+      // It belongs to another user, or another run uses it.
     }
   }
 }
@@ -66,7 +66,7 @@ function remove(folder: string): void {
     try {
       execFileSync('umount', [mounted], { stdio: 'ignore' })
     } catch {
-      // Somebody is in there still; it goes when they do.
+      // A process still uses it; it is removed when that process ends.
       execFileSync('umount', ['--lazy', mounted], { stdio: 'ignore' })
     }
   }

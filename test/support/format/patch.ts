@@ -1,7 +1,6 @@
 /**
- * Changes a FlatBuffer in place: finds the position of any field by its name, from the description
- * that the verifier goes by, and makes the checksum of a checkpoint's metadata fit again. So a test
- * can make a file that is wrong in one thing alone.
+ * Changes a FlatBuffer in place. It finds the position of any field by name, with the verifier's description of the
+ * schema, and corrects the checksum of a checkpoint's metadata. So a test can make a file with exactly one fault.
  */
 
 import { crc32 } from 'node:zlib'
@@ -9,12 +8,12 @@ import { description } from '../../../generated/description.js'
 import type { FieldDescription, SchemaDescription } from '../../../src/format/description.js'
 
 export class Patch {
-  /** A copy, to be changed at will. */
+  /** A copy that the test may change. */
   readonly bytes: Uint8Array
   readonly view: DataView
   readonly schema: SchemaDescription
 
-  /** Of a sound buffer, or of a whole file that begins with one. */
+  /** For a valid buffer, or a whole file that begins with one. */
   constructor(bytes: Uint8Array, schema: SchemaDescription = description) {
     this.bytes = bytes.slice()
     this.view = new DataView(this.bytes.buffer)
@@ -25,7 +24,7 @@ export class Patch {
     return new TablePatch(this, this.view.getUint32(0, true), this.schema.root)
   }
 
-  /** Makes `metadata_crc32` fit what the metadata says now, and returns the bytes. */
+  /** Sets `metadata_crc32` to the checksum of the present metadata, and returns the bytes. */
   seal(): Uint8Array {
     const { root, view } = this
     const at = root.position('metadata_crc32')
@@ -103,7 +102,7 @@ export class TablePatch {
     )
   }
 
-  /** Sets a scalar that is there. */
+  /** Sets a scalar that is present. */
   set(name: string, value: number | bigint): void {
     const { type } = this.field(name)
     if (type.base !== 'scalar') throw new Error(`${this.name}.${name} is no scalar`)
@@ -143,7 +142,7 @@ export class TablePatch {
     this.#patch.bytes[at + 4 + length] = 0
   }
 
-  /** Takes a field out of this table, and out of all that share its vtable. */
+  /** Removes a field from this table, and from all tables that share its vtable. */
   drop(name: string): void {
     this.#view.setUint16(this.entry(name), 0, true)
   }

@@ -1,4 +1,4 @@
-/** The rules that a source file names, so that a rule without a test of its own is noticed. */
+/** The rules that a source file names, to find rules without a test of their own. */
 
 import { readFile } from 'node:fs/promises'
 

@@ -1,6 +1,6 @@
 /**
- * Bytes that notice when they are read where there are none. The FlatBuffers runtime reads outside of
- * its buffer in silence and goes on with zeros; from these it cannot.
+ * Bytes that detect reads outside of them. The FlatBuffers runtime silently reads zeros outside of its buffer; with
+ * these bytes such a read throws.
  */
 
 /** A read outside of the bytes; no error that the library itself could throw. */

@@ -1,7 +1,6 @@
 /**
- * What a golden file has to say, as JSON that any language can read: doubles are text, since JSON has
- * no NaN, and so are 64-bit integers; maps are lists of pairs, which keep their order; bytes are in
- * hexadecimal.
+ * The expected content of a golden file, as JSON that any language can read. Doubles are text, because JSON has no NaN,
+ * and so are 64-bit integers. Maps are lists of pairs, which keep their order. Bytes are hexadecimal.
  */
 
 import type { Attribute, Attributes } from '../../../src/format/attributes.js'
@@ -43,7 +42,7 @@ export interface Expected {
   readonly extras: readonly ExpectedState[]
 }
 
-/** Enough digits to come back to the very same double. */
+/** Enough digits to reproduce the same double. */
 export function doubleText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }

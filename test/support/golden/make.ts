@@ -1,11 +1,10 @@
 /**
- * Makes the golden file of the current format version, and what a reader has to find in it:
+ * Makes the golden file of the current format version, and the content that a reader must find in it:
  *
  *   npx tsx test/support/golden/make.ts && npx biome check --write test/golden
  *
- * A golden file is made once. It is there to show that what was written then is read now, so those of
- * versions that have been released are never made again; to make an unreleased one again, remove it
- * first.
+ * A golden file is made once. It shows that files of old versions can still be read, so the files of released versions
+ * are never made again. To make the file of an unreleased version again, remove it first.
  */
 
 import { writeFile } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-/** Saves what a golden file holds, through the library's front door. */
+/** Saves the content of a golden file through the library's public interface. */
 
 import { MemorySink, type Stateful, saveCheckpoint } from '../../../src/index.js'
 import type { Golden, GoldenState } from './v1.js'

@@ -1,7 +1,7 @@
 /**
- * What the golden file of format version 1 holds: every dtype, scalars and empty tensors, shared
- * memory, names in any script, and every kind of attribute. Nothing here may change once the version
- * has been released; something new goes into a golden file of its own.
+ * The content of the golden file of format version 1: every dtype, scalars and empty tensors, shared memory, names in
+ * many scripts, and every kind of attribute. Nothing here may change after the release of the version. New content goes
+ * into another golden file.
  */
 
 import type { Attributes } from '../../../src/format/attributes.js'
@@ -27,7 +27,7 @@ export interface Golden {
   readonly loss: number | null
   readonly metrics: readonly (readonly [name: string, value: number])[]
   readonly config: string | null
-  /** Left out where there is none, as in every file of 0.1.0. */
+  /** Absent if there is none, as in every file of 0.1.0. */
   readonly sequence?: number
   readonly savedAt?: number
   readonly model: GoldenState
@@ -45,7 +45,7 @@ function pattern(dtype: DType, shape: readonly number[], start: number): Uint8Ar
 const bytesOf = (array: Float32Array | Float64Array | Uint32Array | BigUint64Array): Uint8Array =>
   new Uint8Array(array.buffer)
 
-// Those of version 1, whatever there may be by now.
+// The dtypes of version 1, whatever was added later.
 export const v1Dtypes: readonly DType[] = [
   'float64',
   'float32',

@@ -1,7 +1,6 @@
 /**
- * Adam with decoupled weight decay, after
- * https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html (without amsgrad). The bias
- * corrections are powers of the number of the step, so that it alone brings them back.
+ * Adam with decoupled weight decay, after https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html (without
+ * amsgrad). The bias corrections are powers of the step number, which is enough to restore them.
  */
 
 import type { Attributes } from '../../../src/format/attributes.js'

@@ -28,7 +28,7 @@ export interface MixtureOptions {
   readonly deviation?: number
 }
 
-/** Draws a data set; the classes take turns, so that any stretch of it is balanced. */
+/** Draws a data set. The classes alternate, so that every range of it is balanced. */
 export function gaussianMixture(
   { length, width, classes, clustersPerClass = 3, deviation = 0.2 }: MixtureOptions,
   rng: Rng,

@@ -1,7 +1,7 @@
 /**
- * A module on the pretend accelerator. Its state dict is a generator whose tensors are brought one at
- * a time, and a saved state comes back by uploads. It minimises half the squared distance of its
- * parameters from one, so that an optimizer has gradients to follow.
+ * A module on the simulated accelerator. Its state dict is a generator whose tensors are fetched one at a time, and a
+ * saved state is restored by uploads. It minimises half the squared distance of its parameters from one, so that an
+ * optimizer has gradients.
  */
 
 import type { LoadedState, Stateful, TensorLike } from '../../../src/state.js'

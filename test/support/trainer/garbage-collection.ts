@@ -1,4 +1,4 @@
-/** Collects garbage on demand, so that a test can tell what is still held. */
+/** Collects garbage on request, so that a test can find out what is still reachable. */
 
 import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -8,9 +8,9 @@ import { runInNewContext } from 'node:vm'
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
 
-/** Resolves when everything that nobody reaches any more is gone, and WeakRefs to it are empty. */
+/** Resolves when unreachable objects have been collected, and WeakRefs to them are empty. */
 export async function collectGarbage(): Promise<void> {
-  // What a WeakRef was made of or gave out is kept until the turn of the event loop ends.
+  // V8 keeps the target of a used WeakRef until the current job ends.
   await setImmediate()
   collect()
 }

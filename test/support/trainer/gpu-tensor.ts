@@ -1,6 +1,6 @@
 /**
- * A pretend accelerator. The memory of its tensors is private: elements come out by an asynchronous
- * read-back into fresh memory, go in by an upload, and are computed with by launching a kernel.
+ * A simulated accelerator. The memory of its tensors is private: elements are read by an asynchronous read-back into
+ * new memory, written by an upload, and computed with by a kernel.
  */
 
 import { setImmediate } from 'node:timers/promises'
@@ -22,17 +22,16 @@ export class Device {
 }
 
 /**
- * A device that counts how many bytes of read-backs are alive at once, which shows whether somebody
- * holds more than the tensor whose turn it is. It collects garbage at every read-back (tens of
- * milliseconds). V8 may keep what a loop's variable held until the next value is assigned, so a
- * reader that holds one tensor can count as two, but never as more.
+ * A device that counts how many bytes of read-backs are alive at once. This shows whether a reader holds more than one
+ * tensor. It collects garbage at every read-back (tens of milliseconds). V8 may keep the last value of a loop's
+ * variable until the next is assigned, so a reader that holds one tensor can count as two, but never as more.
  */
 export class MeasuredDevice extends Device {
   /** The most bytes of read-backs that were alive at once, each counted until it is unreachable. */
   peakBytes = 0
   #readBacks: { readonly memory: WeakRef<ArrayBufferLike>; readonly byteLength: number }[] = []
 
-  /** Bytes of read-backs that somebody can still reach. */
+  /** Bytes of read-backs that are still reachable. */
   async bytesAlive(): Promise<number> {
     await collectGarbage()
     this.#readBacks = this.#readBacks.filter(({ memory }) => memory.deref() !== undefined)
@@ -68,12 +67,12 @@ export class DeviceTensor {
     kernel(...tensors.map((tensor) => tensor.#memory))
   }
 
-  /** The elements, in memory that is the caller's. */
+  /** The elements, in memory that the caller owns. */
   read(): Promise<Float32Array> {
     return this.device.readBack(this.#memory)
   }
 
-  /** Replaces all elements. Throws a RangeError where the number differs. */
+  /** Replaces all elements. Throws a RangeError if the number differs. */
   upload(elements: ArrayLike<number>): void {
     if (elements.length !== this.#memory.length) {
       throw new RangeError(

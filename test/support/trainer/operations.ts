@@ -98,7 +98,7 @@ function transposed(a: Float32Array, n: number, m: number): Float32Array {
   return out
 }
 
-/** The sum of all stretches of `period` elements: the gradient of what was repeated. */
+/** The sum of all blocks of `period` elements: the gradient of a repeated tensor. */
 function folded(gradient: Float32Array, period: number): Float32Array {
   const out = new Float64Array(period)
   for (const [i, value] of gradient.entries()) out[i % period]! += value

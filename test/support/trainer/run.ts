@@ -1,6 +1,6 @@
 /**
- * A whole training run, made from one seed: everything that a checkpoint has to bring back. Two
- * processes that call this with the same options have the same run.
+ * A whole training run, made from one seed: everything that a checkpoint must restore. Two processes that call this
+ * with the same options have the same run.
  */
 
 import { AdamW } from './adamw.js'
@@ -26,7 +26,7 @@ export interface Run {
   readonly rng: Rng
   readonly training: Dataset
   readonly heldOut: Dataset
-  /** Takes so many steps from where the run stands, and returns their losses. */
+  /** Takes this number of steps, and returns their losses. */
   train(steps: number): number[]
 }
 

@@ -1,7 +1,7 @@
 /**
- * A sampler that visits every index once an epoch, in an order shuffled anew for each epoch. The order
- * follows from the seed and the number of the epoch, so the position (epoch, index) is all that a
- * checkpoint has to hold to go on in the middle of an epoch.
+ * A sampler that visits every index once per epoch, in a new random order each time. The order follows from the seed
+ * and the number of the epoch. A checkpoint therefore needs only the position (epoch, index) to continue within an
+ * epoch.
  */
 
 import type { Attributes } from '../../../src/format/attributes.js'

@@ -20,7 +20,7 @@ export class Variable {
   /** Length of each dimension; `[]` for a scalar. */
   readonly shape: readonly number[]
   readonly requiresGrad: boolean
-  /** Of a leaf: the sum of what every `backward()` since `zeroGrad()` brought; null before. */
+  /** Of a leaf: the sum of the gradients of every `backward()` since `zeroGrad()`; null before the first. */
   grad: Float32Array | null = null
   readonly #origin: Origin | null
 
@@ -75,7 +75,7 @@ export class Variable {
     for (const variable of this.#topologicalOrder().reverse()) {
       const gradient = gradients.get(variable)
       if (gradient === undefined) continue
-      // Of a node that is not a leaf nobody needs the gradient any more.
+      // The gradient of an inner node is not needed any more.
       gradients.delete(variable)
       if (variable.#origin === null) {
         variable.grad = accumulated(variable.grad, gradient)

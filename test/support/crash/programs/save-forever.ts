@@ -1,6 +1,6 @@
 /**
- * Saves one step after the other to a path, until it is killed. What it is to do is the JSON of a
- * `SaveForever`, its one argument. After each save it prints a `Saved`.
+ * Saves one step after another to a path until it is killed. Its one argument is the JSON of a `SaveForever`. It prints
+ * a `Saved` after each save.
  */
 
 import { writeSync } from 'node:fs'
@@ -21,6 +21,6 @@ for (let i = 0; ; i++) {
     ({ durability }) => ({ step, durability }),
     (error: Error) => ({ step, message: error.message }),
   )
-  // At once, and not when the event loop gets to it: what is said has to be true when it is read.
+  // Synchronously, so that the output is true when it is read.
   writeSync(1, `${JSON.stringify(saved)}\n`)
 }

@@ -1,9 +1,9 @@
 /**
- * Saves once, when it is told to, for a parent that is in its way: kills it, makes calls fail, takes
- * the disk away. What it is to do is the JSON of a `SaveOnce`, its one argument.
+ * Saves once, when its parent says so. The parent kills it, makes calls fail, or removes the disk. Its one argument is
+ * the JSON of a `SaveOnce`.
  *
- * It prints its `Threads`, waits for a byte on its standard input, and prints an `Outcome`. It begins
- * and ends the save with a call that does nothing, `access` of a name that a trace shows.
+ * It prints its `Threads`, waits for a byte on standard input, and prints an `Outcome`. Before and after the save it
+ * calls `access` on a name that does not exist, which marks the save in a trace.
  */
 
 import {
@@ -114,7 +114,7 @@ function mark(name: string): void {
   try {
     accessSync(name)
   } catch {
-    // There is no such file.
+    // The file does not exist.
   }
 }
 
