@@ -80,7 +80,7 @@ export const bindings: readonly Implementation[] = [
     ],
     build: [
       ['cmake', '-S', 'bindings/cpp', '-B', 'bindings/cpp/build', '-DCMAKE_BUILD_TYPE=Release'],
-      ['cmake', '--build', 'bindings/cpp/build', '--target', 'reporter'],
+      ['cmake', '--build', 'bindings/cpp/build', '--target', 'reporter', 'lightwatch-writer'],
     ],
     reporter: { program: repository('bindings/cpp/build/reporter'), args: [] },
   },

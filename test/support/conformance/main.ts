@@ -1,6 +1,6 @@
 /**
  * Runs every implementation that this machine can build over the corpus, prints a table, and then gives
- * all of them mutated files.
+ * all of them mutated files. Those that save are compared as writers, too: a second table.
  *
  *   npm run conformance -- [--only NAME,...] [--large] [--mutations N] [--seed N] [--from N] [--keep FOLDER]
  *
@@ -17,7 +17,7 @@
  */
 
 import { randomInt } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -27,6 +27,7 @@ import { prepare } from './implementations.js'
 import { longFiles, manyTensors } from './large-cases.js'
 import { compare, countDifferences, table } from './results.js'
 import { specialPaths } from './special-cases.js'
+import { compareWriters, writers } from './writers.js'
 
 const { values } = parseArgs({
   options: {
@@ -70,6 +71,15 @@ try {
     `${cases.length} files, ${columns.length} implementations, ${differences} differences`,
   )
   failed ||= differences > 0
+
+  const able = writers.filter(({ name }) => columns.some((column) => column.name === name))
+  const own = join(folder, 'writers')
+  await mkdir(own)
+  const written = await compareWriters(able, own)
+  console.log(`\nThe bytes that writers make of the states of the valid files\n\n${table(written)}`)
+  const wrong = countDifferences(written)
+  console.log(`${written.rows.length} states, ${able.length} writers, ${wrong} differences`)
+  failed ||= wrong > 0
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
