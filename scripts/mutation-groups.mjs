@@ -63,5 +63,8 @@ export const groups = {
   check: mirrored('load/verify'),
   combine: mirrored('format/checksum-combine'),
   save: mirrored('save/write', 'save/segments'),
-  plan: mirrored('save/plan', 'save/collect'),
+  plan: {
+    mutate: ['src/save/plan.ts', 'src/save/collect.ts', 'src/save/steps.ts'],
+    tests: ['test/save/plan.test.ts', 'test/save/collect.test.ts'],
+  },
 }
