@@ -6,6 +6,8 @@
 import { CheckpointError } from '../errors.js'
 import type { SaveReport } from '../save/write.js'
 import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.js'
+import { isNpy } from './npy.js'
+import { isNpz, readNpyFile, readNpzFile, writeNpyFile, writeNpzFile } from './numpy-file.js'
 import { isPytorch, PYTORCH, readPytorchFile } from './pytorch/pytorch-file.js'
 import {
   isSafetensors,
@@ -64,6 +66,20 @@ export const FORMATS: readonly Format[] = [
     extensions: ['.safetensors.index.json'],
     recognises: (head, { name }) => isSafetensorsIndex(head, name),
     read: readSafetensorsIndex,
+  },
+  {
+    name: 'npz',
+    extensions: ['.npz'],
+    recognises: (head, { name }) => isNpz(head, name),
+    read: readNpzFile,
+    write: writeNpzFile,
+  },
+  {
+    name: 'npy',
+    extensions: ['.npy'],
+    recognises: isNpy,
+    read: readNpyFile,
+    write: writeNpyFile,
   },
   {
     name: PYTORCH,

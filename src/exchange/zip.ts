@@ -57,6 +57,8 @@ export interface EntryReader {
    * its CRC-32 is verified with the last byte, unless that is turned off: `zip.crc`.
    */
   read(target: Uint8Array, position: number): Promise<void>
+  /** Ends an inflation that is under way. The entry may be read again, from its start. */
+  close(): Promise<void>
 }
 
 /** Options of reading an entry. */
@@ -86,6 +88,11 @@ export class ZipArchive {
   /** Whether the bytes begin like an archive with an entry. */
   static isZip(head: Uint8Array): boolean {
     return head.length >= 4 && view(head).getUint32(0, true) === LOCAL
+  }
+
+  /** Whether bytes begin as an archive does that has no entry. */
+  static isEmpty(head: Uint8Array): boolean {
+    return head.length >= 4 && view(head).getUint32(0, true) === END
   }
 
   /** Reads the directory and validates it. Throws CKPT_FOREIGN_FILE, `zip.*`. */
@@ -423,6 +430,8 @@ class StoredReader implements EntryReader {
     await this.#source.read(target, (await this.#start()) + position)
     this.#crc.take(target, position)
   }
+
+  async close(): Promise<void> {}
 }
 
 // Bytes of an entry given to the inflater at a time: they become 16 MiB at most.
@@ -465,16 +474,21 @@ class DeflatedReader implements EntryReader {
       }
       if (this.#position === this.size) await this.#end()
     } catch (error) {
-      await this.#restart()
+      await this.close()
       throw error
     }
     this.#crc.take(target, position)
   }
 
-  async #restart(): Promise<void> {
+  async close(): Promise<void> {
     await this.#inflated?.return(undefined).catch(() => {})
+    this.#inflated = undefined
     this.#rest = new Uint8Array(0)
     this.#position = 0
+  }
+
+  async #restart(): Promise<void> {
+    await this.close()
     this.#inflated = inflate(this.#source, await this.#start(), this.#entry)
   }
 

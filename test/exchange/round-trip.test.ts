@@ -16,7 +16,7 @@ function saved({ model, optimizer, extras, progress }: ArbitraryCheckpoint) {
   })
 }
 
-for (const format of ['safetensors']) {
+for (const format of ['safetensors', 'npz']) {
   test(`any checkpoint that goes through ${format} comes back byte for byte`, async (t) => {
     await fc.assert(
       fc.asyncProperty(arbitraryCheckpoint, async (given) => {
