@@ -70,7 +70,7 @@ export const FORMATS: readonly Format[] = [
   {
     name: 'npz',
     extensions: ['.npz'],
-    recognises: (head, { name }) => isNpz(head, name),
+    recognises: isNpz,
     read: readNpzFile,
     write: writeNpzFile,
   },

@@ -28,14 +28,17 @@ const EXTENSION = '.npy'
 const DESCRIPTION_ENTRY = `${DESCRIPTION}.json`
 const MAX_DESCRIPTION = 100_000_000
 
-/** Whether bytes begin as an archive of arrays does. */
-export function isNpz(head: Uint8Array, name: string): boolean {
+/** Whether a file is an archive of arrays, by the name of its first entry or its own. */
+export async function isNpz(head: Uint8Array, { name, source }: InputPlace): Promise<boolean> {
   if (ZipArchive.isEmpty(head)) return true
-  if (!ZipArchive.isZip(head)) return false
+  if (!ZipArchive.isZip(head) || head.length < 30) return false
   const length = head[26]! | (head[27]! << 8)
-  const first = new TextDecoder().decode(head.subarray(30, 30 + length))
+  // From the file: a name may be longer than the head.
+  const first = new Uint8Array(Math.max(0, Math.min(length, source.size - 30)))
+  await source.read(first, 30)
+  const entry = new TextDecoder().decode(first)
   return (
-    first.endsWith(EXTENSION) || first === DESCRIPTION_ENTRY || name.toLowerCase().endsWith('.npz')
+    entry.endsWith(EXTENSION) || entry === DESCRIPTION_ENTRY || name.toLowerCase().endsWith('.npz')
   )
 }
 

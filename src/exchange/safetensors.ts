@@ -37,9 +37,15 @@ export interface SaveSafetensorsOptions extends SaveForeignOptions {
   readonly metadata?: { readonly [name: string]: string } | undefined
 }
 
-/** The names of the options of a load. */
+/**
+ * The names of the options of a load.
+ * @internal
+ */
 export const LOAD_SAFETENSORS_OPTIONS: OptionNames<LoadSafetensorsOptions> = { files: true }
-/** The names of the options of a save. */
+/**
+ * The names of the options of a save.
+ * @internal
+ */
 export const SAVE_SAFETENSORS_OPTIONS: OptionNames<SaveSafetensorsOptions> = {
   ...SAVE_FOREIGN_OPTIONS,
   metadata: true,

@@ -103,6 +103,9 @@ test('no module of Node is loaded by the entry for browsers or by an adapter', a
   const entries = [
     'src/browser.ts',
     'src/diff/diff.ts',
+    'src/exchange/safetensors.ts',
+    'src/exchange/numpy.ts',
+    'src/exchange/convert.ts',
     'src/exchange/pytorch.ts',
     'src/exchange/model-json.ts',
     ...(await filesIn('src/adapters')),
