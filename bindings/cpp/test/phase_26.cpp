@@ -238,9 +238,11 @@ std::int64_t generation_at(const std::string &path) {
   const auto checkpoint = lightwatch::load_checkpoint(path);
   checkpoint.verify();
   for (const auto &[name, tensor] : checkpoint.model_state) {
+    bool whole = true;
     for (const float element : tensor.as<float>()) {
-      expect(element == static_cast<float>(checkpoint.step()), "elements of one generation");
+      whole = whole && element == static_cast<float>(checkpoint.step());
     }
+    expect(whole, "elements of one generation");
   }
   return checkpoint.step;
 }
