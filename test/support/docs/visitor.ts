@@ -20,7 +20,7 @@ export interface Visits {
   readonly complaints: readonly string[]
 }
 
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 
 const complaints: string[] = []
 const frame = document.createElement('iframe')
