@@ -1,8 +1,6 @@
 /**
  * NumPy's `.npz` and `.npy`, in and out, where there are no paths: from bytes and Blobs, to sinks.
  *
- *   import { loadNpz, saveNpz } from 'lightwatch-checkpoint/numpy'
- *
  *   const file = await loadNpz(blob)
  *   const weight = await file.model.get('fc.weight').read()
  *   await saveNpz(sink, { weight: { shape: [2, 2], data: weight } })

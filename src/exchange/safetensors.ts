@@ -1,8 +1,6 @@
 /**
  * safetensors, in and out, where there are no paths: from bytes and Blobs, to sinks.
  *
- *   import { loadSafetensors, saveSafetensors } from 'lightwatch-checkpoint/safetensors'
- *
  *   const file = await loadSafetensors(blob)
  *   const embedding = await file.model.get('wte.weight').read()
  *   await saveSafetensors(sink, file.model)
