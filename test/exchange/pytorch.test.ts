@@ -264,6 +264,14 @@ test('a tensor outside its storage, and one that stands for far more than it, ar
   )
 })
 
+test('a tensor without elements is read, wherever it begins', async (t) => {
+  const none = tensor(six, 1000, [0, 2], [2, 1])
+  const { model } = await read(
+    archive(pickleOf(op.text('w'), none), { 0: floats(0, 1, 2, 3, 4, 5) }),
+  )
+  t.deepEqual(await model.get('w').read(), new Float32Array(0))
+})
+
 test('archives that are no archive of PyTorch, or a hostile one, are refused', async (t) => {
   await refused(t, storedZip({ 'a/b': Uint8Array.of(1) }), 'pytorch.archive')
   await refused(t, Buffer.from('not a file of PyTorch'), 'pytorch.magic')

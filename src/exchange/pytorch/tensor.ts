@@ -48,9 +48,17 @@ export function tensorReader(name: string, tensor: PyTensor, read: StorageRead):
   return {
     dtype: dtype.dtype,
     shape: dtype.name === 'float4_e2m1fn_x2' ? twiceAsLong(name, tensor.shape) : tensor.shape,
-    read: dense ? (target, position) => read(target, start + position) : gathered(layout, read),
+    read:
+      count === 0
+        ? nothing
+        : dense
+          ? (target, position) => read(target, start + position)
+          : gathered(layout, read),
   }
 }
+
+/** A tensor without elements may begin outside its storage. */
+async function nothing(): Promise<void> {}
 
 /** For a dtype with two numbers in an element. */
 function twiceAsLong(name: string, shape: readonly number[]): number[] {
