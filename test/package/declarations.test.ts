@@ -12,7 +12,8 @@ test('no declaration that a user compiles needs one of another package', async (
   const visit = async (file: string): Promise<void> => {
     if (seen.has(file)) return
     seen.add(file)
-    const text = await readFile(join(root, file), 'utf8')
+    // Comments have examples, which import the package by its name.
+    const text = (await readFile(join(root, file), 'utf8')).replaceAll(/\/\*.*?\*\//gs, '')
     for (const [, name] of text.matchAll(/(?:from|import) ?\(?'([^']+)'/g)) {
       if (name!.startsWith('.')) await visit(join(dirname(file), name!.replace(/\.js$/, '.d.ts')))
       else foreign.push(`${file}: ${name}`)
