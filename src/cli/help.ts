@@ -212,6 +212,8 @@ formats:
   safetensors        .safetensors; read, too: .safetensors.index.json, with its
                      shards next to it
   npz, npy           NumPy: .npz; .npy (read)
+  pytorch            .pt, .pth, .bin (read)
+  model.json         TensorFlow.js: model.json, with its shards next to it
 
 A whole checkpoint keeps all that it has: its tensors are called model.NAME,
 optimizer.NAME and extras.EXTRA.NAME, and the rest is with them as JSON. What

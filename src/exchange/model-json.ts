@@ -47,11 +47,11 @@ export const SAVE_MODEL_JSON_OPTIONS: OptionNames<SaveModelJsonOptions> = {
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_NOT_CONVERTIBLE for weights of text
  */
 export async function loadModelJson(
-  from: Bytes,
+  from: string | URL | Bytes,
   options: LoadModelJsonOptions = {},
 ): Promise<Training> {
   const { files } = givenOptions('loadModelJson', LOAD_MODEL_JSON_OPTIONS, options)
-  return readModelJson(inputPlace(from, files))
+  return readModelJson(await inputPlace(from, files))
 }
 
 /**

@@ -41,8 +41,8 @@ export interface NpyArray {
  * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks; CKPT_NOT_CONVERTIBLE for object
  *   arrays and other types that are not numbers; CKPT_READ
  */
-export async function loadNpz(from: Bytes): Promise<Training> {
-  return readNpzFile(inputPlace(from))
+export async function loadNpz(from: string | URL | Bytes): Promise<Training> {
+  return readNpzFile(await inputPlace(from))
 }
 
 /**
@@ -60,8 +60,8 @@ export async function saveNpz(
 }
 
 /** Reads the array of a `.npy` file. Throws like `loadNpz`. */
-export async function loadNpy(from: Bytes): Promise<NpyArray> {
-  return readNpyArray(inputPlace(from))
+export async function loadNpy(from: string | URL | Bytes): Promise<NpyArray> {
+  return readNpyArray(await inputPlace(from))
 }
 
 /** Writes an array to a `.npy` file. Throws like `saveNpz`. */

@@ -1,13 +1,15 @@
-/** The places of foreign files without paths: bytes, Blobs, sinks. */
+/** The places of foreign files without paths: bytes, Blobs, addresses, sinks. */
 
-import { CheckpointError } from '../errors.js'
+import { CheckpointError, withPath } from '../errors.js'
 import { describe } from '../format/attributes.js'
 import { BlobSource } from '../io/blob-source.js'
+import { httpAddress, openHttp } from '../io/http/http-source.js'
+import { publicAddress } from '../io/http/requests.js'
 import { MemorySource } from '../io/memory-source.js'
 import type { Sink } from '../io/sink.js'
 import type { Source } from '../io/source.js'
 import { quote } from '../printable.js'
-import { isMap, kindOf } from '../realm.js'
+import { isMap, isUrl, kindOf } from '../realm.js'
 import { isSink } from '../save/write.js'
 import { foreignFault, type InputPlace, type OutputPlace } from './training.js'
 
@@ -17,8 +19,43 @@ export type Bytes = Uint8Array | ArrayBuffer | Blob
 /** Files in the same folder as the one that is read, by their names, as in an index of shards. */
 export type SiblingFiles = { readonly [name: string]: Bytes } | ReadonlyMap<string, Bytes>
 
-/** The place of a file. A File has a name; other inputs have none. Throws a TypeError. */
-export function inputPlace(from: Bytes, siblings: SiblingFiles = {}): InputPlace {
+/**
+ * The place of a file: its bytes, a Blob, or the `https:` address of a file on a server, next to which its siblings
+ * are. Throws a TypeError, and CKPT_READ if the server does not give the file.
+ */
+export async function inputPlace(
+  from: string | URL | Bytes,
+  siblings?: SiblingFiles,
+): Promise<InputPlace> {
+  if (typeof from === 'string' || isUrl(from)) {
+    const address = httpAddress(from)
+    if (address !== undefined) return addressPlace(address, siblings)
+  }
+  return givenPlace(from as Bytes, siblings)
+}
+
+/** The place of a file on a server. Its siblings are next to it, if they are not given. */
+async function addressPlace(address: URL, siblings?: SiblingFiles): Promise<InputPlace> {
+  const { pathname } = address
+  const nextTo = (name: string): Promise<Source> =>
+    openAt(new URL(encodeURIComponent(siblingName(name)), address))
+  return {
+    name: decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1)),
+    source: await openAt(address),
+    sibling: siblings === undefined ? nextTo : givenPlace(new Blob(), siblings).sibling,
+  }
+}
+
+async function openAt(address: URL): Promise<Source> {
+  try {
+    return await openHttp(address)
+  } catch (error) {
+    throw withPath(error, publicAddress(address))
+  }
+}
+
+/** A File has a name; other bytes have none. */
+function givenPlace(from: Bytes, siblings: SiblingFiles = {}): InputPlace {
   const files = isMap(siblings) ? siblings : new Map(Object.entries(siblings))
   return {
     name: (from as { readonly name?: string }).name ?? '',
@@ -46,7 +83,9 @@ function sourceOf(from: Bytes): Source {
     case 'ArrayBuffer':
       return new MemorySource(new Uint8Array(from as ArrayBuffer))
   }
-  throw new TypeError(`expected a file's bytes or a Blob, found ${describe(from)}`)
+  throw new TypeError(
+    `expected a file's bytes, a Blob or an https: address, found ${describe(from)}`,
+  )
 }
 
 /** The name of a file in the same folder. Throws CKPT_FOREIGN_FILE, rule `sibling`, for a name that leads elsewhere. */

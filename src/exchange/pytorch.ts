@@ -21,7 +21,10 @@ export const PYTORCH_OPTIONS: OptionNames<PytorchOptions> = { parameters: true }
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule` (`pytorch.global` if the file holds more than
  *   tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of a value that a checkpoint cannot hold
  */
-export async function loadPytorch(from: Bytes, options: PytorchOptions = {}): Promise<Training> {
+export async function loadPytorch(
+  from: string | URL | Bytes,
+  options: PytorchOptions = {},
+): Promise<Training> {
   const given = givenOptions('loadPytorch', PYTORCH_OPTIONS, options)
-  return readPytorchFile(inputPlace(from), given)
+  return readPytorchFile(await inputPlace(from), given)
 }

@@ -58,11 +58,11 @@ export const SAVE_SAFETENSORS_OPTIONS: OptionNames<SaveSafetensorsOptions> = {
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_READ
  */
 export async function loadSafetensors(
-  from: Bytes,
+  from: string | URL | Bytes,
   options: LoadSafetensorsOptions = {},
 ): Promise<Training> {
   const { files } = givenOptions('loadSafetensors', LOAD_SAFETENSORS_OPTIONS, options)
-  return readSafetensorsAny(inputPlace(from, files))
+  return readSafetensorsAny(await inputPlace(from, files))
 }
 
 /**

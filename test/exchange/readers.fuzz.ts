@@ -9,6 +9,9 @@ const TARGETS: { readonly [target in ForeignTarget]: number } = {
   archive: 20,
   legacy: 12,
   'model.json': 5,
+  safetensors: 5,
+  npy: 4,
+  npz: 5,
 }
 
 for (const [target, rules] of Object.entries(TARGETS) as [ForeignTarget, number][]) {

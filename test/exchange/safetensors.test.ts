@@ -178,5 +178,5 @@ test('what is neither bytes nor a Blob is a TypeError, as is an option that ther
   await t.throwsAsync(loadSafetensors(new Uint8Array(8), { file: {} } as never), {
     instanceOf: TypeError,
   })
-  t.is(inputPlace(new Uint8Array(0)).name, '')
+  t.is((await inputPlace(new Uint8Array(0))).name, '')
 })

@@ -19,6 +19,8 @@ export interface Served {
   /** The headers of each request, in order, with what it asked for. */
   readonly requests: (IncomingMessage['headers'] & { readonly path: string })[]
   bytes: Uint8Array
+  /** Other files, by their paths. */
+  readonly others: Map<string, Uint8Array>
   etag: string | undefined
   /** What happens to the request of that number, from 0; undefined: a good answer. */
   fault: (request: number) => Fault | undefined
@@ -42,6 +44,7 @@ export async function serve(t: ExecutionContext, bytes: Uint8Array): Promise<Ser
     url: new URL(`http://127.0.0.1:${port}/run/a.ckpt`),
     requests: [],
     bytes,
+    others: new Map(),
     etag: '"1"',
     fault: () => undefined,
     ranges: true,
@@ -62,7 +65,8 @@ function answer(served: Served, request: IncomingMessage, response: ServerRespon
     response.writeHead(fault.status, fault.headers ?? {}).end('<html>no</html>')
     return
   }
-  const { bytes, etag } = served
+  const { etag } = served
+  const bytes = served.others.get(request.url!) ?? served.bytes
   const headers: Record<string, string | number> = { 'content-type': served.type }
   if (etag !== undefined) headers.etag = etag
   const condition = request.headers['if-match']

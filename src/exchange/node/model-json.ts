@@ -34,7 +34,7 @@ export type {
  * Layers without a name of their own are named by their position, as in `tensorflowModule`. The caller must close the
  * file.
  *
- * @param from a path, a `file:` URL, bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_NOT_CONVERTIBLE for weights of text, CKPT_READ
  */
 export async function loadModelJson(

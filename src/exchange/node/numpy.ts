@@ -34,7 +34,7 @@ export type {
  * by `file.model.get(name).read()`; what `saveNpz` wrote of a checkpoint has `optimizer`, `extras` and `progress`
  * as well. Close the file.
  *
- * @param from a path, a `file:` URL, bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks; CKPT_NOT_CONVERTIBLE for object
  *   arrays and other types that are not numbers; CKPT_READ
  */

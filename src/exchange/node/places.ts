@@ -4,6 +4,8 @@ import { basename, dirname, sep } from 'node:path'
 import { withPath } from '../../errors.js'
 import { FileSink } from '../../io/file/file-sink.js'
 import { FileSource, openFile } from '../../io/file/file-source.js'
+import { httpAddress } from '../../io/http/http-source.js'
+import { publicAddress } from '../../io/http/requests.js'
 import type { Sink } from '../../io/sink.js'
 import { fileIn, pathOf } from '../../path.js'
 import { quote } from '../../printable.js'
@@ -12,12 +14,14 @@ import { isSink } from '../../save/write.js'
 import { type Bytes, inputPlace, outputPlace, type SiblingFiles, siblingName } from '../places.js'
 import type { InputPlace, OutputPlace } from '../training.js'
 
-/** Opens a caller's input: a path, a `file:` URL, bytes or a Blob. Throws CKPT_READ. */
+/** Opens a caller's input: a path, a `file:` URL, an `https:` address, bytes or a Blob. Throws CKPT_READ. */
 export async function openInput(
   from: string | URL | Bytes,
   files?: SiblingFiles,
 ): Promise<InputPlace> {
-  if (typeof from !== 'string' && !isUrl(from)) return inputPlace(from, files)
+  if ((typeof from !== 'string' && !isUrl(from)) || httpAddress(from) !== undefined) {
+    return inputPlace(from, files)
+  }
   const path = pathOf(from)
   const open = async (at: string): Promise<FileSource> => {
     try {
@@ -54,6 +58,8 @@ export async function namingPath<T>(
   try {
     return await work()
   } catch (error) {
-    throw typeof at === 'string' || isUrl(at) ? withPath(error, pathOf(at)) : error
+    if (typeof at !== 'string' && !isUrl(at)) throw error
+    const address = httpAddress(at)
+    throw withPath(error, address === undefined ? pathOf(at) : publicAddress(address))
   }
 }

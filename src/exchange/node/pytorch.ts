@@ -22,7 +22,7 @@ export type {
  * optimizer, the progress and the rest. An `optimizer.pt` next to a `trainer_state.json` is a checkpoint of Hugging
  * Face's Trainer; the files next to it are read too. The caller must close the file.
  *
- * @param from a path, a `file:` URL, bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule` (`pytorch.global` if the file holds more than
  *   tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of a value that a checkpoint cannot hold, CKPT_READ
  */

@@ -42,7 +42,7 @@ export type {
  * `optimizer`, `extras` and `progress`. `__metadata__` is in `model.attributes.safetensors`. The caller must close the
  * file.
  *
- * @param from a path, a `file:` URL, bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_READ
  */
 export async function loadSafetensors(

@@ -1,15 +1,28 @@
-/** Mutated files of PyTorch and TensorFlow.js, and what their readers make of them. */
+/** Mutated files of other formats, and what their readers make of them. */
 
 import { isCheckpointError } from '../../../src/errors.js'
+import { readNpyFile, readNpzFile } from '../../../src/exchange/numpy-file.js'
 import { readPytorchFile } from '../../../src/exchange/pytorch/pytorch-file.js'
+import { readSafetensorsFile } from '../../../src/exchange/safetensors-file.js'
 import { readModelJson } from '../../../src/exchange/tensorflowjs/model-json-file.js'
 import type { InputPlace, Training } from '../../../src/exchange/training.js'
 import { MemorySource } from '../../../src/io/memory-source.js'
 import { Random } from '../fuzz/random.js'
 import { archive, bytesOf, op, pickleOf, storage, tensor } from './pickle.js'
+import { npySeed, npzSeed, safetensorsOf, safetensorsSeed } from './tensor-seeds.js'
+import { zip } from './zip.js'
 
 /** Which reader. */
-export type ForeignTarget = 'archive' | 'legacy' | 'model.json'
+export type ForeignTarget = 'archive' | 'legacy' | 'model.json' | 'safetensors' | 'npy' | 'npz'
+
+const READERS: { readonly [target in ForeignTarget]: (place: InputPlace) => Promise<Training> } = {
+  archive: (place) => readPytorchFile(place),
+  legacy: (place) => readPytorchFile(place),
+  'model.json': (place) => readModelJson(place),
+  safetensors: readSafetensorsFile,
+  npy: readNpyFile,
+  npz: readNpzFile,
+}
 
 /** What inputs came to, by rule or `read`; and the longest that one took, in milliseconds of wall clock. */
 export interface MutationReport {
@@ -159,9 +172,7 @@ export async function tryMutations(
     const start = performance.now()
     let outcome: string
     try {
-      const training = await (target === 'model.json'
-        ? readModelJson(place)
-        : readPytorchFile(place))
+      const training = await READERS[target](place)
       await readAll(training)
       training.close()
       outcome = 'read'
@@ -191,11 +202,21 @@ async function readAll({ model, optimizer, extras }: Training): Promise<void> {
 
 function placeOf(target: ForeignTarget, random: Random): InputPlace {
   const place = (bytes: Uint8Array, shard = SHARD): InputPlace => ({
-    name: target === 'model.json' ? 'model.json' : 'a.pt',
+    name: target,
     source: new MemorySource(bytes),
     sibling: async () => new MemorySource(shard),
   })
   if (target === 'model.json') return place(Buffer.from(mutatedText(JSON_TEXT, random)))
+  if (target === 'npy') return place(mutated(npySeed, random))
+  if (target === 'npz') {
+    if (random.oneIn(4)) return place(mutated(npzSeed, random))
+    return place(zip([{ name: 'w.npy', contents: mutated(npySeed, random) }]))
+  }
+  if (target === 'safetensors') {
+    const { header, data } = safetensorsSeed
+    if (random.oneIn(4)) return place(mutated(safetensorsOf(header, data), random))
+    return place(safetensorsOf(mutatedText(header, random), data))
+  }
   if (target === 'legacy') return place(mutated(LEGACY, random))
   // Mostly the pickle, in an archive whose checksums are right; sometimes the archive itself.
   if (random.oneIn(4)) return place(mutated(archive(PICKLE, { 0: floats }), random))

@@ -21,7 +21,7 @@ export async function converted(
   options: ConvertOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const to = memoryPlace(name)
-  const plan = await planConversion(inputPlace(bytes), to, options)
+  const plan = await planConversion(await inputPlace(bytes), to, options)
   try {
     await plan.write()
   } finally {
