@@ -16,8 +16,8 @@ import {
   type Training,
   type WriteOptions,
 } from './training.js'
-import { ZipArchive } from './zip.js'
-import { zipFile } from './zip-writer.js'
+import { ZipArchive } from './zip/archive.js'
+import { zipFile } from './zip/writer.js'
 
 const FORMAT = 'numpy'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ZipArchive } from '../../src/exchange/zip.js'
+import { ZipArchive } from '../../src/exchange/zip/archive.js'
 import { MemorySource } from '../../src/io/memory-source.js'
 import { type ZipTestEntry, zip } from '../support/exchange/zip.js'
 

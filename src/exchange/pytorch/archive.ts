@@ -6,7 +6,7 @@
 import type { Source } from '../../io/source.js'
 import { quote } from '../../printable.js'
 import { foreignFault, notConvertible } from '../training.js'
-import { type EntryReader, ZipArchive, type ZipEntry } from '../zip.js'
+import { type EntryReader, ZipArchive, type ZipEntry } from '../zip/archive.js'
 import { storageDtype } from './globals.js'
 import type { StorageRead } from './tensor.js'
 import { MAX_PICKLE, type PersistentLoad, PickleEnds, unpickle } from './unpickler.js'

@@ -1,7 +1,7 @@
 /** Reads a file of PyTorch as a training: `.pt`, `.pth`, `.bin`, and Lightning's `.ckpt`. It is never written. */
 
 import { foreignFault, type InputPlace, type Training } from '../training.js'
-import { ZipArchive } from '../zip.js'
+import { ZipArchive } from '../zip/archive.js'
 import { isLegacy, openArchive, openLegacy, pickleEntry } from './archive.js'
 import { TRAINER_OPTIMIZER, withTrainerFolder } from './trainer-folder.js'
 import { type PytorchOptions, trainingOf } from './training-of.js'

@@ -4,9 +4,9 @@
  * own, so that the same contents make the same bytes. Entries and archives beyond 4 GiB are ZIP64.
  */
 
-import { crc32 } from '../format/checksum.js'
-import type { FileContents, Part } from './file-writer.js'
-import type { ForeignTensor } from './training.js'
+import { crc32 } from '../../format/checksum.js'
+import type { FileContents, Part } from '../file-writer.js'
+import type { ForeignTensor } from '../training.js'
 
 /** An entry that is to be written: bytes at hand, and those of a tensor behind them. */
 export interface ZipContents {
