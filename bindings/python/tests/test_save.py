@@ -137,8 +137,8 @@ def test_attributes_that_a_file_cannot_hold_are_refused_with_their_path(tmp_path
         ({"a": [math.nan]}, r"config\.a\[0\]"),
         ({"a": {1: 2}}, r"config\.a"),
         ({"a": b""}, r"config\.a"),
-        ("{", "not JSON text"),
-        ("NaN", "not JSON text"),
+        ("{", "must be JSON text"),
+        ("NaN", "must be JSON text"),
         ({"a": "\udc00"}, r"config\.a"),
     ],
 )
