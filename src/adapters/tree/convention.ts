@@ -7,8 +7,8 @@ import { type Attribute, describe } from '../../format/attributes.js'
 import { givenOptions, type OptionNames } from '../../options.js'
 import type { LoadedState, LoadedTensor, StateFit, Stateful } from '../../state.js'
 import { compareLeaves, savedLeaves } from './fit.js'
+import { flattenTree, rebuildTree } from './flatten.js'
 import { leavesOf, type TensorLeaves } from './leaves.js'
-import { flattenTree, rebuildTree } from './tree.js'
 
 /** An object with one of the two spellings of PyTorch's convention. */
 export type PytorchStyle =
