@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { loadCheckpoint } from '../src/index.js'
 import { differences, statesOf } from '../src/resume-check/difference.js'
-import { digits, installPackages, jax, libraries, plain } from './install-packages.js'
+import { digits, installPackages, jax, libraries, nanogpt, plain } from './install-packages.js'
 
 interface Example {
   readonly title: string
@@ -51,6 +51,12 @@ const EXAMPLES: readonly Example[] = [
     folder: plain,
     program: 'train.js',
     settings: ['--steps', '400'],
+  },
+  {
+    title: 'TensorFlow.js, a GPT of @genai-fi/nanogpt',
+    folder: nanogpt,
+    program: 'train.js',
+    settings: ['--steps', '120'],
   },
   ...['brain.js', 'synaptic', 'neataptic', 'toygrad', 'convnetjs', 'ml-fnn'].map((library) => ({
     title: library,

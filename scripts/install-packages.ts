@@ -23,6 +23,7 @@ export const digits = fileURLToPath(new URL('../examples/digits', import.meta.ur
 export const jax = fileURLToPath(new URL('../examples/jax', import.meta.url))
 export const plain = fileURLToPath(new URL('../examples/plain', import.meta.url))
 export const libraries = fileURLToPath(new URL('../examples/libraries', import.meta.url))
+export const nanogpt = fileURLToPath(new URL('../examples/nanogpt', import.meta.url))
 
 const lockfileOf = (folder: string) => join(folder, 'package-lock.json')
 // A copy of the lock file of the present install, removed with it.

@@ -48,6 +48,7 @@ test('the lock file names no registry', async (t) => {
     'examples/jax/',
     'examples/plain/',
     'examples/libraries/',
+    'examples/nanogpt/',
     'test/support/smoke/tools/',
     'docs/site/',
   ]
