@@ -127,3 +127,52 @@ test('plain memory is read again only where that is asked for', async (t) => {
   await restoreCheckpoint(saved, memory, null, { readBack: true })
   t.is(asked, 2 * usual + 1)
 })
+
+test('damaged bytes that were not verified are the fault of the file, and not of the trainer', async (t) => {
+  const sink = new MemorySink()
+  const weights = start()
+  await saveCheckpoint(
+    sink,
+    model({ a: Float32Array.of(0.1, 2), b: Float32Array.of(3, 4) }, () => {}),
+  )
+  const bytes = sink.bytes
+  const whole = await loadCheckpoint(bytes)
+  bytes[whole.model.get('b').segment().offset]! ^= 1
+  await t.throwsAsync(
+    restoreCheckpoint(await loadCheckpoint(bytes), model(weights, taking(weights))),
+    {
+      code: 'CKPT_TENSOR_CHECKSUM',
+    },
+  )
+
+  const unverified = await loadCheckpoint(bytes, { verify: false })
+  const error = await t.throwsAsync(
+    restoreCheckpoint(unverified, model(weights, taking(weights)), null, { verify: false }),
+    {
+      instanceOf: CheckpointError,
+      code: 'CKPT_RESTORE_INCOMPLETE',
+      message: /damaged bytes.*\n {2}model: "b" is damaged in the file/,
+    },
+  )
+  t.deepEqual((error as CheckpointError).tensors, [{ state: 'model', tensor: 'b' }])
+  t.like((error as CheckpointError).cause, {
+    code: 'CKPT_TENSOR_CHECKSUM',
+    state: 'model',
+    tensor: 'b',
+  })
+
+  const forgetful = model(weights, (state) => {
+    taking(weights)(state)
+    weights.a.fill(0)
+  })
+  const both = await t.throwsAsync(
+    restoreCheckpoint(unverified, forgetful, null, { verify: false }),
+  )
+  t.regex(both?.message ?? '', /"a" has other elements\n {2}model: "b" is damaged in the file/)
+  await t.notThrowsAsync(
+    restoreCheckpoint(unverified, model(weights, taking(weights)), null, {
+      verify: false,
+      readBack: false,
+    }),
+  )
+})
