@@ -1,12 +1,19 @@
 /** The reader and writer of `.ckpt` files for conversions. */
 
+import { crc32 } from '../format/checksum.js'
+import { encode } from '../format/encode.js'
+import { gapBytes } from '../format/layout.js'
+import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import { nameFault } from '../format/text.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import { openCheckpoint } from '../load/open.js'
+import type { SegmentCheck } from '../load/segment.js'
 import type { CheckpointState, CheckpointTensor } from '../load/state.js'
+import { checkSegments } from '../load/verify.js'
 import { quote } from '../printable.js'
-import { type SaveReport, writeCheckpoint } from '../save/write.js'
-import type { Stateful, TensorLike } from '../state.js'
+import { beginSave, type SaveReport } from '../save/write.js'
+import type { Stateful } from '../state.js'
+import { type Part, writeFile } from './file-writer.js'
 import {
   ForeignState,
   ForeignTensor,
@@ -17,20 +24,20 @@ import {
   type WriteOptions,
 } from './training.js'
 
-/** Opens a `.ckpt` file. Every tensor is verified when it is first read. */
+/** Opens a `.ckpt` file. Every tensor is verified when it is read. */
 export async function readCheckpointFile({ source }: InputPlace): Promise<Training> {
   return trainingOf(await openCheckpoint(source))
 }
 
-/** A checkpoint as a Training, which closes it. Holds one tensor at a time in memory. */
+/** A checkpoint as a Training, which closes it. Tensors are read in the pieces that a writer asks for. */
 export function trainingOf(checkpoint: Checkpoint): Training {
-  const buffer = new TensorBuffer()
   const state = (saved: CheckpointState): ForeignState =>
     new ForeignState(
       Array.from(saved, ([name, tensor]) => {
         const { dtype, shape } = tensor
+        const reader = new VerifiedReader(tensor)
         const read = (target: Uint8Array, position: number): Promise<void> =>
-          buffer.copy(tensor, target, position)
+          reader.read(target, position)
         return new ForeignTensor(name, { dtype, shape, origin: tensor.segment(), read })
       }),
       saved.attributes,
@@ -47,77 +54,101 @@ export function trainingOf(checkpoint: Checkpoint): Training {
   }
 }
 
-/** The verified bytes of the last tensor read. The next tensor reuses the memory. */
-class TensorBuffer {
-  #memory = new Uint8Array(0)
-  #tensor: CheckpointTensor | undefined
+/**
+ * Reads a tensor once, from start to end, and verifies it with the last byte. Another order of reads verifies the whole
+ * tensor first.
+ */
+class VerifiedReader {
+  readonly #tensor: CheckpointTensor
+  #check: SegmentCheck | undefined
+  #next = 0
 
-  async copy(tensor: CheckpointTensor, target: Uint8Array, position: number): Promise<void> {
-    const { byteLength } = tensor
-    if (target.byteLength === byteLength) return tensor.readInto(target)
-    if (this.#tensor !== tensor) {
-      this.#tensor = undefined
-      if (this.#memory.byteLength < byteLength) this.#memory = new Uint8Array(byteLength)
-      await tensor.readInto(this.#memory.subarray(0, byteLength))
-      this.#tensor = tensor
+  constructor(tensor: CheckpointTensor) {
+    this.#tensor = tensor
+  }
+
+  async read(target: Uint8Array, position: number): Promise<void> {
+    const segment = this.#tensor.segment()
+    const { source, start, offset, byteLength } = segment
+    if (position === 0) {
+      const gap = new Uint8Array(offset - start)
+      await source.read(gap, start)
+      this.#check = segment.beginCheck()
+      this.#check.take(gap)
+    } else if (position !== this.#next) {
+      this.#check = undefined
+      for await (const fault of checkSegments([segment])) throw fault
     }
-    target.set(this.#memory.subarray(position, position + target.byteLength))
+    await source.read(target, offset + position)
+    this.#next = position + target.byteLength
+    this.#check?.take(target)
+    if (this.#next < byteLength) return
+    const fault = this.#check?.end()
+    this.#check = undefined
+    if (fault !== undefined) throw fault
+    await segment.checkUnchanged()
   }
 }
 
-/** Writes a `.ckpt` file. Holds one tensor at a time in memory. */
+/** Writes a `.ckpt` file. Tensors are read and written in pieces, and the checksums of the metadata come last. */
 export async function writeCheckpointFile(
   { sink }: OutputPlace,
   training: Training,
   { onProgress, signal }: WriteOptions,
 ): Promise<SaveReport> {
   const { model, optimizer, extras, progress } = training
-  const offer = new TensorOffer()
-  const stateful = (name: string, state: ForeignState): Stateful => {
-    const tensors = Array.from(state, ([tensor, reader]): [string, TensorLike] => {
-      const fault = nameFault(tensor)
-      if (fault !== undefined) {
-        throw notConvertible(
-          `the name of a tensor, ${quote(tensor)}, ${fault}, which a checkpoint cannot hold: rename it`,
-          { state: name, tensor },
-        )
-      }
-      return [tensor, offer.of(reader)]
-    })
-    const { attributes, kind } = state
-    return { stateDict: () => ({ tensors, attributes, ...(kind === null ? {} : { kind }) }) }
-  }
-  const others: { [name: string]: Stateful } = Object.create(null)
-  for (const [name, state] of extras) others[name] = stateful(name, state)
+  const states = new Map(extras)
+  states.set(MODEL, model)
+  if (optimizer !== null) states.set(OPTIMIZER, optimizer)
   const { config, ...rest } = progress
-  return writeCheckpoint(
-    sink,
-    stateful('model', model),
-    optimizer === null ? null : stateful('optimizer', optimizer),
-    { ...rest, ...(config == null ? {} : { config }), extras: others, onProgress, signal },
+  const plan = await beginSave(
+    stateful(MODEL, model),
+    optimizer === null ? null : stateful(OPTIMIZER, optimizer),
+    {
+      ...rest,
+      ...(config == null ? {} : { config }),
+      extras: Object.fromEntries(Array.from(extras, ([name, s]) => [name, stateful(name, s)])),
+      signal,
+    },
   )
+  const metadata = encode(plan.content)
+  const { fileLength, offsets } = metadata.layout
+  const checksums = plan.sources.map(() => 0)
+  function* parts(): Generator<Part> {
+    yield { bytes: new Uint8Array(metadata.length) }
+    let end = metadata.length
+    for (const [i, { state, tensor }] of plan.sources.entries()) {
+      const { name, byteLength } = tensor
+      const offset = offsets[i]!
+      yield { bytes: gapBytes(offset - end, byteLength, metadata.plain) }
+      const onBytes = (bytes: Uint8Array): void => {
+        checksums[i] = crc32(bytes, checksums[i])
+      }
+      yield { tensor: states.get(state)!.get(name), onBytes }
+      end = offset + byteLength
+    }
+  }
+  const durability = await writeFile(
+    sink,
+    {
+      length: fileLength,
+      parts: parts(),
+      patches: () => [{ position: 0, bytes: metadata.seal(checksums) }],
+    },
+    { onProgress, signal },
+  )
+  return { byteLength: fileLength, tensors: plan.tensors, durability }
 }
 
-/** Passes tensors to a save, all through the same memory. Tied tensors are one object, which the save recognises. */
-class TensorOffer {
-  #memory = new Uint8Array(0)
-  readonly #tied = new Map<object, ForeignTensor>()
-
-  of(tensor: ForeignTensor): TensorLike {
-    const { dtype, shape, byteLength } = tensor
-    const origin = tensor.segment()
-    const first = this.#tied.get(origin) ?? tensor
-    this.#tied.set(origin, first)
-    // A save gets the origin by these methods.
-    const read = async (): Promise<Uint8Array> => {
-      if (this.#memory.byteLength < byteLength) this.#memory = new Uint8Array(byteLength)
-      const bytes = this.#memory.subarray(0, byteLength)
-      await first.readInto(bytes)
-      return bytes
-    }
-    return Object.assign(
-      { dtype, shape, data: read },
-      { read, readInto: () => tensor.readInto(new Uint8Array(byteLength)), segment: () => origin },
+/** A state as a save takes it. Throws CKPT_NOT_CONVERTIBLE for a name that a checkpoint cannot hold. */
+function stateful(state: string, { attributes, kind, tensors }: ForeignState): Stateful {
+  for (const [tensor] of tensors) {
+    const fault = nameFault(tensor)
+    if (fault === undefined) continue
+    throw notConvertible(
+      `the name of a tensor, ${quote(tensor)}, ${fault}, which a checkpoint cannot hold: rename it`,
+      { state, tensor },
     )
   }
+  return { stateDict: () => ({ tensors, attributes, ...(kind === null ? {} : { kind }) }) }
 }
