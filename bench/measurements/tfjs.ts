@@ -1,4 +1,7 @@
-/** TensorFlow.js: its own save of a model with its optimizer, and this library's, in one process. */
+/**
+ * TensorFlow.js: its own save of a model with its optimizer, and this library's, in one process. And this library's
+ * restore, with the read-back and without it.
+ */
 
 import { digits, installPackages } from '../../scripts/install-packages.js'
 import { Contender, nodeProgram } from '../contender.js'
@@ -8,7 +11,9 @@ import { shortReason, type Table } from '../table.js'
 
 const SIZES = { small: { layers: 2, width: 256 }, gpt2: { layers: 8, width: 1024 } }
 
-export async function measureTfjs(bench: Bench): Promise<Table> {
+const NOT_READ_BACK = `${OURS}, readBack: false`
+
+export async function measureTfjs(bench: Bench): Promise<Table[]> {
   const { options, folder } = bench
   const table: Table = {
     id: 'tfjs',
@@ -24,7 +29,7 @@ export async function measureTfjs(bench: Bench): Promise<Table> {
   try {
     await installPackages(digits)
   } catch (error) {
-    return { ...table, missing: [{ name, reason: shortReason((error as Error).message) }] }
+    return [{ ...table, missing: [{ name, reason: shortReason((error as Error).message) }] }]
   }
   await using contender = new Contender('TensorFlow.js', nodeProgram('tfjs.ts', digits))
   const length = await contender.call<number>('load', SIZES[options.size])
@@ -44,13 +49,50 @@ export async function measureTfjs(bench: Bench): Promise<Table> {
     ],
     options.rounds,
   )
-  return {
+  const saves: Table = {
     ...table,
     rows: [...values].map(([row, of]) => ({ name: row, values: of })),
     notes: [
       `${(length / 1e6).toFixed(0)} MB on the cpu backend. Its own handler for files needs a native ` +
         'package; here one of ours writes the same artifacts (topology and weights) and syncs them.',
     ],
-    missing: [...failed].map(([row, reason]) => ({ name: row, reason: shortReason(reason) })),
+    missing: missingOf(failed),
   }
+  return [saves, await measureTfjsRestore(bench, contender)]
+}
+
+/** What the read-back costs: each restore opens the file anew, and overwrites the model and its buffers. */
+async function measureTfjsRestore(
+  { options, folder }: Bench,
+  contender: Contender,
+): Promise<Table> {
+  const path = folder.file()
+  await contender.call('saveOurs', { path })
+  folder.settle()
+  const restore = (readBack: boolean) => () =>
+    contender.call<number>('restoreOurs', { path, readBack })
+  const { values, failed } = await runRounds(
+    [
+      { row: OURS, run: restore(true) },
+      { row: NOT_READ_BACK, run: restore(false) },
+    ],
+    options.rounds,
+  )
+  folder.remove(path)
+  return {
+    id: 'tfjs-restore',
+    title: 'TensorFlow.js: restore of the same, file in the page cache',
+    unit: 's',
+    reference: OURS,
+    rows: [...values].map(([row, of]) => ({ name: row, values: of })),
+    goals: [],
+    notes: [
+      'By default every tensor is fetched once more after the restore, and its checksum compared with that of the file.',
+    ],
+    missing: missingOf(failed),
+  }
+}
+
+function missingOf(failed: ReadonlyMap<string, string>): Table['missing'] {
+  return [...failed].map(([name, reason]) => ({ name, reason: shortReason(reason) }))
 }

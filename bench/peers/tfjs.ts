@@ -33,7 +33,7 @@ core.enableProdMode()
 await core.setBackend('cpu')
 const adapterUrl = new URL('../../dist/src/adapters/tensorflow/tensorflow.js', import.meta.url).href
 const { tensorflowModule, tensorflowOptimizer } = (await import(adapterUrl)) as typeof Adapter
-const { saveCheckpoint } = await importLibrary()
+const { loadCheckpoint, restoreCheckpoint, saveCheckpoint } = await importLibrary()
 
 let model: Untyped
 let adam: Untyped
@@ -76,5 +76,12 @@ await serve({
     return seconds(() =>
       saveCheckpoint(path, tensorflowModule(model), tensorflowOptimizer(adam, model)),
     )
+  },
+  async restoreOurs({ path, readBack }: { path: string; readBack: boolean }) {
+    const [module, optimizer] = [tensorflowModule(model), tensorflowOptimizer(adam, model)]
+    return seconds(async () => {
+      await using checkpoint = await loadCheckpoint(path)
+      await restoreCheckpoint(checkpoint, module, optimizer, { readBack })
+    })
   },
 })
