@@ -5,9 +5,9 @@ import test from 'ava'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What a source file imports: paths from the root for our own files, names for packages. */
-async function importsOf(file: string): Promise<string[]> {
-  const source = await readFile(join(root, file), 'utf8')
+/** What a source file, or this text of it, imports: paths from the root for our own files, names for packages. */
+async function importsOf(file: string, text?: string): Promise<string[]> {
+  const source = text ?? (await readFile(join(root, file), 'utf8'))
   const found = source.matchAll(/(?:from|import) ?\(?'([^']+)'/g)
   return [...found].map(([, name]) =>
     name!.startsWith('.') ? join(dirname(file), name!).replace(/\.js$/, '.ts') : name!,
@@ -64,6 +64,26 @@ test('imports run downward only', async (t) => {
       }
     }
   }
+})
+
+test('no files load each other in a circle', async (t) => {
+  const files = await filesIn('src')
+  const loads = new Map<string, readonly string[]>()
+  for (const file of files) {
+    const source = await readFile(join(root, file), 'utf8')
+    // Types are not loaded.
+    const loading = source.replaceAll(/^(?:import|export) type [^;]*? from '[^']+'$/gms, '')
+    loads.set(file, await importsOf(file, loading))
+  }
+  const done = new Set<string>()
+  const visit = (file: string, above: readonly string[]): void => {
+    const start = above.indexOf(file)
+    t.is(start, -1, [...above.slice(start), file].join(' loads '))
+    if (done.has(file) || start !== -1) return
+    for (const name of loads.get(file) ?? []) visit(name, [...above, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
 })
 
 test('the format is pure: it imports no package but flatbuffers', async (t) => {
