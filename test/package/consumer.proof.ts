@@ -155,7 +155,7 @@ test.serial('every entry can be imported by its name, and the schema resolved', 
   const { folder } = t.context
   const script = `
     const name = 'lightwatch-checkpoint'
-    for (const entry of ['', '/node', '/tensorflow', '/tree', '/jax', '/diff', '/safetensors', '/numpy', '/pytorch', '/model-json', '/resume-check']) {
+    for (const entry of ['', '/node', '/tensorflow', '/tree', '/jax', '/diff', '/safetensors', '/numpy', '/pytorch', '/model-json', '/convert', '/resume-check']) {
       console.log(entry, Object.keys(await import(name + entry)).sort().join(' '))
     }
     console.log(import.meta.resolve(name + '/schema/checkpoint.fbs').slice(-14))
@@ -172,6 +172,7 @@ test.serial('every entry can be imported by its name, and the schema resolved', 
     '/numpy loadNpy loadNpz saveNpy saveNpz',
     '/pytorch loadPytorch',
     '/model-json loadModelJson saveModelJson',
+    '/convert convertCheckpoint',
     '/resume-check checkResume',
     'checkpoint.fbs',
   ])

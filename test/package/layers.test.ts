@@ -125,7 +125,7 @@ test('no module of Node is loaded by the entry for browsers or by an adapter', a
     'src/diff/diff.ts',
     'src/exchange/safetensors.ts',
     'src/exchange/numpy.ts',
-    'src/exchange/convert.ts',
+    'src/exchange/convert-checkpoint.ts',
     'src/exchange/pytorch.ts',
     'src/exchange/model-json.ts',
     ...(await filesIn('src/adapters')),

@@ -1,0 +1,69 @@
+import { access, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { convertCheckpoint as convertBytes } from '../../src/exchange/convert-checkpoint.js'
+import { convertCheckpoint } from '../../src/exchange/node/convert-checkpoint.js'
+import { loadSafetensors } from '../../src/exchange/safetensors.js'
+import { MemorySink } from '../../src/io/memory-sink.js'
+import { inMemory } from '../support/saved.js'
+import { scratchFolder } from '../support/scratch.js'
+
+const saved = () =>
+  inMemory(
+    { stateDict: () => ({ 'module.w': { shape: [2], data: Float32Array.of(1, 2.5) } }) },
+    { stateDict: () => ({ 'm/module.w': { shape: [2], data: Float32Array.of(3, 4) } }) },
+    { epoch: 1, step: 20, loss: 0.5 },
+  )
+
+test('a file goes to another format and back, byte for byte', async (t) => {
+  const folder = await scratchFolder(t)
+  const at = (name: string) => join(folder, name)
+  const bytes = await saved()
+  await writeFile(at('a.ckpt'), bytes)
+  let previous = at('a.ckpt')
+  for (const name of ['b.safetensors', 'c.npz', 'd.ckpt']) {
+    const { durability, tensors } = await convertCheckpoint(previous, at(name))
+    t.not(durability, 'none')
+    t.is(tensors, 2)
+    previous = at(name)
+  }
+  t.true((await readFile(previous)).equals(bytes))
+})
+
+test('bytes and Blobs go to a sink, changed as the options say', async (t) => {
+  const bytes = await saved()
+  for (const from of [bytes, new Blob([bytes])]) {
+    const sink = new MemorySink()
+    const done: number[] = []
+    const report = await convertBytes(from, sink, {
+      to: 'safetensors',
+      only: 'model',
+      rename: [['module.', '']],
+      dtype: 'bfloat16',
+      onProgress: (progress) => done.push(progress.done),
+    })
+    t.is(report.byteLength, sink.bytes.byteLength)
+    t.is(done.at(-1), report.byteLength)
+    const { model } = await loadSafetensors(sink.bytes)
+    t.deepEqual([...model.keys()], ['w'])
+    t.is(model.get('w').dtype, 'bfloat16')
+    t.deepEqual(await model.get('w').read(), Uint16Array.of(0x3f80, 0x4020))
+  }
+})
+
+test('an error names the file, and leaves nothing behind', async (t) => {
+  const folder = await scratchFolder(t)
+  const [from, to] = [join(folder, 'a.ckpt'), join(folder, 'b.safetensors')]
+  await writeFile(from, await saved())
+  await t.throwsAsync(convertCheckpoint(from, to, { only: 'ema' }), {
+    code: 'CKPT_NOT_CONVERTIBLE',
+    message: /a\.ckpt/,
+  })
+  await t.throwsAsync(convertCheckpoint(join(folder, 'none'), to), { code: 'CKPT_READ' })
+  await t.throwsAsync(convertCheckpoint(from, new MemorySink()), { code: 'CKPT_NOT_CONVERTIBLE' })
+  const misspelt = { onlyy: 'model' } as object
+  await t.throwsAsync(convertCheckpoint(from, to, misspelt), { instanceOf: TypeError })
+  const signal = AbortSignal.abort(new Error('enough'))
+  await t.throwsAsync(convertCheckpoint(from, to, { signal }), { message: /enough/ })
+  await t.throwsAsync(access(to), { code: 'ENOENT' })
+})
