@@ -7,6 +7,7 @@ import { environment } from './environment.js'
 import type { Bench } from './field.js'
 import { BenchFolder } from './folder.js'
 import { replaceFigures, tableMarkdown } from './markdown.js'
+import { measureConvert, measureDiff } from './measurements/exchange.js'
 import { measureLinearity } from './measurements/linearity.js'
 import { measureMemory } from './measurements/memory.js'
 import { measureOpen } from './measurements/open.js'
@@ -31,6 +32,8 @@ const MEASURE: Record<MeasurementName, (bench: Bench) => Promise<Table | Table[]
   training: measureTraining,
   linearity: measureLinearity,
   tfjs: measureTfjs,
+  convert: measureConvert,
+  diff: measureDiff,
 }
 
 const venv = fileURLToPath(new URL('.venv', import.meta.url))

@@ -14,6 +14,8 @@ export const MEASUREMENTS = [
   'training',
   'linearity',
   'tfjs',
+  'convert',
+  'diff',
 ] as const
 
 export type MeasurementName = (typeof MEASUREMENTS)[number]
