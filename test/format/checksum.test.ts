@@ -32,6 +32,9 @@ for (const [name, crc] of [
   test(`${name} is 0 of nothing, and leaves a seed as it is`, (t) => {
     t.is(crc(new Uint8Array(0)), 0)
     t.is(crc(new Uint8Array(0), 0xdeadbeef), 0xdeadbeef)
+    // zlib's of Node 22 forgets the seed for such a buffer.
+    t.is(crc(new Uint8Array(new ArrayBuffer(0)), 0xdeadbeef), 0xdeadbeef)
+    t.is(crc(new Uint8Array(8).subarray(8), 0xdeadbeef), 0xdeadbeef)
   })
 
   test(`${name} comes to the same over two pieces as over the whole`, (t) => {
