@@ -6,7 +6,7 @@ import { isCheckpointError } from '../errors.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import { loadCheckpoint } from '../load/load.js'
 import { inOrder } from '../manager/retention.js'
-import { fileIn } from '../path.js'
+import { fileIn, pathOf } from '../path.js'
 import { printable } from '../printable.js'
 import { numberJson } from './metadata.js'
 import { ProgressBar } from './progress-bar.js'
@@ -57,7 +57,7 @@ export async function log(
   { json, health }: { readonly json: boolean; readonly health: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.ckpt')).sort()
+  const names = (await readdir(pathOf(folder))).filter((name) => name.endsWith('.ckpt')).sort()
   const failures: Failure[] = []
   const entries: Entry[] = []
   for (const name of names) {

@@ -14,13 +14,16 @@ import { FileSource, openFile } from '../io/file/file-source.js'
 import { httpAddress, openHttp } from '../io/http/http-source.js'
 import { publicAddress } from '../io/http/requests.js'
 import { readMetadata } from '../load/metadata.js'
+import { pathOf } from '../path.js'
 
 /** Reads and verifies the metadata of the file at a path or an address. Throws a CheckpointError. */
 export async function fileMetadata(location: string): Promise<Metadata> {
   const address = httpAddress(location)
   try {
     const source =
-      address === undefined ? new FileSource(await openFile(location)) : await openHttp(address)
+      address === undefined
+        ? new FileSource(await openFile(pathOf(location)))
+        : await openHttp(address)
     try {
       const { metadata } = await readMetadata(source)
       return metadata

@@ -157,7 +157,9 @@ function isConvertibleName(name: string): name is ConvertibleDType {
 function renameRule(rule: string): readonly [from: string, to: string] {
   const at = rule.indexOf('=')
   if (at < 1) {
-    throw new UsageError(`${quote(rule)} is no renaming: expected FROM=TO, as in --rename module.=`)
+    throw new UsageError(
+      `${quote(rule)} is not a renaming: expected FROM=TO, as in --rename module.=`,
+    )
   }
   return [rule.slice(0, at), rule.slice(at + 1)]
 }

@@ -66,13 +66,15 @@ function outputFormat(name: string, given: string | undefined): WritableFormat {
   if (format === undefined) {
     throw new CheckpointError(
       'CKPT_NOT_CONVERTIBLE',
-      `the format to write is not known by the name ${quote(name)}: expected ${extensionsOf(writable)}`,
-      { actual: name },
+      `the name of the output does not say its format: expected ${extensionsOf(writable)}, found ${quote(name)}`,
+      // The output's: the input is not at fault.
+      { path: name, actual: name },
     )
   }
   if (format.write === undefined) {
     throw notConvertible(
       `${format.name} cannot be written here: expected ${extensionsOf(writable)}`,
+      { path: name },
     )
   }
   return format as WritableFormat

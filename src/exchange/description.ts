@@ -94,7 +94,7 @@ function progressOf(given: Fields): TrainingProgress {
     if (value === undefined) continue
     const isNone = value === null && (name === 'sequence' || name === 'savedAt')
     if (!isNone && !Number.isSafeInteger(fromJson(value)))
-      throw new TypeError(`${name} is no integer`)
+      throw new TypeError(`${name} is not an integer`)
     progress[name] = fromJson(value)
   }
   if (given.loss !== undefined) progress.loss = given.loss === null ? null : double(given.loss)
@@ -133,7 +133,7 @@ function tensorOf(given: unknown): DescribedTensor {
   if (shape !== undefined) {
     const lengths = list(shape)
     if (!lengths.every((length) => Number.isSafeInteger(length) && (length as number) >= 0)) {
-      throw new TypeError('a shape is no list of lengths')
+      throw new TypeError('a shape is not a list of lengths')
     }
     tensor.shape = lengths as number[]
   }

@@ -136,7 +136,7 @@ class DictParser {
     this.#expect('{')
     while (!this.#take('}')) {
       const key = this.#next()
-      if (typeof key !== 'object') throw new SyntaxError('a key is no string')
+      if (typeof key !== 'object') throw new SyntaxError('a key is not a string')
       this.#expect(':')
       if (fields.has(key.text)) throw new SyntaxError('a key is there twice')
       fields.set(key.text, this.#value())

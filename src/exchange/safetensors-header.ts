@@ -84,10 +84,14 @@ export function headerLength(head: Uint8Array, size: number): number {
   const data = new DataView(head.buffer, head.byteOffset, LENGTH_BYTES)
   const length = data.getBigUint64(0, true)
   if (length > MAX_HEADER) {
-    throw foreignFault('safetensors.header', `the header is to have ${length} bytes`, {
-      expected: MAX_HEADER,
-      actual: length,
-    })
+    throw foreignFault(
+      'safetensors.header',
+      `not a safetensors file: expected a header of at most ${MAX_HEADER} bytes, found ${length}`,
+      {
+        expected: MAX_HEADER,
+        actual: length,
+      },
+    )
   }
   if (LENGTH_BYTES + Number(length) > size) {
     throw foreignFault('safetensors.header', 'the header reaches beyond the end of the file', {

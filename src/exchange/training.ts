@@ -261,7 +261,12 @@ export function foreignFault(
 /** The error for content that the target format, or a checkpoint, cannot hold. */
 export function notConvertible(
   message: string,
-  fields: { readonly tensor?: string; readonly state?: string; readonly actual?: unknown } = {},
+  fields: {
+    readonly path?: string
+    readonly tensor?: string
+    readonly state?: string
+    readonly actual?: unknown
+  } = {},
 ): CheckpointError {
   return new CheckpointError('CKPT_NOT_CONVERTIBLE', printable(message), fields)
 }

@@ -17,7 +17,7 @@ import { isMemory, type Pair } from './targets.js'
 const NAMED = 10
 
 const OF_TRAINER = [
-  'the trainer has not what it was given: it was asked for its state again, and',
+  'expected the trainer to hold what it was given, found other values in its state afterwards:',
   'Let loadStateDict() finish what it does, and leave its tensors as they were saved',
 ] as const
 

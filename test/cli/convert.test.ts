@@ -95,7 +95,8 @@ test('--dry-run prints what would be written, and writes nothing', async (t) => 
 })
 
 for (const [what, argv, code, message] of [
-  ['an extension that says nothing', ['OUT.xyz'], 1, /the format to write is not known/],
+  ['an extension that says nothing', ['OUT.xyz'], 1, /^ckpt: OUT\.xyz: the name of the output/],
+  ['a format without a writer', ['OUT.pt'], 1, /^ckpt: OUT\.pt: pytorch cannot be written/],
   ['a state that is not there', ['x.ckpt', '--only', 'ema'], 1, /there is no state "ema"/],
   ['a renaming of nothing', ['x.ckpt', '--rename', 'mod=x'], 0, /^$/],
   [

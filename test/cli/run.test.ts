@@ -65,6 +65,19 @@ test('a wrong call prints the mistake and the usage, and exits with 2', async (t
   }
 })
 
+test('a location that no file system knows is named with the remedy, by each command', async (t) => {
+  for (const argv of [
+    ['inspect', 's3://bucket/a.ckpt'],
+    ['verify', 's3://bucket/a.ckpt'],
+    ['log', 's3://bucket/run'],
+    ['convert', 's3://bucket/a.ckpt', 'a.npz'],
+  ]) {
+    const { code, out, err } = await runFake(argv)
+    t.is(code, 1, argv[0])
+    t.regex(out + err, /found "s3:\/\/bucket.*https: address/)
+  }
+})
+
 test('an option that a command does not have is named, and so is one with a value', async (t) => {
   for (const [argv, option] of [
     [['inspect', 'a', '--yaml'], '--yaml'],

@@ -104,7 +104,7 @@ export function keyText(key: PyValue, path: string): string {
   if (typeof key === 'string' && key.isWellFormed()) return key
   if (typeof key === 'number' || typeof key === 'boolean' || typeof key === 'bigint')
     return String(key)
-  throw notConvertible(`${quote(path || 'the value')} has a key that is no text and no number`)
+  throw notConvertible(`${quote(path || 'the value')} has a key that is neither text nor a number`)
 }
 
 function joined(path: string, name: string): string {

@@ -164,7 +164,7 @@ class Machine {
       case 0x51: {
         // BINPERSID
         const id = this.#pop()
-        if (!(id instanceof PyTuple)) throw this.#corrupt('has a persistent id that is no tuple')
+        if (!(id instanceof PyTuple)) throw this.#corrupt('has a persistent id that is not a tuple')
         this.#make(this.#persistentLoad(id))
         return
       }
@@ -271,13 +271,13 @@ class Machine {
 
   #append(items: readonly PyValue[]): void {
     const list = this.#top()
-    if (!Array.isArray(list)) throw this.#corrupt('appends to what is no list')
+    if (!Array.isArray(list)) throw this.#corrupt('appends to a value that is not a list')
     for (const item of items) list.push(item)
   }
 
   #setItems(items: readonly PyValue[]): void {
     const dict = this.#top()
-    if (!(dict instanceof PyDict)) throw this.#corrupt('sets a key of what is no dict')
+    if (!(dict instanceof PyDict)) throw this.#corrupt('sets a key of a value that is not a dict')
     if (items.length % 2 !== 0) throw this.#corrupt('has a key without a value')
     for (let i = 0; i < items.length; i += 2) dict.entries.set(items[i]!, items[i + 1]!)
   }
@@ -297,7 +297,7 @@ class Machine {
     const args = this.#pop()
     const callee = this.#pop()
     if (!(callee instanceof PyGlobal) || !(args instanceof PyTuple)) {
-      throw this.#corrupt('calls what is no name')
+      throw this.#corrupt('calls a value that is not a name')
     }
     this.#make(make(callee.name, args.items))
   }

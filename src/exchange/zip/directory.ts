@@ -143,7 +143,7 @@ async function findDirectory(
   if (count * 46 > length) {
     throw foreignFault(
       'zip.directory',
-      `the directory of ${length} bytes is to have ${count} entries`,
+      `expected a directory that holds its ${count} entries, found ${length} bytes`,
     )
   }
   return { start, length, count }
