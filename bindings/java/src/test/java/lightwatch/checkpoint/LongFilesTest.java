@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
     matches = "1",
     disabledReason = "files of several GiB are read where LIGHTWATCH_LARGE is 1")
 class LongFilesTest {
-  private static final Path SCRIPT = Path.of("src/test/node/make-long-file.ts").toAbsolutePath();
+  private static final Path SCRIPT = TestFiles.PROJECT.resolve("bindings/make-long-file.ts");
   private static final Path TSX = TestFiles.PROJECT.resolve("node_modules/tsx/dist/cli.mjs");
   private static final long GIB = 1L << 30;
 
