@@ -29,6 +29,7 @@ def test_a_large_file_is_the_same_from_both_libraries(tmp_path, typescript, leng
                 assert piece == b.read(2**24)
                 if not piece:
                     break
+        theirs.unlink()
     for mapped in (True, False):
         with lw.load(ours, map=mapped) as checkpoint:
             checkpoint.verify()
