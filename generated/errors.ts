@@ -33,7 +33,7 @@ export type CheckpointErrorCode =
   | 'CKPT_CLOSED'
   /** A file could not be opened or read; see the cause. */
   | 'CKPT_READ'
-  /** The file was changed while it was being read. */
+  /** The file was changed while it was being read, or it is not the version that a save or a load requires. */
   | 'CKPT_FILE_CHANGED'
   /** A tensor was changed, or its memory transferred or resized, during a save (nothing was committed); or memory was transferred or resized during a restore or a read into it. */
   | 'CKPT_TENSOR_CHANGED'
@@ -41,6 +41,8 @@ export type CheckpointErrorCode =
   | 'CKPT_NOT_COMMITTED'
   /** The new file is in place, but the folder could not be synced: a power cut may undo it. */
   | 'CKPT_NOT_DURABLE'
+  /** A save that must not replace anything found a file of that name, which is untouched. */
+  | 'CKPT_EXISTS'
   /** A save began while another is under way, and the saver makes that an error. */
   | 'CKPT_BUSY'
   /** A file of another format breaks a rule of that format, or has an unknown format; see the rule. */

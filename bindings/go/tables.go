@@ -83,7 +83,7 @@ const CodeClosed Code = "CKPT_CLOSED"
 // CodeRead: A file could not be opened or read; see the cause.
 const CodeRead Code = "CKPT_READ"
 
-// CodeFileChanged: The file was changed while it was being read.
+// CodeFileChanged: The file was changed while it was being read, or it is not the version that a save or a load requires.
 const CodeFileChanged Code = "CKPT_FILE_CHANGED"
 
 // CodeBigEndian: The machine is big-endian.

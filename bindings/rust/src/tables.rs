@@ -305,7 +305,7 @@ pub enum ErrorCode {
     Closed,
     /// A file could not be opened or read; see the cause.
     Read,
-    /// The file was changed while it was being read.
+    /// The file was changed while it was being read, or it is not the version that a save or a load requires.
     FileChanged,
     /// The machine is big-endian.
     BigEndian,

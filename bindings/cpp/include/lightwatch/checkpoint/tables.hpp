@@ -94,7 +94,7 @@ enum class ErrorCode {
   closed,
   /// A file could not be opened or read; see the cause.
   read,
-  /// The file was changed while it was being read.
+  /// The file was changed while it was being read, or it is not the version that a save or a load requires.
   file_changed,
   /// A tensor was changed, or its memory transferred or resized, during a save (nothing was committed); or memory was transferred or resized during a restore or a read into it.
   tensor_changed,

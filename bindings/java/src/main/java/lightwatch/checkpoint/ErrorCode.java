@@ -31,7 +31,7 @@ public enum ErrorCode {
   CKPT_CLOSED,
   /** A file could not be opened or read; see the cause. */
   CKPT_READ,
-  /** The file was changed while it was being read. */
+  /** The file was changed while it was being read, or it is not the version that a save or a load requires. */
   CKPT_FILE_CHANGED,
   /** The machine is big-endian. */
   CKPT_BIG_ENDIAN
