@@ -5,10 +5,12 @@ import test from 'ava'
 
 const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
 
-test('flatbuffers is the only dependency at run time; two native ones are optional', (t) => {
+test('flatbuffers is the only dependency at run time; two native ones and the clients of buckets are optional', (t) => {
   t.deepEqual(Object.keys(manifest.dependencies), ['flatbuffers'])
   t.deepEqual(Object.keys(manifest.optionalDependencies), ['@node-rs/crc32', 'koffi'])
-  t.is(manifest.peerDependencies, undefined)
+  const peers = ['@aws-sdk/client-s3', 'aws4fetch']
+  t.deepEqual(Object.keys(manifest.peerDependencies), peers)
+  for (const peer of peers) t.true(manifest.peerDependenciesMeta[peer].optional, peer)
 })
 
 test('installing the package runs no script', (t) => {

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { ExecutionContext } from 'ava'
 
-/** The argument of Node with which a process loads this project's TypeScript. */
-export const loadsTypeScript = `--import=${new URL('typescript.mjs', import.meta.url)}`
+/** The last argument of Node before a program of this project's TypeScript. */
+export const loadsTypeScript = fileURLToPath(new URL('typescript.cjs', import.meta.url))
 
 export interface Child {
   readonly process: ChildProcess
@@ -30,8 +30,8 @@ export function startChild(
   const child = spawn(
     process.execPath,
     [
-      loadsTypeScript,
       ...nodeArguments,
+      loadsTypeScript,
       fileURLToPath(new URL(`children/${program}.ts`, import.meta.url)),
       ...programArguments,
     ],

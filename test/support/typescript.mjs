@@ -1,7 +1,8 @@
 /**
- * Loads the project's TypeScript in a process of a test: `node --import=./test/support/typescript.mjs`.
- * Starting costs a third of what tsx costs, which counts where a hundred processes start. It knows this
- * project's conventions only: relative imports are written `.js`, and all modules are ES modules.
+ * Loads the project's TypeScript module by module: `node --import=./test/support/typescript.mjs`. Coverage needs that,
+ * and so does a program that imports modules by names it computes; all others are loaded as bundles (typescript.cjs).
+ * Starting costs a third of what tsx costs. It knows this project's conventions only: relative imports are written
+ * `.js`, and all modules are ES modules.
  *
  * What esbuild makes of a file is kept in node_modules/.cache, by the checksum of its text.
  */

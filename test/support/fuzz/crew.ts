@@ -36,7 +36,7 @@ export async function runCrew(
     for (let next = stretches.next(); next.done !== true; next = stretches.next()) {
       const stretch = next.value
       worker ??= fork(WORKER, oracle === undefined ? [] : [oracle], {
-        execArgv: [loadsTypeScript, `--max-old-space-size=${HEAP}`],
+        execArgv: [`--max-old-space-size=${HEAP}`, loadsTypeScript],
       })
       try {
         done(stretch, await ask(worker, stretch))

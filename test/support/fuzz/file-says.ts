@@ -6,7 +6,8 @@
 
 import { crc32 } from 'node:zlib'
 import { decode } from '../../../src/format/decode.js'
-import { allStates, type TensorRecord } from '../../../src/format/metadata.js'
+import { allStates } from '../../../src/format/metadata.js'
+import type { TensorRecord } from '../../../src/format/tensor-table.js'
 import type { TypedArray } from '../../../src/state.js'
 import { demand } from './guards.js'
 
