@@ -1,11 +1,10 @@
 /**
  * CRC-32/ISO-HDLC, the checksum of zlib, gzip and PNG: polynomial 0x04C11DB7 reflected, initial value and final xor
- * 0xFFFFFFFF. There are three implementations, which return the same numbers: tables on every platform, zlib's in Node,
- * and that of an optional native package, `@node-rs/crc32`, for many bytes.
+ * 0xFFFFFFFF. There are four implementations, which return the same numbers: tables on every platform, WebAssembly in
+ * browsers, zlib's in Node, and that of an optional native package, `@node-rs/crc32`, for many bytes.
  */
 
-/** CRC-32 of `bytes`. With the CRC of the preceding bytes as `seed`: the CRC-32 of both together. */
-export type Crc32 = (bytes: Uint8Array, seed?: number) => number
+import { type Crc32, kernelCrc32 } from './checksum-kernel.js'
 
 // Slicing by 16 (Kounavis and Berry, 2005): sixteen tables fold sixteen bytes in one step. Table k holds the CRC of a
 // byte followed by k zero bytes.
@@ -78,8 +77,8 @@ export const tableCrc32: Crc32 = (bytes, seed = 0) => {
 // Taken from the process and not imported, so that this file also loads where there is no Node.
 const builtin: typeof process.getBuiltinModule | undefined = globalThis.process?.getBuiltinModule
 
-/** The platform's own implementation: zlib's in Node. */
-export const platformCrc32: Crc32 = builtin?.('node:zlib').crc32 ?? tableCrc32
+/** The platform's own implementation, zlib's in Node; elsewhere, and in old versions of Node, WebAssembly. */
+export const platformCrc32: Crc32 = builtin?.('node:zlib').crc32 ?? kernelCrc32(tableCrc32)
 
 /** The implementation of `@node-rs/crc32`, or undefined if that optional package is not installed. */
 export function nativeCrc32(): Crc32 | undefined {

@@ -2,7 +2,6 @@
 
 import { quote } from '../printable.js'
 import type { Attributes } from './attributes.js'
-import type { DType } from './dtype.js'
 import type { TensorTable } from './tensor-table.js'
 
 /** How far a training run has come. */
@@ -19,19 +18,6 @@ export interface Progress {
   readonly sequence: number | null
   /** Time of the save, in milliseconds since 1970; null if the save gave none. */
   readonly savedAt: number | null
-}
-
-/** A tensor as the file describes it. Lengths and positions are in bytes. */
-export interface TensorRecord {
-  readonly name: string
-  readonly dtype: DType
-  readonly shape: readonly number[]
-  /** Position of its segment, from the start of the file. */
-  readonly offset: number
-  readonly byteLength: number
-  readonly crc32: number
-  /** Position of the length of the `data` vector, or null if the tensor has no `data`. */
-  readonly vectorOffset: number | null
 }
 
 /** A state as the metadata describes it. */

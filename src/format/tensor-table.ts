@@ -10,7 +10,6 @@ import { MAX_RANK } from '../../generated/limits.js'
 import { CheckpointError, type CheckpointErrorFields } from '../errors.js'
 import { quote } from '../printable.js'
 import { type DType, dtypeOfCode, tensorByteLength } from './dtype.js'
-import type { TensorRecord } from './metadata.js'
 import { NameIndex } from './name-index.js'
 import { fieldOf } from './schema.js'
 import { decodeText, nameFault } from './text.js'
@@ -41,6 +40,19 @@ const AT_VECTOR = 6
 const AT_PLAIN_NAME = 7
 
 const NO_NUMBERS = new Float64Array(0)
+
+/** A tensor as the file describes it. Lengths and positions are in bytes. */
+export interface TensorRecord {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** Position of its segment, from the start of the file. */
+  readonly offset: number
+  readonly byteLength: number
+  readonly crc32: number
+  /** Position of the length of the `data` vector, or null if the tensor has no `data`. */
+  readonly vectorOffset: number | null
+}
 
 /** The tensors of a state as numbers in one array. It makes a record of a tensor when one is asked for. */
 export class TensorTable implements Iterable<TensorRecord> {

@@ -2,6 +2,7 @@ import zlib from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
 import { crc32, nativeCrc32, platformCrc32, tableCrc32 } from '../../src/format/checksum.js'
+import { kernelCrc32 } from '../../src/format/checksum-kernel.js'
 import { holds } from '../support/format/property.js'
 import { requires } from '../support/requires.js'
 
@@ -11,10 +12,12 @@ const anyCrc = fc.integer({ min: 0, max: 0xffffffff })
 const anyBytes = fc.uint8Array({ maxLength: 200 })
 
 const native = nativeCrc32()
+const kernel = kernelCrc32(tableCrc32)
 
 for (const [name, crc] of [
   ['the one that is used', crc32],
   ['the portable one', tableCrc32],
+  ['the one in WebAssembly', kernel],
   // Optional: where it is not installed there is nothing to be said of it.
   ...(native === undefined ? [] : [['the native one', native] as const]),
 ] as const) {
@@ -83,6 +86,34 @@ withNative('the native one gives the same numbers at every length, from every ad
   const shared = new Uint8Array(new SharedArrayBuffer(5000))
   shared.set(memory)
   t.is(native!(shared), zlib.crc32(memory))
+})
+
+test('the one in WebAssembly gives the same numbers around every length that it treats differently', (t) => {
+  // It begins at 19,200 bytes, moves 64 at once, and takes chunks of 64 KiB.
+  const memory = Uint8Array.from({ length: 280_000 }, (_, i) => (i * 2654435761) >>> 11)
+  const around = [19_200, 4_800 + 65_536, 4_800 + 2 * 65_536, 4_800 + 4 * 65_536]
+  for (const about of around) {
+    for (let length = about - 70; length <= about + 70; length++) {
+      const view = memory.subarray(length % 67, (length % 67) + length)
+      t.is(kernel(view, length), zlib.crc32(view, length), `${length} bytes`)
+    }
+  }
+})
+
+test('the one in WebAssembly leaves the bytes as they are, and needs no WebAssembly', (t) => {
+  const bytes = Buffer.from(Uint8Array.from({ length: 30_000 }, (_, i) => i * i))
+  const before = Uint8Array.from(bytes)
+  const expected = zlib.crc32(bytes)
+  t.is(kernel(bytes), expected)
+  t.deepEqual(Uint8Array.from(bytes), before)
+  const { Module } = WebAssembly
+  try {
+    // As where a page's policy forbids it.
+    WebAssembly.Module = undefined as never
+    t.is(kernelCrc32(tableCrc32)(bytes), expected)
+  } finally {
+    WebAssembly.Module = Module
+  }
 })
 
 test('the portable one reads a view where it lies, and not the memory around it', (t) => {

@@ -296,6 +296,37 @@ test('the progress alone is the same as with all the rest, and as strict', async
   }
 })
 
+test('what a save was given, or was not, comes back: order, time, states, integers of 64 bits', (t) => {
+  for (const [sequence, savedAt] of [
+    [null, null],
+    [0, 0],
+    [2 ** 53 - 1, 1],
+    [1, null],
+  ] as const) {
+    t.like(decodeProgress(seal(modelContent([], {}, { sequence, savedAt }))), { sequence, savedAt })
+  }
+  const attributes = { most: 2n ** 64n - 1n, more: 2n ** 63n, least: -(2n ** 63n) }
+  const content = modelContent([], attributes)
+  const extras = ['ema', 'a'].map((name) => ({ ...content.model, name }))
+  const { model, extras: decoded } = decode(seal({ ...content, extras }))
+  t.deepEqual(model.attributes, attributes)
+  t.deepEqual(
+    decoded.map(({ name }) => name),
+    ['ema', 'a'],
+  )
+})
+
+test('an integer that a Uint64 is not needed for is refused as one', (t) => {
+  const patch = new Patch(seal(modelContent([], { n: 2n ** 63n })))
+  patch.root
+    .table('model')
+    .tables('attributes')[0]!
+    .table('value')
+    .set('uinteger', 2n ** 63n - 1n)
+  const error = t.throws(() => decode(patch.seal()), { instanceOf: CheckpointError })
+  t.is(error.rule, 'value.kind')
+})
+
 test('decoding the progress alone reads nothing about tensors', async (t) => {
   const file = await sampleFile()
   const patch = new Patch(file)

@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { transform } from 'esbuild'
 import * as flatbuffers from 'flatbuffers'
 import { describe } from '../../../scripts/describe-schema.js'
 import { binaryFromJson, flatc } from '../../../scripts/flatc.js'
@@ -107,11 +108,12 @@ export async function everyReader(): Promise<(bytes: Uint8Array) => unknown> {
     const runtime = JSON.stringify(import.meta.resolve('flatbuffers'))
     for (const [path, source] of files) {
       const text = new TextDecoder().decode(source).replace(`'flatbuffers'`, runtime)
+      const { code } = await transform(text, { loader: 'ts', format: 'esm', target: 'es2022' })
       await mkdir(dirname(join(folder, path)), { recursive: true })
-      await writeFile(join(folder, path), text)
+      await writeFile(join(folder, path.replace(/ts$/, 'js')), code)
     }
     await writeFile(join(folder, 'package.json'), '{"type": "module"}')
-    const root = pathToFileURL(join(folder, 'every/construct/root.ts')).href
+    const root = pathToFileURL(join(folder, 'every/construct/root.js')).href
     const { Root } = await import(root)
     return (bytes) => Root.getRootAsRoot(new flatbuffers.ByteBuffer(bytes)).unpack()
   } finally {
