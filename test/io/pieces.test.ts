@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { CheckpointError } from '../../src/errors.js'
 import { type Piece, piecesOf } from '../../src/io/pieces.js'
 import type { Range } from '../../src/io/source.js'
+import { scattered } from '../support/patterns.js'
 import { type Abilities, CountingSource } from '../support/segments.js'
 
 const MIB = 2 ** 20
@@ -15,7 +16,7 @@ const WAYS: Readonly<Record<string, Abilities>> = {
   'read ahead, though it can be looked at': { views: true, readsAtOnce: 4 },
 }
 
-const BYTES = Uint8Array.from({ length: 33 * MIB }, (_, k) => Math.imul(k, 0x9e3779b1) >>> 24)
+const BYTES = scattered(33 * MIB)
 
 for (const [way, abilities] of Object.entries(WAYS)) {
   test(`the pieces of ranges are all of their bytes, in order, at most 4 MiB each: ${way}`, async (t) => {

@@ -3,10 +3,11 @@ import fc from 'fast-check'
 import { BlobSource } from '../../src/io/blob-source.js'
 import { MemorySource } from '../../src/io/memory-source.js'
 import { ReadAheadSource } from '../../src/io/read-ahead-source.js'
+import { scattered } from '../support/patterns.js'
 import { sourceConforms } from '../support/source-conformance.js'
 
 const MIB = 2 ** 20
-const BYTES = Uint8Array.from({ length: 3 * MIB + 17 }, (_, i) => (i * 31) % 251)
+const BYTES = scattered(3 * MIB + 17)
 
 /** A source of BYTES that counts how often it is asked. */
 function counted() {

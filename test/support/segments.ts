@@ -4,9 +4,10 @@ import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { gapBytes, planLayout } from '../../src/format/layout.js'
 import { nextTurn } from '../../src/io/concurrency.js'
-import type { ChecksumHelpers, Source } from '../../src/io/source.js'
+import type { CachedRead, Source, SourceHelpers } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
 import { checkSegments } from '../../src/load/verify.js'
+import { scattered } from './patterns.js'
 import { Rng } from './trainer/rng.js'
 
 /** The abilities of a source, and counters of its reads. */
@@ -14,7 +15,9 @@ export interface Abilities {
   /** Whether it is memory, which shows its bytes in place, or a map. */
   readonly views: boolean
   readonly readsAtOnce?: number
-  readonly helpers?: (bytes: Uint8Array) => ChecksumHelpers
+  readonly helpers?: (bytes: Uint8Array) => SourceHelpers
+  /** Whether the system holds the bytes from a position on in memory; without it, the source has no such reads. */
+  readonly holds?: (position: number) => boolean
 }
 
 /** A source over bytes with the given abilities. It counts its reads. */
@@ -22,8 +25,9 @@ export class CountingSource implements Source {
   readonly kind = 'file'
   readonly size: number
   readonly readsAtOnce?: number
-  readonly helpers?: () => ChecksumHelpers
+  readonly helpers?: () => SourceHelpers
   readonly view?: (position: number, length: number) => Uint8Array
+  readonly readCached?: (reads: readonly CachedRead[]) => readonly boolean[]
   reads = 0
   bytesRead = 0
   underWay = 0
@@ -35,7 +39,8 @@ export class CountingSource implements Source {
   constructor(bytes: Uint8Array, abilities: Abilities) {
     this.#bytes = bytes
     this.size = bytes.byteLength
-    const { views, readsAtOnce, helpers } = abilities
+    const { views, readsAtOnce, helpers, holds } = abilities
+    if (holds !== undefined) this.readCached = (reads) => readHeld(bytes, reads, holds)
     if (views) this.view = (position, length) => bytes.subarray(position, position + length)
     if (readsAtOnce !== undefined) this.readsAtOnce = readsAtOnce
     if (helpers !== undefined) this.helpers = () => helpers(bytes)
@@ -58,6 +63,28 @@ export class CountingSource implements Source {
   async checkUnchanged(): Promise<void> {}
 
   close(): void {}
+}
+
+/** The kinds of sources, by their abilities. */
+export const WAYS: Readonly<Record<string, Abilities>> = {
+  'memory, looked at in place': { views: true },
+  'a Blob, read piece by piece': { views: false },
+  'a file, with several reads on their way': { views: false, readsAtOnce: 4 },
+  'a map, and read': { views: true, readsAtOnce: 4 },
+}
+
+/** Fills the targets whose bytes are held, and spoils the others. */
+export function readHeld(
+  bytes: Uint8Array,
+  reads: readonly CachedRead[],
+  holds: (position: number) => boolean,
+): boolean[] {
+  return reads.map(({ target, position }) => {
+    const isHeld = holds(position)
+    if (isHeld) target.set(bytes.subarray(position, position + target.byteLength))
+    else target.fill(0x99)
+    return isHeld
+  })
 }
 
 const START = 1000
@@ -90,7 +117,7 @@ export function segmentsOf(lengths: readonly number[], abilities: Abilities) {
 }
 
 // As long as no piece is a multiple of, so that bytes of another place are other bytes.
-const PATTERN = Uint8Array.from({ length: 1_000_003 }, (_, k) => Math.imul(k, 0x9e3779b1) >>> 24)
+const PATTERN = scattered(1_000_003)
 
 /** Fills bytes quickly, those of each segment with others. */
 function fill(bytes: Uint8Array, segment: number): void {

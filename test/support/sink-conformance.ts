@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
-import type { Sink, SummingSink } from '../../src/io/sink.js'
+import type { Sink, StagingSink, SummingSink } from '../../src/io/sink.js'
+import { scattered } from './patterns.js'
 import { scratchFolder } from './scratch.js'
 
 /** A place for one checkpoint, and what there is of it. */
@@ -36,7 +37,7 @@ export async function filePlace(t: ExecutionContext) {
   return { path, read, leftovers }
 }
 
-const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24)
+const BYTES = scattered(300_000)
 
 /** Writes pieces of `bytes` that end at `ends`, in the order of `order`, as many at once as the sink takes. */
 async function writeAll(
@@ -65,10 +66,12 @@ async function save(sink: Sink, bytes: Uint8Array): Promise<void> {
 const isSame = (a: Uint8Array | undefined, b: Uint8Array) =>
   a !== undefined && Buffer.compare(a, b) === 0
 
-/** Declares the tests of a sink, named after `what`. */
-export function sinkConforms(what: string, makePlace: MakePlace): void {
+type Declare = (title: string, run: (t: ExecutionContext) => Promise<void>) => void
+
+/** Declares the tests of a sink, named after `what`; by `declare`, which may skip them with a reason. */
+export function sinkConforms(what: string, makePlace: MakePlace, declare: Declare = ava): void {
   const test = (title: string, run: (t: ExecutionContext) => Promise<unknown>) =>
-    ava(`${what}: ${title}`, async (t) => {
+    declare(`${what}: ${title}`, async (t) => {
       await run(t)
       t.pass()
     })
@@ -177,6 +180,23 @@ export function sinkConforms(what: string, makePlace: MakePlace): void {
     const { path, writesAtOnce = 1 } = (await makePlace(t)).sink()
     t.true(path === undefined || path.length > 0)
     t.true(writesAtOnce >= 1)
+  })
+
+  test('memory that it lends, if it lends any, is there from `begin` on, and is written in place', async (t) => {
+    const place = await makePlace(t)
+    const sink: Sink & Partial<StagingSink> = place.sink()
+    if (sink.staging === undefined) return
+    const begun = sink.begin(3000)
+    const lent = sink.staging.take(1000)!
+    await begun
+    lent.set(BYTES.subarray(1000, 3000))
+    await sink.write(lent.subarray(0, 1500), 1000)
+    await sink.write(lent.subarray(1500, 2000), 2500)
+    sink.staging.give(lent)
+    await sink.write(BYTES.subarray(0, 1000), 0)
+    await sink.sync()
+    await sink.commit()
+    t.true(isSame(await place.read(), BYTES.subarray(0, 3000)))
   })
 
   test('the checksums that it makes, if it makes any, are those of what it writes', async (t) => {

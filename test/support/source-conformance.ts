@@ -6,14 +6,15 @@
 import ava, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { LONG_READ, type Source } from '../../src/io/source.js'
+import { scattered } from './patterns.js'
 
 /** A source over bytes, and ways to change the bytes while it is open. */
 export interface OpenedSource {
   readonly source: Source
-  /** Changes the bytes in place so that the source can detect it; absent if that is impossible. */
-  readonly change?: () => void
-  /** Truncates the bytes to that length; absent if that is impossible. */
-  readonly truncate?: (length: number) => void
+  /** Changes the bytes in place so that the source can detect it, and may take its time; absent if that is impossible. */
+  readonly change?: () => unknown
+  /** Truncates the bytes to that length, and may take its time; absent if that is impossible. */
+  readonly truncate?: (length: number) => unknown
 }
 
 /** Opens a source over a copy of `bytes`. Its files are removed after the test. */
@@ -21,7 +22,7 @@ export type OpenSource = (t: ExecutionContext, bytes: Uint8Array) => Promise<Ope
 
 // Longer than a read-ahead window, so that reads begin and end on all sides of one.
 const SIZE = 2 * 2 ** 20 + 4321
-const BYTES = Uint8Array.from({ length: SIZE }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24)
+const BYTES = scattered(SIZE)
 
 const position = fc.oneof(fc.nat(SIZE), fc.constantFrom(0, 1, 2 ** 20 - 1, 2 ** 20, SIZE - 1, SIZE))
 const length = fc.oneof(
@@ -64,6 +65,34 @@ export function sourceConforms(what: string, open: OpenSource, test: Declare = a
       { numRuns: 40 },
     )
     await source.checkUnchanged()
+    source.close()
+  })
+
+  test(`${what}: what is had from the system's memory is the same, and nothing next to it`, async (t) => {
+    const { source } = await open(t, BYTES)
+    if (source.readCached === undefined) t.pass()
+    else {
+      await source.read(new Uint8Array(SIZE), 0)
+      const lengths = [LONG_READ, LONG_READ + 1, 2 ** 20]
+      const targets = lengths.map((length) => new Uint8Array(length + 20).fill(0x55))
+      const filled = source.readCached(
+        targets.map((memory, i) => ({
+          target: memory.subarray(10, 10 + lengths[i]!),
+          position: 1000 * i,
+        })),
+      )
+      for (const [i, memory] of targets.entries()) {
+        const end = 10 + lengths[i]!
+        t.true(same(memory.subarray(0, 10), memory.subarray(end)))
+        const bytes = BYTES.subarray(1000 * i, 1000 * i + lengths[i]!)
+        if (filled[i]) t.true(same(memory.subarray(10, end), bytes))
+      }
+      // Beyond the end there is nothing.
+      const target = new Uint8Array(LONG_READ)
+      t.deepEqual(source.readCached([{ target, position: SIZE - 100 }]), [false])
+      source.close()
+      t.throws(() => source.readCached!([]), { code: 'CKPT_CLOSED' })
+    }
     source.close()
   })
 
@@ -111,13 +140,13 @@ export function sourceConforms(what: string, open: OpenSource, test: Declare = a
     const { source, change } = await open(t, BYTES)
     await source.checkUnchanged()
     if (change !== undefined) {
-      change()
+      await change()
       await t.throwsAsync(source.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })
     }
     source.close()
     const { source: cut, truncate } = await open(t, BYTES)
     if (truncate !== undefined) {
-      truncate(1000)
+      await truncate(1000)
       const lost = new Uint8Array(LONG_READ)
       await t.throwsAsync(cut.read(lost, 2 ** 20), { code: 'CKPT_FILE_CHANGED' })
       await t.throwsAsync(cut.checkUnchanged(), { code: 'CKPT_FILE_CHANGED' })

@@ -2,7 +2,8 @@
 
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileIn } from '../../path.js'
-import { type Descriptor, errorCode, type FileSystem, NOT_PERMITTED } from './file-system.js'
+import type { Descriptor, FileSystem } from './file-system.js'
+import { errorCode, NOT_PERMITTED } from './system-error.js'
 
 // Most symbolic links that point to one another: Linux's own limit.
 const MAX_LINKS = 40

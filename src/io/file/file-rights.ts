@@ -5,14 +5,8 @@
  */
 
 import { spawn } from 'node:child_process'
-import type { Descriptor, FileStatus, FileSystem } from './file-system.js'
+import type { AccessList, Descriptor, FileStatus, FileSystem } from './file-system.js'
 import { libc } from './libc.js'
-
-/**
- * What became of a file's access list (POSIX ACL). `kept`: the new file has the same list, or neither file has one.
- * With a list, the group bits of the mode limit every entry of the list, and are not the group's rights.
- */
-export type AccessList = 'kept' | 'lost' | 'unknown'
 
 const ACCESS_LIST = 'system.posix_acl_access'
 

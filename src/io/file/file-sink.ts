@@ -24,6 +24,8 @@ import { basename, dirname } from 'node:path'
 import { CheckpointError, isCheckpointError } from '../../errors.js'
 import { absolutePath } from '../../path.js'
 import type { Durability, Sink } from '../sink.js'
+import type { Condition } from '../store.js'
+import { checkCondition, renameIf } from './conditional-rename.js'
 import {
   cannotSync,
   existing,
@@ -33,13 +35,10 @@ import {
   resolveLinks,
 } from './destination.js'
 import { takeRights } from './file-rights.js'
-import {
-  type Descriptor,
-  errorCode,
-  errorReason,
-  type FileSystem,
-  nodeFileSystem,
-} from './file-system.js'
+import type { Descriptor, FileSystem } from './file-system.js'
+import { fileNamed } from './file-version.js'
+import { nodeFileSystem } from './node-file-system.js'
+import { errorCode, errorReason } from './system-error.js'
 import { createTemporaryFile, sweepTemporaryFiles, withoutLock } from './temporary-file.js'
 import { WriteOut } from './write-out.js'
 
@@ -58,7 +57,9 @@ export interface FileSinkOptions {
   /** The file system that the commit uses (default: that of this machine). */
   readonly fileSystem?: FileSystem
   /** False: the commit is still atomic, but promises nothing about power cuts. */
-  readonly durable?: boolean
+  readonly durable?: boolean | undefined
+  /** What the commit requires of the file that it replaces (default: nothing). */
+  readonly condition?: Condition | undefined
   /** Bytes between two syncs during the save, if the system cannot be told to start writing (default 32 MiB). */
   readonly syncEvery?: number
 }
@@ -74,6 +75,7 @@ export class FileSink implements Sink {
   readonly #fs: FileSystem
   readonly #durable: boolean
   readonly #syncEvery: number
+  readonly #condition: Condition | undefined
   /** The path, made absolute by the folder that the process was in when the sink was made. */
   readonly #absolute: string
   #file: Descriptor | undefined
@@ -95,6 +97,7 @@ export class FileSink implements Sink {
     this.#fs = options.fileSystem ?? nodeFileSystem
     this.#durable = options.durable ?? true
     this.#syncEvery = options.syncEvery ?? SYNC_EVERY
+    this.#condition = options.condition
   }
 
   async begin(length: number): Promise<void> {
@@ -105,6 +108,8 @@ export class FileSink implements Sink {
     })
     const replaced = await this.#step('examine', () => existing(this.#fs, this.#destination))
     this.#replaced = replaced?.identity
+    if (this.#condition !== undefined)
+      await this.#checkCondition(this.#condition, replaced?.identity)
     await this.#step('create a temporary file next to', async () => {
       // Opened before the commit, so that missing descriptors or rights show in time.
       const folder = dirname(this.#destination)
@@ -164,7 +169,7 @@ export class FileSink implements Sink {
         await this.#fs.close(file)
       }
       try {
-        await this.#fs.rename(this.#temporary, this.#destination)
+        await this.#rename()
       } catch (cause) {
         throw await this.#failedRename(cause)
       }
@@ -193,11 +198,29 @@ export class FileSink implements Sink {
     return this.#temporary
   }
 
+  /** Tells before anything is written if the condition cannot be met. */
+  async #checkCondition(condition: Condition, replaced: string | undefined): Promise<void> {
+    await this.#step('examine', async () => {
+      const asked = 'ifVersion' in condition
+      checkCondition(condition, asked ? (await fileNamed(this.#absolute))?.version : replaced)
+    })
+  }
+
+  async #rename(): Promise<void> {
+    const condition = this.#condition
+    if (condition === undefined) return this.#fs.rename(this.#temporary, this.#destination)
+    const named = this.#absolute
+    const identity = this.#identity
+    await renameIf(this.#fs, this.#temporary, this.#destination, { condition, named, identity })
+  }
+
   /**
    * The error for a rename that failed. The rename may have taken place, because a network can lose the answer. In that
    * case the message must not say that the old file is untouched. The identities of the files decide.
    */
   async #failedRename(cause: unknown): Promise<unknown> {
+    // The condition of the commit was not met, so there was no rename.
+    if (isCheckpointError(cause)) return cause
     const identityAt = async (path: string) => (await lstatIfAny(this.#fs, path))?.identity
     let there: string | undefined
     let own: string | undefined
@@ -267,7 +290,7 @@ export class FileSink implements Sink {
     try {
       return await run()
     } catch (cause) {
-      if (isCheckpointError(cause)) throw cause
+      if (isCheckpointError(cause)) throw cause.withPath(this.path)
       throw new CheckpointError(
         'CKPT_NOT_COMMITTED',
         `nothing was saved, and what was there before is untouched: could not ${what} the file ` +

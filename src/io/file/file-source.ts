@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import { promisify } from 'node:util'
 import { CheckpointError, isCheckpointError } from '../../errors.js'
 import { MAX_READ, type Source } from '../source.js'
-import { errorReason } from './file-system.js'
+import { errorReason } from './system-error.js'
 
 const fsOpen = promisify(fs.open)
 const fsStat = promisify(fs.fstat) as unknown as (
@@ -128,6 +128,11 @@ export class FileSource implements Source {
     } catch (cause) {
       throw readError(cause, 'could not be read')
     }
+  }
+
+  /** Calls `call` with the descriptor, which stays open until it returns. Throws CKPT_CLOSED. */
+  useDescriptor<T>(call: (fd: number) => T): T {
+    return call(this.#fd())
   }
 
   /** Waits for calls under way: a queued call would reach whatever file gets the same number next. */

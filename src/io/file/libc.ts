@@ -9,6 +9,7 @@ import { constants } from 'node:os'
 export interface Libc {
   readonly map?: MapCalls
   readonly memory?: MemoryCalls
+  readonly readCached?: ReadCachedCall
   readonly beginWriteOut?: WriteOutCall
   readonly lock?: FileCall
   readonly sync?: FileCall
@@ -36,6 +37,18 @@ export interface MemoryCalls {
   /** Copies `length` bytes. The two ranges must not overlap. A wrong address ends the process. */
   copy(target: bigint, source: bigint, length: number): void
 }
+
+/**
+ * Reads bytes of a file that the system holds in memory, and waits for no device. Returns how many it read from
+ * `position` on, or -1 if it read none. `address` is that of `length` bytes of memory; a wrong one ends the process.
+ * Linux only.
+ */
+export type ReadCachedCall = (
+  fd: number,
+  address: bigint,
+  length: number,
+  position: number,
+) => number
 
 /**
  * Asks the system to start writing all that it holds of a file to the disk; false if it did not. It promises nothing
@@ -75,6 +88,8 @@ const MAP_NORESERVE = process.platform === 'linux' ? 0x4000 : 0
 const MAP_FAILED = 2n ** 64n - 1n
 // Since Linux 5.14. Other systems lack the call, or have another call of this number.
 const MADV_POPULATE_READ = process.platform === 'linux' ? 22 : undefined
+// Fails instead of waiting for a device (preadv2(2)).
+const RWF_NOWAIT = 8
 // Starts writing, and waits for nothing (sync_file_range(2)).
 const SYNC_FILE_RANGE_WRITE = 2
 // The same on Linux, macOS and the BSDs.
@@ -133,6 +148,18 @@ async function bind(): Promise<Libc> {
       },
     }
   })
+  const readCached = has((): ReadCachedCall => {
+    // The range below is of two words of 64 bits.
+    if (koffi.sizeof('size_t') !== 8) throw new Error('this machine has shorter addresses')
+    const preadv2 = library.func('int64_t preadv2(int, const void *, int, int64_t, int)')
+    // One range of memory: its address and its length.
+    const range = new BigUint64Array(2)
+    return (fd, address, length, position) => {
+      range[0] = address
+      range[1] = BigInt(length)
+      return Number(preadv2(fd, range, 1, position, RWF_NOWAIT))
+    }
+  })
   const beginWriteOut = has((): WriteOutCall => {
     const syncFileRange = library.func('int sync_file_range(int, int64_t, int64_t, unsigned int)')
     // In another thread: the call may block while the disk is busy.
@@ -185,6 +212,7 @@ async function bind(): Promise<Libc> {
   return {
     ...(map && !ownMemoryOnly && { map }),
     ...(memory && !ownMemoryOnly && { memory }),
+    ...(readCached && process.platform === 'linux' && !ownMemoryOnly && { readCached }),
     ...(beginWriteOut && process.platform === 'linux' && { beginWriteOut }),
     ...(lock && { lock }),
     ...(sync && process.platform === 'linux' && { sync }),

@@ -12,13 +12,13 @@
  */
 
 import { constants } from 'node:buffer'
-import type { ChecksumHelpers, Source } from '../source.js'
+import type { CachedRead, Source, SourceHelpers } from '../source.js'
 import { FileSource, type OpenFile } from './file-source.js'
-import { libc } from './libc.js'
+import { type Libc, libc } from './libc.js'
 import { Mapping } from './mapping.js'
 
-/** Starts threads that compute checksums of this many bytes of a file. */
-type HelpersOf = (file: FileSource, byteLength: number) => ChecksumHelpers
+/** Starts threads that work on this many bytes of a file. */
+type HelpersOf = (file: FileSource, byteLength: number) => SourceHelpers
 
 /**
  * Maps an open file and takes ownership of its descriptor. Returns undefined if the file cannot be mapped; the
@@ -29,11 +29,12 @@ export async function mapFile(
   helpersOf?: HelpersOf,
 ): Promise<MapSource | undefined> {
   const size = Number(file.stat.size)
-  const { map: calls } = await libc()
+  const { map: calls, ...others } = await libc()
   // The system refuses to map an empty file.
   const address = calls?.map(file.fd, size)
   if (calls === undefined || address === undefined) return undefined
-  return new MapSource(new Mapping(calls, address, size), new FileSource(file), helpersOf)
+  const mapping = new Mapping(calls, address, size)
+  return new MapSource(mapping, new FileSource(file), others, helpersOf)
 }
 
 // Unmaps the file of a source that was dropped without `close`.
@@ -43,11 +44,17 @@ class MapSource implements Source {
   readonly kind = 'map'
   readonly size: number
   readonly readsAtOnce: number
-  readonly helpers?: (byteLength: number) => ChecksumHelpers
+  readonly helpers?: (byteLength: number) => SourceHelpers
+  readonly readCached?: (reads: readonly CachedRead[]) => readonly boolean[]
   readonly #mapping: Mapping
   readonly #file: FileSource
 
-  constructor(mapping: Mapping, file: FileSource, helpersOf: HelpersOf | undefined) {
+  constructor(
+    mapping: Mapping,
+    file: FileSource,
+    { memory, readCached }: Libc,
+    helpersOf: HelpersOf | undefined,
+  ) {
     this.#mapping = mapping
     this.#file = file
     this.readsAtOnce = file.readsAtOnce
@@ -55,6 +62,15 @@ class MapSource implements Source {
     // Without this call a failing device, or a truncated file, would kill the process while a helper reads the map.
     if (helpersOf !== undefined && mapping.bringIn(0, 1)) {
       this.helpers = (byteLength) => helpersOf(file, byteLength)
+    }
+    if (memory !== undefined && readCached !== undefined) {
+      this.readCached = (reads) =>
+        file.useDescriptor((fd) =>
+          reads.map(({ target, position }) => {
+            const { byteLength } = target
+            return readCached(fd, memory.addressOf(target), byteLength, position) === byteLength
+          }),
+        )
     }
     dropped.register(this, mapping)
   }
@@ -72,6 +88,10 @@ class MapSource implements Source {
 
   read(target: Uint8Array, position: number): Promise<void> {
     return this.#file.read(target, position)
+  }
+
+  withDescriptor<T>(use: (descriptor: number) => Promise<T>): Promise<T> {
+    return this.#file.withDescriptor(use)
   }
 
   checkUnchanged(): Promise<void> {

@@ -19,7 +19,8 @@ import { basename, join } from 'node:path'
 import { warn } from '../../errors.js'
 import { quote } from '../../printable.js'
 import { lstatIfAny } from './destination.js'
-import { type Descriptor, errorCode, type FileStatus, type FileSystem } from './file-system.js'
+import type { Descriptor, FileStatus, FileSystem } from './file-system.js'
+import { errorCode } from './system-error.js'
 
 // The longest name that ext4, XFS, APFS and NTFS take, in bytes of UTF-8, the strictest of these units.
 const MAX_NAME_BYTES = 255
@@ -43,6 +44,11 @@ export function temporaryName(name: string, { locked = true } = {}): string {
     kept = Array.from(kept).slice(0, -1).join('')
   }
   return `.${kept}${suffix}`
+}
+
+/** Whether a name is that of a temporary file, of a living saver or a dead one. */
+export function isTemporaryName(name: string): boolean {
+  return PATTERN.test(name)
 }
 
 /** A temporary file that is open for writing. */
@@ -169,7 +175,7 @@ function isOfThisMachine(tag: string): boolean {
   const here = machine()
   if (tag !== here.tag) return false
   // On other systems than Linux the machine's name alone tells.
-  /* c8 ignore next -- not known only where it is not Linux, and in the sandboxes of leftovers.test.ts. */
+  /* c8 ignore next -- not known only where it is not Linux, and in the sandboxes of leftovers.proof.ts. */
   return here.known || process.platform !== 'linux'
 }
 
@@ -211,7 +217,7 @@ function machine(): Machine {
 function orNothing(read: () => string): string {
   try {
     return read()
-    /* c8 ignore next 3 -- only where it is not Linux, and in the sandboxes of test/io/file/leftovers.test.ts. */
+    /* c8 ignore next 3 -- only where it is not Linux, and in the sandboxes of test/io/file/leftovers.proof.ts. */
   } catch {
     return ''
   }

@@ -3,41 +3,29 @@
  * stay those of the first answer. What fails in passing is asked for again, from where the bytes ended.
  */
 
-import { CheckpointError, messageOf } from '../../errors.js'
+import { CheckpointError } from '../../errors.js'
 import { quote } from '../../printable.js'
+import {
+  type Arriving,
+  PASSING,
+  Passing,
+  passingStatus,
+  readRange,
+  reasonOf,
+  STALLED,
+} from '../attempts.js'
+import { bodyReader } from './body.js'
 
-// Attempts without a byte of progress, and the pause after the first, in milliseconds.
-const ATTEMPTS = 5
-const PAUSE = 200
-
-// A server that sends no byte for so long, in milliseconds, is asked again.
-const STALLED = 30_000
+// Redirects of one request, as fetch has it.
+const MOST_REDIRECTS = 20
 
 // Answers of a redirect's target that has expired: the first address gives a new one.
 const EXPIRED = [400, 401, 403, 404, 410]
-
-// Answers that pass: https://www.rfc-editor.org/rfc/rfc9110#section-15, and 425, 429.
-const PASSING = [408, 425, 429, 500, 502, 503, 504]
 
 /** An address without what may be secret: the query (a signature), the user and the password. */
 export function publicAddress(url: string | URL): string {
   const { origin, pathname } = new URL(url)
   return `${origin}${pathname}`
-}
-
-/** A failure that may pass: the same request is sent again, after `pause` milliseconds at least. */
-class Passing extends Error {
-  readonly #pause: number
-
-  constructor(message: string, { cause, pause = 0 }: { cause?: unknown; pause?: number } = {}) {
-    super(message, { cause })
-    this.#pause = pause
-  }
-
-  /** The pause after a failure that may pass; undefined for another error. */
-  static pauseAfter(error: unknown): number | undefined {
-    return typeof error === 'object' && error !== null && #pause in error ? error.#pause : undefined
-  }
 }
 
 /** Requests for parts of one version of a file. */
@@ -54,45 +42,37 @@ export class Requests {
     this.#headers = headers
   }
 
+  /** Text that no other version has; undefined before the first answer, and if the server does not tell versions apart. */
+  get identity(): string | undefined {
+    const { etag, size } = this.#version ?? {}
+    // A weak one allows other bytes.
+    return etag?.startsWith('"') ? `${publicAddress(this.#url)} ${etag} ${size}` : undefined
+  }
+
   /** Fills `before` and then `target`, whose bytes follow each other in the file; `target` begins at `position`. */
-  async read(target: Uint8Array, position: number, before = new Uint8Array(0)): Promise<void> {
-    const start = position - before.byteLength
-    const length = before.byteLength + target.byteLength
-    if (length === 0) return
-    let done = 0
-    const take = (bytes: Uint8Array): void => {
-      const head = bytes.subarray(0, Math.max(0, before.byteLength - done))
-      if (head.byteLength > 0) before.set(head, done)
-      target.set(bytes.subarray(head.byteLength), Math.max(0, done - before.byteLength))
-      done += bytes.byteLength
+  read(target: Uint8Array, position: number, before?: Uint8Array): Promise<void> {
+    const ask = async (position: number, length: number): Promise<Arriving> => {
+      const response = await this.send(position, length)
+      if (response.status === 206) return bodyReader(response.body!)
+      await discard(response)
+      throw changed(this.#url, 'it was answered as a whole')
     }
-    await this.attempt(
-      async () => {
-        const response = await this.send(start + done, length - done)
-        if (response.status !== 206) {
-          await discard(response)
-          throw changed(this.#url, 'it was answered as a whole')
-        }
-        await receive(response, length - done, take)
-      },
-      () => done,
-    )
+    return readRange(ask, target, position, before)
   }
 
   /** Sends a request for a range. Throws unless it is answered 200, 206 or 416, and by the same version. */
   async send(position: number, length: number): Promise<Response> {
     const target = this.#target
-    const headers = new Headers(target.origin === this.#url.origin ? this.#headers : {})
-    headers.set('range', `bytes=${position}-${position + length - 1}`)
-    // With a range, fetch asks for bytes that are not compressed.
-    const etag = this.#version?.etag
-    // A browser asks another origin for leave to send this one, which many servers do not give.
-    if (etag?.startsWith('"') && !isForeign(target)) headers.set('if-match', etag)
     const timer = new AbortController()
     const timeout = setTimeout(() => timer.abort(), STALLED)
     let response: Response
+    let from: URL
     try {
-      response = await fetch(target, { headers, cache: 'no-store', signal: timer.signal })
+      ;[response, from] = await this.#follow(
+        target,
+        `bytes=${position}-${position + length - 1}`,
+        timer.signal,
+      )
     } catch (cause) {
       throw new Passing(`there was no answer: ${reasonOf(cause)}`, { cause })
     } finally {
@@ -104,8 +84,35 @@ export class Requests {
       await discard(response)
       throw error
     }
-    if (response.redirected && response.url !== '') this.#target = new URL(response.url)
+    if (from !== target) this.#target = from
     return response
+  }
+
+  /**
+   * Sends a request for a range, and again to where it is redirected. Resolves to the answer, and where it is from.
+   * `fetch` itself would take all headers but `authorization` along to another origin. In a browser it does, which does
+   * not tell where a redirect leads.
+   */
+  async #follow(target: URL, range: string, signal: AbortSignal): Promise<[Response, URL]> {
+    let url = target
+    for (let redirects = 0; ; redirects++) {
+      const headers = new Headers(url.origin === this.#url.origin ? this.#headers : {})
+      // With a range, fetch asks for bytes that are not compressed.
+      headers.set('range', range)
+      const etag = this.#version?.etag
+      // A browser asks another origin for leave to send this one, which many servers do not give.
+      if (etag?.startsWith('"') && !isForeign(url)) headers.set('if-match', etag)
+      const options = { headers, cache: 'no-store', signal } as const
+      const response = await fetch(url, { ...options, redirect: 'manual' })
+      if (response.type === 'opaqueredirect') {
+        const followed = await fetch(url, options)
+        return [followed, new URL(followed.url, url)]
+      }
+      const next = redirectOf(response, url)
+      if (next === undefined || redirects === MOST_REDIRECTS) return [response, url]
+      await discard(response)
+      url = next
+    }
   }
 
   /** The length of the file, of its first answer. */
@@ -123,27 +130,6 @@ export class Requests {
     )
   }
 
-  /** Calls until it succeeds, or fails for good, or fails too often without progress. */
-  async attempt<T>(call: () => Promise<T>, progress = () => 0): Promise<T> {
-    for (let failures = 0, before = 0; ; ) {
-      try {
-        return await call()
-      } catch (error) {
-        const least = Passing.pauseAfter(error)
-        if (least === undefined) throw error
-        const now = progress()
-        failures = now > before ? 1 : failures + 1
-        before = now
-        if (failures === ATTEMPTS) {
-          const { cause = error, message } = error as Error
-          throw new CheckpointError('CKPT_READ', `${message}, ${ATTEMPTS} times`, { cause })
-        }
-        const pause = Math.max(least, PAUSE * 2 ** (failures - 1) * (0.5 + Math.random()))
-        await new Promise((resolve) => setTimeout(resolve, pause))
-      }
-    }
-  }
-
   #examine(response: Response, target: URL): void {
     const { status } = response
     if (status === 412) throw changed(this.#url, 'the server has another version')
@@ -152,10 +138,7 @@ export class Requests {
       throw new Passing(`the address that it redirects to answered ${status}`)
     }
     if (PASSING.includes(status)) {
-      const seconds = Number(response.headers.get('retry-after') ?? 0)
-      throw new Passing(`the server answered ${statusOf(response)}`, {
-        pause: seconds > 0 ? Math.min(seconds * 1000, STALLED) : 0,
-      })
+      throw passingStatus(statusOf(response), response.headers.get('retry-after'))
     }
     if (status !== 200 && status !== 206 && status !== 416) {
       const remedy =
@@ -204,64 +187,19 @@ function versionOf({ headers }: Response): Version {
   }
 }
 
+/** Where an answer leads; undefined if it leads nowhere, or not to HTTP. */
+function redirectOf({ status, headers }: Response, from: URL): URL | undefined {
+  const location = headers.get('location')
+  if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined
+  if (!URL.canParse(location, from)) return undefined
+  const to = new URL(location, from)
+  return /^https?:$/.test(to.protocol) ? to : undefined
+}
+
 /** Whether a page of another origin asks. */
 function isForeign(target: URL): boolean {
   const { origin } = (globalThis as { location?: { origin?: string } }).location ?? {}
   return origin !== undefined && origin !== target.origin
-}
-
-/** Gives the next bytes of a response to `take`, `length` in all. */
-async function receive(
-  response: Response,
-  length: number,
-  take: (bytes: Uint8Array) => void,
-): Promise<void> {
-  const reader = response.body!.getReader()
-  let left = length
-  try {
-    for (;;) {
-      const { done, value } = await nextOf(reader)
-      if (done) break
-      if (value.byteLength > left) {
-        throw new CheckpointError('CKPT_READ', 'the server sent more bytes than it was asked for', {
-          expected: length,
-        })
-      }
-      take(value)
-      left -= value.byteLength
-    }
-  } finally {
-    await reader.cancel().catch(() => {})
-  }
-  if (left > 0) throw new Passing(`the answer ended ${left} bytes too early`)
-}
-
-/** Fills `target` with the bytes of an answer. Throws if there are more or fewer. */
-export async function fill(response: Response, target: Uint8Array): Promise<void> {
-  let done = 0
-  await receive(response, target.byteLength, (bytes) => {
-    target.set(bytes, done)
-    done += bytes.byteLength
-  })
-}
-
-/** The next bytes of an answer, or a failure that may pass if none come. */
-export async function nextOf(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-): Promise<{ done: true; value?: undefined } | { done: false; value: Uint8Array }> {
-  let timeout: ReturnType<typeof setTimeout> | undefined
-  const stalled = new Promise<never>((_, reject) => {
-    timeout = setTimeout(() => reject(new Passing(`no byte came for ${STALLED / 1000} s`)), STALLED)
-  })
-  try {
-    const next = await Promise.race([reader.read(), stalled])
-    return next.done ? { done: true } : { done: false, value: next.value }
-  } catch (cause) {
-    if (Passing.pauseAfter(cause) !== undefined) throw cause
-    throw new Passing(`the answer broke off: ${reasonOf(cause)}`, { cause })
-  } finally {
-    clearTimeout(timeout)
-  }
 }
 
 /** Lets the connection of an answer go back to the others. */
@@ -278,10 +216,4 @@ function changed(url: URL, how: string): CheckpointError {
 
 function statusOf({ status, statusText }: Response): string {
   return statusText === '' ? String(status) : `${status} ${statusText}`
-}
-
-/** Why a fetch failed: Node says it in the cause. */
-function reasonOf(error: unknown): string {
-  const { cause } = (error ?? {}) as { readonly cause?: unknown }
-  return messageOf(cause ?? error)
 }

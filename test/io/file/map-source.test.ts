@@ -55,6 +55,17 @@ withMaps('any part of a file is viewed in place, also where no page begins', asy
   await source.checkUnchanged()
 })
 
+onLinux('what the system holds of a file in memory is read without a wait', async (t) => {
+  const path = join(await scratchFolder(t), 'file')
+  const bytes = new Uint8Array(2 * LONG_READ).fill(7)
+  fs.writeFileSync(path, bytes)
+  const source = await map(path)
+  t.teardown(() => source.close())
+  const target = new Uint8Array(LONG_READ)
+  t.deepEqual(source.readCached!([{ target, position: 5 }]), [true])
+  t.deepEqual(target, bytes.subarray(5, 5 + LONG_READ))
+})
+
 withMaps(
   'a view may be written to, and neither the file nor its other readers see it',
   async (t) => {

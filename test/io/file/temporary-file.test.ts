@@ -4,7 +4,8 @@ import * as fs from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { type FileSystem, nodeFileSystem } from '../../../src/io/file/file-system.js'
+import type { FileSystem } from '../../../src/io/file/file-system.js'
+import { nodeFileSystem } from '../../../src/io/file/node-file-system.js'
 import {
   createTemporaryFile,
   sweepTemporaryFiles,
@@ -336,5 +337,30 @@ test('if a file cannot be created or examined, none is left, and the error is th
     t.is(await t.throwsAsync(createTemporaryFile(all, folder, 'a', 0o600)), injected)
     t.deepEqual(await fs.readdir(folder), [])
     t.is(observed.open.size, 0)
+  }
+})
+
+test('a name that is taken is left alone, and three others are tried', async (t) => {
+  for (const taken of [1, 3, 4]) {
+    const folder = await scratchFolder(t)
+    const names = new Set<string>()
+    const create: FileSystem['create'] = async (path, mode) => {
+      names.add(path)
+      if (names.size > taken) return nodeFileSystem.create(path, mode)
+      throw systemError('EEXIST', 'open')
+    }
+    const creating = createTemporaryFile({ ...nodeFileSystem, create }, folder, 'a', 0o600)
+    if (taken === 4) {
+      await t.throwsAsync(creating, { code: 'EEXIST' })
+      t.deepEqual(await fs.readdir(folder), [])
+    } else {
+      const { path, file, locked } = await creating
+      await nodeFileSystem.close(file)
+      // If nothing can be locked, it has the name of an unlocked one now.
+      if (locked) t.is([...names].at(-1), path)
+      // The last one is not locked.
+      if (taken === 3) t.false(locked)
+    }
+    t.is(names.size, Math.min(4, taken + 1))
   }
 })

@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import { httpAddress, openHttp } from '../../../src/io/http/http-source.js'
 import { publicAddress } from '../../../src/io/http/requests.js'
 import { type Fault, type Served, serve } from '../../support/http-server.js'
+import { scattered } from '../../support/patterns.js'
 import { sourceConforms } from '../../support/source-conformance.js'
 
 sourceConforms('a server', async (t, bytes) => {
@@ -20,9 +21,6 @@ sourceConforms('a server', async (t, bytes) => {
 })
 
 const MIB = 2 ** 20
-const bytesOf = (length: number): Uint8Array =>
-  Uint8Array.from({ length }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24)
-
 /** Reads a range and compares it. */
 async function readsRight(t: ExecutionContext, served: Served, position: number, length: number) {
   const source = await openHttp(served.url)
@@ -33,7 +31,7 @@ async function readsRight(t: ExecutionContext, served: Served, position: number,
 }
 
 test('the first answer is kept: a short file takes one request', async (t) => {
-  const served = await serve(t, bytesOf(5000))
+  const served = await serve(t, scattered(5000))
   await readsRight(t, served, 0, 5000)
   t.deepEqual(
     served.requests.map(({ range }) => range),
@@ -42,7 +40,7 @@ test('the first answer is kept: a short file takes one request', async (t) => {
 })
 
 test('up to 16 MiB are one request, with the bytes before them; more are several at once', async (t) => {
-  const served = await serve(t, bytesOf(40 * MIB))
+  const served = await serve(t, scattered(40 * MIB))
   const source = await openHttp(served.url)
   const target = new Uint8Array(16 * MIB)
   await source.read(target, MIB)
@@ -55,7 +53,7 @@ test('up to 16 MiB are one request, with the bytes before them; more are several
 })
 
 test('nothing is asked for in a compressed form', async (t) => {
-  const served = await serve(t, bytesOf(100))
+  const served = await serve(t, scattered(100))
   await readsRight(t, served, 0, 100)
   t.is(served.requests[0]!['accept-encoding'], 'identity')
 })
@@ -69,7 +67,7 @@ const passing: readonly Fault[] = [
 ]
 for (const fault of passing) {
   test(`what passes is asked for again, from where it ended: ${JSON.stringify(fault)}`, async (t) => {
-    const served = await serve(t, bytesOf(4 * MIB))
+    const served = await serve(t, scattered(4 * MIB))
     served.fault = (request) => (request < 4 && request % 2 === 0 ? fault : undefined)
     await readsRight(t, served, 0, 4 * MIB)
     t.true(served.requests.length >= 3)
@@ -77,7 +75,7 @@ for (const fault of passing) {
 }
 
 test('what does not pass is an error after five attempts, with what the server said', async (t) => {
-  const served = await serve(t, bytesOf(100))
+  const served = await serve(t, scattered(100))
   served.fault = () => ({ status: 503 })
   const error = await t.throwsAsync(openHttp(served.url), { code: 'CKPT_READ' })
   t.regex(error.message, /503/)
@@ -94,7 +92,7 @@ for (const [status, remedy] of [
   [403, /expired/],
 ] as const) {
   test(`the server's answer ${status} is an error at once`, async (t) => {
-    const served = await serve(t, bytesOf(100))
+    const served = await serve(t, scattered(100))
     served.fault = () => ({ status })
     const error = await t.throwsAsync(openHttp(served.url), { code: 'CKPT_READ', message: remedy })
     t.like(error, { actual: status })
@@ -109,12 +107,12 @@ test('a file that is changed is told by the condition, by its ETag, and by its l
     { conditions: true, etags: ['W/"1"', 'W/"2"'] },
     { conditions: true, etags: [undefined, undefined] },
   ] as const) {
-    const served = await serve(t, bytesOf(MIB))
+    const served = await serve(t, scattered(MIB))
     served.conditions = conditions
     served.etag = etags[0]
     const source = await openHttp(served.url)
     served.etag = etags[1]
-    served.bytes = bytesOf(MIB + 64)
+    served.bytes = scattered(MIB + 64)
     const changed = { code: 'CKPT_FILE_CHANGED' }
     await t.throwsAsync(source.read(new Uint8Array(1000), 100_000), changed)
     await t.throwsAsync(source.checkUnchanged(), changed)
@@ -123,7 +121,7 @@ test('a file that is changed is told by the condition, by its ETag, and by its l
 })
 
 test('a server without ranges gives the whole file', async (t) => {
-  const served = await serve(t, bytesOf(300_000))
+  const served = await serve(t, scattered(300_000))
   served.ranges = false
   await readsRight(t, served, 100_000, 200_000)
   t.is(served.requests.length, 1)
@@ -142,14 +140,14 @@ test('an empty file has no bytes', async (t) => {
 
 test('a compressed range, and more bytes than were asked for, are errors', async (t) => {
   for (const fault of ['compress', 'overflow'] as const) {
-    const served = await serve(t, bytesOf(MIB))
+    const served = await serve(t, scattered(MIB))
     served.fault = () => fault
     await t.throwsAsync(openHttp(served.url), { code: 'CKPT_READ' })
   }
 })
 
 test('after a redirect the target is asked, without the headers, and the address again when it expires', async (t) => {
-  const target = await serve(t, bytesOf(MIB))
+  const target = await serve(t, scattered(MIB))
   const hub = await serve(t, new Uint8Array(0))
   let signature = 0
   hub.fault = () => ({
@@ -160,14 +158,42 @@ test('after a redirect the target is asked, without the headers, and the address
     request > 1 && target.requests.at(-1)!.path.endsWith('=1') && signature === 1
       ? { status: 403 }
       : undefined
-  const source = await openHttp(hub.url, { authorization: 'Bearer secret' })
-  t.is(hub.requests[0]!.authorization, 'Bearer secret')
+  const headers = { authorization: 'Bearer secret', 'private-token': 'secret' }
+  const source = await openHttp(hub.url, headers)
+  t.like(hub.requests[0], headers)
   await source.read(new Uint8Array(1000), 200_000)
   t.is(hub.requests.length, 1)
   await source.read(new Uint8Array(1000), 400_000)
   t.is(hub.requests.length, 2)
-  t.true(target.requests.every(({ authorization }) => authorization === undefined))
+  t.true(target.requests.length >= 3)
+  for (const name of Object.keys(headers)) {
+    t.true(target.requests.every((request) => request[name] === undefined))
+  }
   source.close()
+})
+
+test('a redirect within the address’s own origin gets the headers', async (t) => {
+  const served = await serve(t, scattered(1000))
+  served.fault = (request) =>
+    request === 0 ? { status: 301, headers: { location: '../other/b.ckpt' } } : undefined
+  const source = await openHttp(served.url, { 'private-token': 'secret' })
+  t.deepEqual(
+    served.requests.map((request) => [request.path, request['private-token']]),
+    [
+      ['/run/a.ckpt', 'secret'],
+      ['/other/b.ckpt', 'secret'],
+    ],
+  )
+  source.close()
+})
+
+test('an address that redirects without end, or to what is not HTTP, is an error at once', async (t) => {
+  for (const location of ['/run/a.ckpt', 'file:///etc/passwd', 'http://[']) {
+    const served = await serve(t, scattered(1000))
+    served.fault = () => ({ status: 302, headers: { location } })
+    await t.throwsAsync(openHttp(served.url), { code: 'CKPT_READ', message: /302/ })
+    t.is(served.requests.length, location.startsWith('/') ? 21 : 1)
+  }
 })
 
 test('an address is one of HTTP, and is shown without what may be secret', (t) => {

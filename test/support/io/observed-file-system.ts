@@ -3,11 +3,8 @@
  * descriptor that is open is known.
  */
 
-import {
-  type Descriptor,
-  type FileSystem,
-  nodeFileSystem,
-} from '../../../src/io/file/file-system.js'
+import type { Descriptor, FileSystem } from '../../../src/io/file/file-system.js'
+import { nodeFileSystem } from '../../../src/io/file/node-file-system.js'
 
 export type Operation = keyof FileSystem
 
