@@ -8,6 +8,7 @@ import { publicAddress } from '../io/http/requests.js'
 import { MemorySource } from '../io/memory-source.js'
 import { ReadAheadSource } from '../io/read-ahead-source.js'
 import type { Source } from '../io/source.js'
+import type { StoredCheckpoint } from '../io/store.js'
 import type { OptionNames } from '../options.js'
 import { kindOf } from '../realm.js'
 import { Checkpoint } from './checkpoint.js'
@@ -22,7 +23,7 @@ export interface OpenOptions {
   readonly verify?: boolean | undefined
   /**
    * Headers of each request for a checkpoint on a server, such as `authorization`. After a redirect to another origin
-   * they are not sent.
+   * they are not sent. A browser, which follows by itself, leaves out `authorization` alone.
    */
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
@@ -45,7 +46,7 @@ export async function openCheckpoint(
   try {
     const { metadata, segments } = await readMetadata(source)
     // Memory needs no read-ahead, and a server is asked for no more bytes than are needed.
-    const direct = source.kind === 'memory' || source.kind === 'http'
+    const direct = source.kind === 'memory' || source.longestRead !== undefined
     const read = direct ? source : new ReadAheadSource(source)
     return new Checkpoint(read, metadata, segments, options.verify ?? true)
   } catch (error) {
@@ -54,12 +55,34 @@ export async function openCheckpoint(
   }
 }
 
-/** Opens a checkpoint on a server. Throws what `openHttp` and `openCheckpoint` throw, with the address as the path. */
-export async function openAddress(url: URL, options: OpenOptions): Promise<Checkpoint> {
+/**
+ * Opens a checkpoint on a server by `open`. Throws what `openHttp` and `open` throw, with the address as the path.
+ */
+export async function openAddress(
+  url: URL,
+  options: OpenOptions,
+  open: (source: Source) => Promise<Checkpoint> = (source) => openCheckpoint(source, options),
+): Promise<Checkpoint> {
   try {
-    return await openCheckpoint(await openHttp(url, options.headers), options)
+    return await open(await openHttp(url, options.headers))
   } catch (error) {
     throw withPath(error, publicAddress(url))
+  }
+}
+
+/**
+ * Opens a checkpoint of a store by `open`. Throws what `CheckpointStore.open` and `open` throw, with the location as the
+ * path.
+ */
+export async function openStored(
+  { store, name, version }: StoredCheckpoint,
+  options: OpenOptions,
+  open: (source: Source) => Promise<Checkpoint> = (source) => openCheckpoint(source, options),
+): Promise<Checkpoint> {
+  try {
+    return await open(await store.open(name, { version }))
+  } catch (error) {
+    throw withPath(error, store.locate(name))
   }
 }
 

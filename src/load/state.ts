@@ -3,12 +3,14 @@
 import { CheckpointError } from '../errors.js'
 import type { Attributes } from '../format/attributes.js'
 import { arrayType, type DType, elementCount } from '../format/dtype.js'
-import type { StateRecord, TensorRecord } from '../format/metadata.js'
+import type { StateRecord } from '../format/metadata.js'
+import type { TensorRecord } from '../format/tensor-table.js'
 import { printable, quote } from '../printable.js'
 import type { LoadedState, LoadedTensor, TensorData, TypedArray } from '../state.js'
 import { bytesOf } from '../state.js'
+import { copySegments } from './copy.js'
 import type { SegmentReader } from './segment.js'
-import { checkSegments, copySegments } from './verify.js'
+import { checkSegments } from './verify.js'
 
 /** The view under each array in place. A map keeps its memory as long as the view lives. */
 const viewOf = new WeakMap<TypedArray, Uint8Array>()

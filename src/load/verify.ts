@@ -1,16 +1,21 @@
 /**
- * Goes over segments in the order of the file, to verify or to copy them. Adjacent segments are read together in long
- * pieces, several of which are under way while one is processed. Helpers, other threads that compute checksums of the
- * same bytes, share long work.
+ * Verifies segments in the order of the file. Helpers, other threads that compute checksums of the same bytes, share
+ * long work.
  */
 
 import type { CheckpointError } from '../errors.js'
 import { crc32 } from '../format/checksum.js'
 import { orAborted } from '../io/concurrency.js'
 import { type PieceOptions, piecesOf } from '../io/pieces.js'
-import type { ChecksumHelper, ChecksumHelpers, Range, Source } from '../io/source.js'
-import { LONG_READ } from '../io/source.js'
-import type { SegmentCheck, SegmentIntake, SegmentReader, Tick } from './segment.js'
+import {
+  LONG_READ,
+  type Range,
+  type Source,
+  type SourceHelper,
+  type SourceHelpers,
+} from '../io/source.js'
+import { feed, type Part, runsOf } from './feed.js'
+import type { SegmentCheck, SegmentReader, Tick } from './segment.js'
 
 // Bytes of one job of a thread: some milliseconds, which is the longest that the other threads wait for it in the end.
 const JOB = 32 * 1024 * 1024
@@ -20,16 +25,6 @@ const JOBS_AT_ONCE = 2
 
 // With helpers, this thread keeps only two pieces in memory, because helpers take memory of their own.
 const WITH_HELPERS: PieceOptions = { atOnce: 2 }
-
-// Pieces that are copied: short enough that four stay in the processor's cache between the read and the copy.
-const TO_COPY: PieceOptions = { length: 1024 * 1024 }
-
-/** A segment, and the memory that its bytes are copied to. */
-export interface SegmentTarget {
-  readonly reader: SegmentReader
-  /** Has the same length as the segment. */
-  readonly target: Uint8Array
-}
 
 /** Options of a verification. */
 export interface CheckOptions {
@@ -66,31 +61,6 @@ export async function* checkSegments(
   }
 }
 
-/**
- * Whether two segments have the same `length` bytes. Each range begins at its `start`, in bytes from the start of its
- * segment.
- */
-export async function haveSameBytes(
-  a: { readonly reader: SegmentReader; readonly start: number },
-  b: { readonly reader: SegmentReader; readonly start: number },
-  length: number,
-): Promise<boolean> {
-  const from = ({ reader, start }: typeof a) => {
-    const position = reader.offset + start
-    return piecesOf(reader.source, [{ start: position, end: position + length }], TO_COPY)
-  }
-  const others = from(b)
-  try {
-    for await (const { bytes } of from(a)) {
-      const other = (await others.next()).value.bytes as Uint8Array
-      if (bytes.some((byte, i) => byte !== other[i])) return false
-    }
-    return true
-  } finally {
-    await others.return(undefined)
-  }
-}
-
 async function* faultsOf(
   readers: Iterable<SegmentReader>,
   tick: Tick,
@@ -106,72 +76,6 @@ async function* faultsOf(
       const fault = check.end()
       if (fault !== undefined) yield fault
     }
-  }
-}
-
-/**
- * Copies segments into their targets without verifying them. If a target was transferred or resized, throws
- * CKPT_TENSOR_CHANGED and writes nothing there.
- */
-export async function copySegments(targets: Iterable<SegmentTarget>, tick?: Tick): Promise<void> {
-  for (const { source, start, end, items } of runsOf(targets, ({ reader }) => reader)) {
-    const intakes = items.map(({ reader, target }) => reader.beginCopy(target))
-    for await (const _ of feed(source, [{ start, end, intakes }], tick, TO_COPY));
-  }
-}
-
-/** Adjacent segments. Positions are in bytes from the start of the file. */
-interface Run<T> extends Range {
-  readonly source: Source
-  end: number
-  readonly items: T[]
-}
-
-function runsOf<T>(items: Iterable<T>, readerOf: (item: T) => SegmentReader): Run<T>[] {
-  const runs: Run<T>[] = []
-  for (const item of items) {
-    const last = runs.at(-1)
-    const { source, start, end } = readerOf(item)
-    if (last?.end !== start) runs.push({ source, start, end, items: [item] })
-    else {
-      last.end = end
-      last.items.push(item)
-    }
-  }
-  return runs
-}
-
-/**
- * A range of the file, for intakes that take its bytes in order. The last intake may get only some of its bytes from
- * it.
- */
-interface Part<I extends SegmentIntake> extends Range {
-  readonly intakes: readonly I[]
-}
-
-/** Reads parts and hands their bytes to the intakes. Yields each intake when it is complete. */
-async function* feed<I extends SegmentIntake>(
-  source: Source,
-  parts: readonly Part<I>[],
-  tick: Tick | undefined,
-  options?: PieceOptions,
-): AsyncGenerator<I> {
-  const next = new Map<Range, number>()
-  for await (const { range, bytes } of piecesOf(source, parts, options)) {
-    let i = next.get(range) ?? 0
-    for (let rest = bytes; i < range.intakes.length; i++) {
-      const intake = range.intakes[i]!
-      const { taken, ofSegment } = intake.take(rest)
-      rest = rest.subarray(taken)
-      if (ofSegment > 0) tick?.(ofSegment)
-      if (!intake.complete) break
-      yield intake
-    }
-    next.set(range, i)
-  }
-  // Intakes without bytes, in a part without bytes.
-  for (const part of parts) {
-    for (const intake of part.intakes.slice(next.get(part) ?? 0)) if (intake.complete) yield intake
   }
 }
 
@@ -197,7 +101,7 @@ async function* checkTogether(
   source: Source,
   readers: readonly SegmentReader[],
   checks: readonly SegmentCheck[],
-  helpers: ChecksumHelpers,
+  helpers: SourceHelpers,
   tick: Tick | undefined,
 ): AsyncGenerator<SegmentCheck> {
   const { parts, jobs } = divide(readers, checks)
@@ -230,7 +134,7 @@ class Help {
     this.#jobs = jobs
   }
 
-  begin(helpers: ChecksumHelpers): void {
+  begin(helpers: SourceHelpers): void {
     for (const helper of helpers) void this.#use(helper)
   }
 
@@ -239,14 +143,14 @@ class Help {
     this.#over = true
   }
 
-  async #use(coming: Promise<ChecksumHelper | undefined>): Promise<void> {
+  async #use(coming: Promise<SourceHelper | undefined>): Promise<void> {
     const helper = await coming
     if (helper === undefined) return
     await Promise.all(Array.from({ length: JOBS_AT_ONCE }, () => this.#ask(helper)))
     await helper.close()
   }
 
-  async #ask(helper: ChecksumHelper): Promise<void> {
+  async #ask(helper: SourceHelper): Promise<void> {
     for (let job = this.#take(); job !== undefined; job = this.#take()) {
       job.helped = helper.checksums(job.stretches)
       // A helper that fails leaves the rest to the other threads.

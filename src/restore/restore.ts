@@ -3,10 +3,12 @@
  * every checksum verified, before the first byte is written.
  */
 
-import { warn } from '../errors.js'
+import { warn, withPath } from '../errors.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import { orAborted } from '../io/concurrency.js'
+import { isStored, type StoredCheckpoint } from '../io/store.js'
 import type { Checkpoint } from '../load/checkpoint.js'
+import { openStored } from '../load/open.js'
 import type { SegmentReader } from '../load/segment.js'
 import type { CheckpointState } from '../load/state.js'
 import { checkSegments } from '../load/verify.js'
@@ -40,6 +42,8 @@ import {
  * that nothing was passed for are skipped with a warning. An optimizer of null, and an object of extras, turn off that
  * warning.
  *
+ * @param checkpoint an open checkpoint, which stays open, or a location in a store (`{ store, name }`), which is opened
+ *   and closed
  * @returns what was done, with the progress of the run
  * @throws CheckpointError CKPT_STATE_MISMATCH (a StateMismatchError that lists every key), CKPT_TENSOR_CHECKSUM or
  *   another code for damage, CKPT_TENSOR_CHANGED: nothing was restored. CKPT_RESTORE_INCOMPLETE: after all verification
@@ -48,11 +52,22 @@ import {
  * @throws TypeError if an object is not a state dict, has no way to take over tensors, or returns copies
  */
 export async function restoreCheckpoint(
-  checkpoint: Checkpoint,
+  checkpoint: Checkpoint | StoredCheckpoint,
   model: Module,
   optimizer?: Optimizer | null,
   options: RestoreOptions = {},
 ): Promise<RestoreReport> {
+  if (isStored(checkpoint)) {
+    // The restore verifies what it reads.
+    const opened = await openStored(checkpoint, {})
+    try {
+      return await restoreCheckpoint(opened, model, optimizer, options)
+    } catch (error) {
+      throw withPath(error, checkpoint.store.locate(checkpoint.name))
+    } finally {
+      opened.close()
+    }
+  }
   options = givenOptions('restoreCheckpoint', RESTORE_OPTIONS, options)
   checkCheckpoint(checkpoint)
   const { strict = true, verify = true, signal, onProgress, rename, only } = options

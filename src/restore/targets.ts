@@ -4,8 +4,8 @@
  */
 
 import { stateName } from '../format/metadata.js'
+import { haveSameBytes, type SegmentTarget } from '../load/copy.js'
 import type { CheckpointState, CheckpointTensor } from '../load/state.js'
-import { haveSameBytes, type SegmentTarget } from '../load/verify.js'
 import { quote } from '../printable.js'
 import type { CollectedState } from '../save/collect.js'
 import type { StateFit, Stateful } from '../state.js'

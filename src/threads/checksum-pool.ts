@@ -5,7 +5,9 @@
 
 import { availableParallelism } from 'node:os'
 import type { FileSource } from '../io/file/file-source.js'
-import type { ChecksumHelper, ChecksumHelpers, Range } from '../io/source.js'
+import { libc } from '../io/file/libc.js'
+import type { CachedRead, Range, SourceHelper, SourceHelpers } from '../io/source.js'
+import { readCachedBy, workTogether } from './shared-work.js'
 import { Thread } from './thread.js'
 
 /** A request to a thread. Lengths are in bytes. */
@@ -15,6 +17,8 @@ export type ChecksumRequest =
   /** The answer is the CRC-32 of each range. */
   | { readonly call: 'checksums'; readonly file: number; readonly ranges: readonly Range[] }
   | { readonly call: 'unmap'; readonly file: number }
+  /** Asks for help with reads, at any time: see `helpToWork`. The caller keeps the descriptor open. */
+  | { readonly call: 'read'; readonly fd: number; readonly list: SharedArrayBuffer }
 
 // Bytes from which other threads are worth their start.
 const WORTH_HELPERS = 256 * 1024 * 1024
@@ -36,7 +40,7 @@ let available: boolean | undefined
  * The threads, each when it has mapped the file. There are none if `byteLength`, the number of bytes to be verified, is
  * not worth them.
  */
-export function checksumHelpers(source: FileSource, byteLength: number): ChecksumHelpers {
+export function checksumHelpers(source: FileSource, byteLength: number): SourceHelpers {
   if (available === false || byteLength < WORTH_HELPERS) return []
   threads ??= Array.from({ length: COUNT }, newThread)
   const file = ++lastFile
@@ -52,7 +56,7 @@ async function helperOf(
   thread: Thread<ChecksumRequest>,
   source: FileSource,
   file: number,
-): Promise<ChecksumHelper | undefined> {
+): Promise<SourceHelper | undefined> {
   begin()
   try {
     await source.withDescriptor((fd) => {
@@ -66,7 +70,9 @@ async function helperOf(
     end()
     return undefined
   }
+  const readCached = await cachedReads(thread, source)
   return {
+    ...(readCached && { readCached }),
     async checksums(ranges) {
       try {
         const pairs = ranges.map(({ start, end }) => ({ start, end }))
@@ -81,6 +87,27 @@ async function helperOf(
       end()
     },
   }
+}
+
+/** Reads by this thread and another one together, if the system has the calls. */
+async function cachedReads(
+  thread: Thread<ChecksumRequest>,
+  source: FileSource,
+): Promise<SourceHelper['readCached']> {
+  const { memory, readCached } = await libc()
+  if (memory === undefined || readCached === undefined) return undefined
+  return (reads: readonly CachedRead[]) =>
+    source.useDescriptor((fd) => {
+      const tasks = reads.map(({ target, position }) => ({
+        target: memory.addressOf(target),
+        source: BigInt(position),
+        length: target.byteLength,
+      }))
+      return workTogether(tasks, readCachedBy(readCached, fd), (list) => {
+        // If the thread has died, this one reads everything.
+        thread.call({ call: 'read', fd, list }).catch(() => {})
+      })
+    })
 }
 
 function begin(): void {

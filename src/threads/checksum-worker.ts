@@ -6,27 +6,31 @@ import { Mapping } from '../io/file/mapping.js'
 import { PIECE } from '../io/pieces.js'
 import type { Range } from '../io/source.js'
 import type { ChecksumRequest } from './checksum-pool.js'
+import { helpToWork, readCachedBy } from './shared-work.js'
 import { answerCalls } from './thread.js'
 
 const mappings = new Map<number, Mapping>()
 
 answerCalls(async (request: ChecksumRequest) => {
-  const { file } = request
   switch (request.call) {
     case 'map': {
       const { map: calls } = await libc()
       const address = calls?.map(request.fd, request.length)
       if (calls === undefined || address === undefined)
         throw new Error('the file could not be mapped')
-      mappings.set(file, new Mapping(calls, address, request.length))
+      mappings.set(request.file, new Mapping(calls, address, request.length))
       return undefined
     }
     case 'checksums':
-      return request.ranges.map((range) => checksum(mappings.get(file)!, range))
+      return request.ranges.map((range) => checksum(mappings.get(request.file)!, range))
     case 'unmap':
-      mappings.get(file)?.close()
-      mappings.delete(file)
+      mappings.get(request.file)?.close()
+      mappings.delete(request.file)
       return undefined
+    case 'read': {
+      const { readCached } = await libc()
+      return readCached && helpToWork(request.list, readCachedBy(readCached, request.fd))
+    }
   }
 })
 

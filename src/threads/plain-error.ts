@@ -12,10 +12,11 @@ export interface PlainError {
 
 /** Takes an error apart for a message, with its causes. It accepts any thrown value. */
 export function toPlainError(error: unknown): PlainError {
-  const { code, path, cause } = (error ?? {}) as Error & { code?: string; path?: string }
+  const { code, path, cause } = (error ?? {}) as Error & { code?: unknown; path?: string }
   return {
     message: messageOf(error),
-    ...(code === undefined ? {} : { code }),
+    // The code of a DOMException, such as that of an abort, is a number.
+    ...(typeof code === 'string' ? { code } : {}),
     ...(path === undefined ? {} : { path }),
     ...(cause === undefined ? {} : { cause: toPlainError(cause) }),
   }

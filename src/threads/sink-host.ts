@@ -3,8 +3,10 @@
 import { crc32 } from '../format/checksum.js'
 import { FirstFailure } from '../io/concurrency.js'
 import { FileSink } from '../io/file/file-sink.js'
-import { type FileSystem, nodeFileSystem } from '../io/file/file-system.js'
+import type { FileSystem } from '../io/file/file-system.js'
+import { nodeFileSystem } from '../io/file/node-file-system.js'
 import type { Range } from '../io/source.js'
+import type { Condition } from '../io/store.js'
 
 /** A call for a file sink. `bytes` in shared memory are not copied. */
 export type SinkRequest =
@@ -15,6 +17,7 @@ export type SinkRequest =
       readonly name: string
       readonly length: number
       readonly durable: boolean
+      readonly condition?: Condition | undefined
     }
   /** The answer is the CRC-32 of each range of the bytes. */
   | {
@@ -51,9 +54,9 @@ export class SinkHost {
 
   async #run(request: SinkRequest): Promise<unknown> {
     if (request.call === 'begin') {
-      const { path, name, durable, length } = request
+      const { path, name, durable, length, condition } = request
       this.#failure = new FirstFailure()
-      this.#sink = new FileSink(path, { name, fileSystem: this.#fs, durable })
+      this.#sink = new FileSink(path, { name, fileSystem: this.#fs, durable, condition })
       await this.#sink.begin(length)
       // If this thread dies, the caller's thread removes this file.
       return this.#sink.temporary

@@ -7,7 +7,8 @@ import type { Copy } from '../io/concurrency.js'
 import { libc, type MemoryCalls } from '../io/file/libc.js'
 import type { Durability, SummingSink } from '../io/sink.js'
 import type { Range } from '../io/source.js'
-import { copyTogether } from './shared-copies.js'
+import type { Condition } from '../io/store.js'
+import { copyBy, workTogether } from './shared-work.js'
 import { SinkHost, type SinkRequest } from './sink-host.js'
 import {
   hasEnded,
@@ -20,7 +21,7 @@ import {
 /** A call for the writing thread. */
 export type ThreadRequest =
   | SinkRequest
-  /** Asks for help with copies, at any time: see `helpToCopy`. */
+  /** Asks for help with copies, at any time: see `helpToWork`. */
   | { readonly call: 'copy'; readonly list: SharedArrayBuffer }
 
 // Bytes from which copies are worth the thread's help.
@@ -100,10 +101,17 @@ export class SinkThread extends Thread<ThreadRequest> {
       for (const { target, source } of copies) target.set(source)
       return
     }
-    copyTogether(copies, this.#memory, (list) => {
+    const calls = this.#memory
+    const tasks = copies.map(({ target, source }) => ({
+      target: calls.addressOf(target),
+      source: calls.addressOf(source),
+      length: source.byteLength,
+    }))
+    const done = workTogether(tasks, copyBy(calls), (list) => {
       // If the thread has died, the next call reports it.
       this.call({ call: 'copy', list }).catch(() => {})
     })
+    for (const [i, { target, source }] of copies.entries()) if (!done[i]) target.set(source)
   }
 }
 
@@ -115,6 +123,7 @@ export interface ThreadSinkTarget {
   readonly name: string
   /** As for a FileSink. */
   readonly durable: boolean
+  readonly condition?: Condition | undefined
 }
 
 /**

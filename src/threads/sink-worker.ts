@@ -4,9 +4,9 @@
  */
 
 import * as fs from 'node:fs'
-import { nodeFileSystem } from '../io/file/file-system.js'
 import { libc } from '../io/file/libc.js'
-import { helpToCopy } from './shared-copies.js'
+import { nodeFileSystem } from '../io/file/node-file-system.js'
+import { copyBy, helpToWork } from './shared-work.js'
 import { SinkHost } from './sink-host.js'
 import type { ThreadRequest } from './sink-thread.js'
 import { answerCalls } from './thread.js'
@@ -22,5 +22,5 @@ const host = new SinkHost({
 answerCalls(async (request: ThreadRequest) => {
   if (request.call !== 'copy') return host.answer(request)
   const { memory: calls } = await libc()
-  return calls && helpToCopy(request.list, calls)
+  return calls && helpToWork(request.list, copyBy(calls))
 })

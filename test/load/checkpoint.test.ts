@@ -9,6 +9,7 @@ import { loadCheckpoint } from '../../src/load/load.js'
 import type { ByteProgress } from '../../src/progress.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import { memoryState } from '../support/memory-state.js'
+import { counted } from '../support/patterns.js'
 import { flipBits, inMemory, positionOf } from '../support/saved.js'
 import { scratchFolder } from '../support/scratch.js'
 import { loadBy, ways } from '../support/ways-to-load.js'
@@ -72,7 +73,7 @@ test('the config is parsed anew each time, and its text is as it was given', asy
 })
 
 test('verify accepts a valid file, and reports every byte of its tensors once', async (t) => {
-  const big = new Float32Array(10 * 2 ** 20).map((_, i) => i)
+  const big = counted(10 * 2 ** 20)
   const folder = await scratchFolder(t)
   const path = join(folder, 'a.ckpt')
   await saveCheckpoint(path, memoryState({ w, big, tied: big, none: new Float32Array(0) }))

@@ -4,19 +4,13 @@ import fc from 'fast-check'
 import { CheckpointError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/checksum.js'
 import { nextTurn } from '../../src/io/concurrency.js'
-import type { ChecksumHelper } from '../../src/io/source.js'
+import type { SourceHelper } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
-import { checkSegments, copySegments, haveSameBytes } from '../../src/load/verify.js'
-import { type Abilities, damage, damagedOf, damages, segmentsOf } from '../support/segments.js'
+import { checkSegments } from '../../src/load/verify.js'
+import { times } from '../support/effort.js'
+import { damage, damagedOf, damages, segmentsOf, WAYS } from '../support/segments.js'
 
 const MIB = 2 ** 20
-
-const WAYS: Readonly<Record<string, Abilities>> = {
-  'memory, looked at in place': { views: true },
-  'a Blob, read piece by piece': { views: false },
-  'a file, with several reads on their way': { views: false, readsAtOnce: 4 },
-  'a map, and read': { views: true, readsAtOnce: 4 },
-}
 
 for (const [way, abilities] of Object.entries(WAYS)) {
   test(`exactly the damaged segments are found: ${way}`, async (t) => {
@@ -36,7 +30,7 @@ for (const [way, abilities] of Object.entries(WAYS)) {
           return JSON.stringify(found) === JSON.stringify(expected)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: times(15) },
     )
     t.pass()
   })
@@ -126,7 +120,7 @@ class Helpers {
   closed = 0
 
   /** One that does its first `able` jobs, each in a turn of its own, and can do no more. */
-  helper(bytes: Uint8Array, able = Number.POSITIVE_INFINITY): ChecksumHelper {
+  helper(bytes: Uint8Array, able = Number.POSITIVE_INFINITY): SourceHelper {
     let jobs = 0
     return {
       checksums: async (ranges) => {
@@ -148,7 +142,7 @@ class Helpers {
 
 type Crew = (
   helpers: Helpers,
-) => (bytes: Uint8Array) => readonly Promise<ChecksumHelper | undefined>[]
+) => (bytes: Uint8Array) => readonly Promise<SourceHelper | undefined>[]
 
 const CREWS: Readonly<Record<string, Crew>> = {
   'two that are ready': (helpers) => (bytes) => [
@@ -202,7 +196,7 @@ for (const [who, crew] of Object.entries(CREWS)) {
           )
         },
       ),
-      { numRuns: 8 },
+      { numRuns: times(3) },
     )
   })
 }
@@ -227,7 +221,7 @@ test('long segments are the helpers’, and this thread reads what lies between 
 test('after a consumer stops early no more work is done, and the helpers release the file', async (t) => {
   const helpers = new Helpers()
   helpers.milliseconds = 50
-  const { readers } = segmentsOf([600 * MIB], {
+  const { readers } = segmentsOf([320 * MIB], {
     views: true,
     readsAtOnce: 4,
     helpers: CREWS['two that are ready']!(helpers),
@@ -302,87 +296,3 @@ test('short segments are taken apart wherever a piece of the file ends', async (
   }
   t.deepEqual(found, expected)
 })
-
-for (const [way, abilities] of Object.entries(WAYS)) {
-  test(`segments are copied, each into its target, and nothing else: ${way}`, async (t) => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 5 * MIB })), { maxLength: 6 }),
-        fc.nat(6),
-        fc.nat(6),
-        async (lengths, left, twice) => {
-          const { bytes, readers, segments } = segmentsOf(lengths, abilities)
-          const wanted = readers.filter((_, i) => i !== left)
-          // Two names over the same bytes are two targets.
-          if (readers[twice] !== undefined) wanted.push(readers[twice])
-          const targets = wanted.map((reader) => ({
-            reader,
-            target: new Uint8Array(reader.byteLength),
-          }))
-          let told = 0
-          await copySegments(targets, (n) => {
-            told += n
-          })
-          t.is(
-            told,
-            wanted.reduce((sum, { byteLength }) => sum + byteLength, 0),
-          )
-          return targets.every(({ reader, target }) => {
-            const { offset, byteLength } = segments[readers.indexOf(reader)]!
-            return Buffer.compare(target, bytes.subarray(offset, offset + byteLength)) === 0
-          })
-        },
-      ),
-      { numRuns: 30 },
-    )
-  })
-}
-
-test('no read is ever under way into the caller’s memory: only copies, at once, come there', async (t) => {
-  const { source, readers } = segmentsOf([9 * MIB, 12], { views: true, readsAtOnce: 4 })
-  const targets = readers.map((reader) => ({ reader, target: new Uint8Array(reader.byteLength) }))
-  const theirs = new Set(targets.map(({ target }) => target.buffer))
-  const read = source.read.bind(source)
-  source.read = (target, position) => {
-    t.false(theirs.has(target.buffer as ArrayBuffer))
-    return read(target, position)
-  }
-  await copySegments(targets)
-  t.is(source.most, 4)
-})
-
-test('a target that is transferred while segments are copied is an error, and no read is left under way', async (t) => {
-  const { source, readers } = segmentsOf([9 * MIB], { views: false, readsAtOnce: 4 })
-  const target = new Uint8Array(9 * MIB)
-  const copying = copySegments([{ reader: readers[0]!, target }], () => {
-    if (target.byteLength > 0) structuredClone(target.buffer, { transfer: [target.buffer] })
-  })
-  await t.throwsAsync(copying, { code: 'CKPT_TENSOR_CHANGED' })
-  t.is(source.underWay, 0)
-})
-
-for (const [way, abilities] of Object.entries(WAYS)) {
-  test(`two ranges of bytes are the same if all of their bytes are: ${way}`, async (t) => {
-    const length = 5 * MIB
-    const { bytes, source, readers, segments } = segmentsOf([length, length + 3], abilities)
-    const [one, other] = [segments[0]!.offset, segments[1]!.offset]
-    bytes.copyWithin(other + 3, one, one + length)
-    const same = (start: number, count: number) =>
-      haveSameBytes(
-        { reader: readers[0]!, start },
-        { reader: readers[1]!, start: start + 3 },
-        count,
-      )
-    t.true(await same(0, length))
-    t.true(await same(1000, length - 1000))
-    t.true(await same(0, 0))
-    bytes[one + length - 1]! ^= 1
-    t.false(await same(0, length))
-    t.true(await same(0, length - 1))
-    bytes[one + 10]! ^= 1
-    t.false(await same(0, length))
-    t.false(await same(10, 1))
-    t.true(await same(11, length - 12))
-    t.is(source.underWay, 0)
-  })
-}

@@ -121,6 +121,19 @@ onLinux('ranges are those of the file, also where it is longer than one view', a
     t.deepEqual(await helper!.checksums([]), [])
     // What is no part of the file is nothing that a thread could look at.
     t.is(await helper!.checksums([{ start: length - 5, end: length + 5 }]), undefined)
+    // Both threads read, wherever the file is in memory.
+    const reads = marks.map((at) => ({
+      position: Math.min(at, length - MIB),
+      target: new Uint8Array(MIB).fill(0x55),
+    }))
+    const filled = helper!.readCached!([
+      ...reads,
+      { position: length - 5, target: new Uint8Array(MIB) },
+    ])
+    t.is(filled.at(-1), false)
+    for (const [i, { position, target }] of reads.entries()) {
+      if (filled[i]) t.deepEqual(target, source.view(position, MIB)!.slice())
+    }
     await helper!.close()
   }
 })

@@ -32,3 +32,11 @@ test('an error that is not a CheckpointError becomes a plain error, with its cod
   t.like(received, { message: 'wrong', code: 'ERR_WRONG' })
   t.is(sent('thrown text').message, 'thrown text')
 })
+
+test('the number that a DOMException has for a code is left out', (t) => {
+  const controller = new AbortController()
+  controller.abort()
+  const received = sent(controller.signal.reason)
+  t.regex(received.message, /aborted/)
+  t.false('code' in received)
+})

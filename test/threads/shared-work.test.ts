@@ -4,7 +4,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import type { Copy } from '../../src/io/concurrency.js'
 import { libc, type MemoryCalls } from '../../src/io/file/libc.js'
-import { copyTogether, helpToCopy } from '../../src/threads/shared-copies.js'
+import { copyBy, helpToWork, readCachedBy, workTogether } from '../../src/threads/shared-work.js'
 import { requires } from '../support/requires.js'
 
 /** Memory whose addresses are numbers of our own, where the copy with this number fails. */
@@ -29,12 +29,20 @@ function copiesOf(lengths: readonly number[]): Copy[] {
   }))
 }
 
+/** The copies as tasks over `calls`. */
+const tasksOf = (copies: readonly Copy[], calls: MemoryCalls) =>
+  copies.map(({ target, source }) => ({
+    target: calls.addressOf(target),
+    source: calls.addressOf(source),
+    length: source.byteLength,
+  }))
+
 const areMade = (copies: readonly Copy[]) =>
   copies.every(({ target, source }) => Buffer.compare(target, source) === 0)
 
 const lengthsOfCopies = fc.array(fc.nat(40), { maxLength: 20 })
 
-test('all copies are made, by either thread', (t) => {
+test('each task is done once, by either thread, or said not to be done', (t) => {
   fc.assert(
     fc.property(
       lengthsOfCopies,
@@ -44,23 +52,42 @@ test('all copies are made, by either thread', (t) => {
         const copies = copiesOf(lengths)
         const { calls, copied } = pretendedMemory(failAt ?? undefined)
         let list: SharedArrayBuffer | undefined
-        copyTogether(copies, calls, (sent) => {
+        const done = workTogether(tasksOf(copies, calls), copyBy(calls), (sent) => {
           list = sent
-          if (who === 'the other thread makes them') helpToCopy(sent, calls)
+          if (who !== 'the other thread makes them') return
+          helpToWork(sent, copyBy(calls))
+          // Nothing is left to this thread.
+          if (failAt === null) t.is(copied(), copies.length)
         })
         const made = copied()
+        if (made !== done.filter((isDone) => isDone).length) return false
         if (who === 'it comes too late') {
           for (const { target } of copies) target.fill(99)
-          helpToCopy(list!, calls)
+          helpToWork(list!, copyBy(calls))
           // By then the memory may be used for something else.
           return copied() === made && copies.every(({ target }) => target.every((x) => x === 99))
         }
-        if (who === 'the other thread makes them' && failAt === null) {
-          t.is(copied(), copies.length)
-        }
-        return areMade(copies)
+        return areMade(copies.filter((_, i) => done[i]))
       },
     ),
+  )
+})
+
+test('what the system does not hold in memory, or only in part, is said not to be read', (t) => {
+  const held = 1000n
+  const tasks = [0n, 100n, 990n, 1000n, 2000n].map((source) => ({ target: 7n, source, length: 20 }))
+  const asked: unknown[] = []
+  const read = readCachedBy((fd, address, length, position) => {
+    asked.push([fd, address, length, position])
+    return Math.min(length, Math.max(0, Number(held) - position))
+  }, 5)
+  t.deepEqual(
+    workTogether(tasks, read, () => {}),
+    [true, true, false, false, false],
+  )
+  t.deepEqual(
+    asked,
+    tasks.map(({ source }) => [5, 7n, 20, Number(source)]),
   )
 })
 
@@ -68,10 +95,10 @@ test('all copies are made, by either thread', (t) => {
 const built = (path: string) => new URL(`../../dist/src/${path}.js`, import.meta.url).href
 const HELPER = `
   const { parentPort } = require('node:worker_threads')
-  const modules = ['${built('threads/shared-copies')}', '${built('io/file/libc')}']
-  Promise.all(modules.map((url) => import(url))).then(async ([{ helpToCopy }, { libc }]) => {
+  const modules = ['${built('threads/shared-work')}', '${built('io/file/libc')}']
+  Promise.all(modules.map((url) => import(url))).then(async ([{ copyBy, helpToWork }, { libc }]) => {
     const { memory: calls } = await libc()
-    parentPort.on('message', (list) => helpToCopy(list, calls))
+    parentPort.on('message', (list) => helpToWork(list, copyBy(calls)))
     parentPort.postMessage('ready')
   })`
 
@@ -86,11 +113,12 @@ withKoffi('what another thread has begun to copy is waited for', async (t) => {
   for (let round = 0; round < 20; round++) {
     // One that takes long, and is the other thread's.
     const copies = copiesOf([64 * 2 ** 20, 3 * 2 ** 20, 2 ** 20])
-    copyTogether(copies, calls, (list) => {
+    const done = workTogether(tasksOf(copies, calls), copyBy(calls), (list) => {
       worker.postMessage(list)
       const next = new Int32Array(list, 0, 1)
       while (Atomics.load(next, 0) === 0);
     })
+    t.deepEqual(done, [true, true, true])
     t.true(areMade(copies))
   }
 })
