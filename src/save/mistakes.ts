@@ -92,6 +92,7 @@ export function checkPlace(to: unknown, places: string): void {
 function placeRemedy(value: unknown): string {
   if (typeof value !== 'object' || value === null) return ''
   if (has(value, 'stateDict')) return 'pass the destination first, then the model and the optimizer'
+  if (has(value, 'list', 'sink')) return "pass { store, name: 'NAME.ckpt' }"
   if (has(value, 'createWritable')) return 'pass new FileHandleSink(handle)'
   if (has(value, 'getFileHandle')) {
     return 'pass new FileHandleSink(await directory.getFileHandle(name, { create: true }))'

@@ -4,6 +4,7 @@ import { sep } from 'node:path'
 import { withPath } from '../errors.js'
 import { FileSink } from '../io/file/file-sink.js'
 import type { Sink } from '../io/sink.js'
+import { isStored, type StoredCheckpoint } from '../io/store.js'
 import { givenOptions } from '../options.js'
 import { pathOf } from '../path.js'
 import { quote } from '../printable.js'
@@ -15,6 +16,7 @@ import {
   type SaveOptions,
   type SaveReport,
   writeCheckpoint,
+  writeStored,
 } from './write.js'
 
 /**
@@ -29,21 +31,23 @@ import {
  * Missing folders are created. If the path is a symbolic link, the file that it names is replaced. The new file keeps
  * the mode of the replaced one, and its owner if that is permitted.
  *
- * @param to a path, a `file:` URL, or a sink of another kind (`MemorySink`)
+ * @param to a path, a `file:` URL, a location in a store (`{ store, name }`), or a sink of another kind (`MemorySink`)
  * @throws CheckpointError CKPT_NOT_COMMITTED or CKPT_TENSOR_CHANGED (nothing was saved), or CKPT_NOT_DURABLE (the new
- *   file is in place, but a power cut may undo it)
+ *   file is in place, but a power cut may undo it); with a condition also CKPT_EXISTS or CKPT_FILE_CHANGED (nothing was
+ *   saved)
  * @throws TypeError or RangeError if an argument is not a state dict or a file cannot hold it, with the name of the
  *   tensor or the path of the value; or the signal's reason
  */
 export async function saveCheckpoint(
-  to: string | URL | Sink,
+  to: string | URL | StoredCheckpoint | Sink,
   model: Module,
   optimizer?: Optimizer | null,
   options: SaveOptions = {},
 ): Promise<SaveReport> {
   options = givenOptions('saveCheckpoint', SAVE_OPTIONS, options)
   if (isSink(to)) return writeCheckpoint(to, model, optimizer, options)
-  checkPlace(to, 'a path, a file: URL or a sink')
+  if (isStored(to)) return writeStored(to, model, optimizer, options)
+  checkPlace(to, 'a path, a file: URL, a location in a store or a sink')
   const path = pathOf(to)
   if (path.endsWith('/') || path.endsWith(sep)) {
     throw new TypeError(`${quote(path)} names a folder: expected the path of a file`)

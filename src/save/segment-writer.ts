@@ -1,5 +1,5 @@
 /**
- * Copies bytes into a staging area, in order, and has a sink write them from there, as many pieces at once as the sink
+ * Copies bytes into staging memory, in order, and has a sink write them from there, as many pieces at once as the sink
  * takes. The checksums are those of the copies. The side that writes computes them: the writing thread if there is one,
  * otherwise this thread while a piece is still in the processor's cache.
  */
@@ -7,9 +7,8 @@
 import { crc32 } from '../format/checksum.js'
 import { combineCrc32 } from '../format/checksum-combine.js'
 import { type Copy, FirstFailure } from '../io/concurrency.js'
-import type { Sink, SummingSink } from '../io/sink.js'
+import type { Sink, Staging, SummingSink } from '../io/sink.js'
 import type { Range } from '../io/source.js'
-import type { StagingArea } from './staging-area.js'
 
 // Bytes from which a copy is worth sharing with another thread.
 const LONG_COPY = 256 * 1024
@@ -47,7 +46,7 @@ export class SegmentWriter {
   /** CRC-32 of the written bytes of each segment, by its index; absent if none have been written. */
   readonly checksums: number[] = []
   readonly #sink: Sink
-  readonly #staging: StagingArea
+  readonly #staging: Staging
   readonly #options: SegmentWriterOptions
   readonly #failure = new FirstFailure()
   readonly #failed: Promise<void>
@@ -67,12 +66,7 @@ export class SegmentWriter {
   #position: number
 
   /** Copies from now on, and writes after `open`. `position` is that of the first byte in the file. */
-  constructor(
-    sink: Sink,
-    staging: StagingArea,
-    position: number,
-    options: SegmentWriterOptions = {},
-  ) {
+  constructor(sink: Sink, staging: Staging, position: number, options: SegmentWriterOptions = {}) {
     this.#sink = sink
     this.#staging = staging
     this.#position = position
@@ -97,7 +91,7 @@ export class SegmentWriter {
     this.#failure.throwIfAny()
     let done = 0
     while (done < bytes.byteLength) {
-      this.#piece ??= this.#staging.take()
+      this.#piece ??= this.#staging.take(this.#position)
       if (this.#piece === undefined) break
       const start = this.#filled
       const length = Math.min(this.#piece.byteLength - start, bytes.byteLength - done)
@@ -122,7 +116,8 @@ export class SegmentWriter {
   async room(): Promise<void> {
     this.copy()
     this.#failure.throwIfAny()
-    if (this.#piece !== undefined || this.#staging.hasRoom) return
+    this.#piece ??= this.#staging.take(this.#position)
+    if (this.#piece !== undefined) return
     await Promise.race([this.#staging.freed(), this.#failed])
     this.#failure.throwIfAny()
   }
@@ -146,7 +141,7 @@ export class SegmentWriter {
   }
 
   /**
-   * Starts no more writes, resolves when none is under way, and returns the memory to the staging area. Never throws.
+   * Starts no more writes, resolves when none is under way, and returns the memory to where it was taken from. Never throws.
    * Must be the last call.
    */
   async stop(): Promise<void> {

@@ -21,29 +21,39 @@ const BYTES_PER_TURN = 8 * 1024 * 1024
 
 /**
  * Copies everything, and flushes the writer. Resolves to whether all of it was copied at the moment of the save, so
- * that no checksum must be compared. Throws CKPT_TENSOR_CHANGED if memory was detached before the copy, the error of a
- * fetch, or the signal's reason.
+ * that no checksum must be compared. Otherwise calls `onMomentEnd` at the end of that moment, with the index of the first
+ * segment that is not wholly copied: the plan then has the checksum of each segment from there on, except of those that
+ * must be fetched. Throws CKPT_TENSOR_CHANGED if memory was detached before the copy, the error of a fetch, or the
+ * signal's reason.
  */
 export async function copySegments(
   writer: SegmentWriter,
   plan: Plan,
   metadata: UnsealedMetadata,
   signal: AbortSignal | undefined,
+  onMomentEnd: (first: number) => void = () => {},
 ): Promise<boolean> {
-  return new SegmentCopier(writer, plan, signal).copyAll(metadata)
+  return new SegmentCopier(writer, plan, signal, onMomentEnd).copyAll(metadata)
 }
 
 class SegmentCopier {
   readonly #writer: SegmentWriter
   readonly #plan: Plan
   readonly #signal: AbortSignal | undefined
+  readonly #onMomentEnd: (first: number) => void
   #inMoment = true
   #bytesOfTurn = 0
 
-  constructor(writer: SegmentWriter, plan: Plan, signal: AbortSignal | undefined) {
+  constructor(
+    writer: SegmentWriter,
+    plan: Plan,
+    signal: AbortSignal | undefined,
+    onMomentEnd: (first: number) => void,
+  ) {
     this.#writer = writer
     this.#plan = plan
     this.#signal = signal
+    this.#onMomentEnd = onMomentEnd
   }
 
   // Each `await` ends the moment, so it awaits only real promises.
@@ -121,6 +131,7 @@ class SegmentCopier {
     if (!this.#inMoment) return
     this.#inMoment = false
     holdMoment(this.#plan, i)
+    this.#onMomentEnd(i)
   }
 
   /** Yields to the event loop after every BYTES_PER_TURN bytes, but never within the moment. */

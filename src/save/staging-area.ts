@@ -3,7 +3,7 @@
  * what was summed, whatever the trainer does with its own memory meanwhile.
  */
 
-import type { Sink } from '../io/sink.js'
+import type { Sink, Staging, StagingSink } from '../io/sink.js'
 
 /** The properties of a staging area. */
 export interface StagingOptions {
@@ -16,7 +16,7 @@ export interface StagingOptions {
 }
 
 /** Pieces of memory, which are made when first needed, and reused after they have been returned. */
-export class StagingArea {
+export class StagingArea implements Staging {
   readonly #options: StagingOptions
   readonly #free: Uint8Array[] = []
   #waiting: (() => void)[] = []
@@ -27,17 +27,12 @@ export class StagingArea {
     this.#options = options
   }
 
-  /** Whether `take` would return a piece. */
-  get hasRoom(): boolean {
-    return this.#free.length > 0 || this.#made < Math.max(1, this.#options.pieces)
-  }
-
   /** A piece to fill, or undefined if all are in use. */
   take(): Uint8Array | undefined {
     // The piece that was returned last is most likely to be in a cache.
     const free = this.#free.pop()
-    if (free !== undefined || !this.hasRoom) return free
-    const { pieceLength, shared } = this.#options
+    const { pieceLength, pieces, shared } = this.#options
+    if (free !== undefined || this.#made >= Math.max(1, pieces)) return free
     this.#made++
     return new Uint8Array(
       shared ? new SharedArrayBuffer(pieceLength) : new ArrayBuffer(pieceLength),
@@ -60,8 +55,9 @@ export class StagingArea {
 // longer writes cost hardly less per byte.
 const RING_PIECE = 1024 * 1024
 
-/** A few pieces in rotation: one is filled while the sink writes the others. */
-export function ringFor(sink: Sink): StagingArea {
+/** The staging memory of a sink; if it has none, a few pieces in rotation: one is filled while others are written. */
+export function stagingFor(sink: Sink & Partial<StagingSink>): Staging {
+  if (sink.staging !== undefined) return sink.staging
   const pieces = (sink.writesAtOnce ?? 1) + 1
   return new StagingArea({ pieceLength: RING_PIECE, pieces, shared: false })
 }

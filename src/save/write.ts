@@ -1,12 +1,13 @@
 /**
  * Carries out a save to any sink. It copies the states and writes the copies: first the segments, then the metadata,
- * which holds their checksums; then it commits. Foreground and background saves differ only in their sink and in how
- * much they may stage.
+ * which holds their checksums; then it commits. A sink that holds bytes itself gets the metadata sooner, if it is known.
+ * Foreground and background saves differ only in their sink and in how much they may stage.
  */
 
-import { CheckpointError } from '../errors.js'
+import { CheckpointError, withPath } from '../errors.js'
 import { type Content, encode } from '../format/encode.js'
-import type { Durability, Sink } from '../io/sink.js'
+import type { Checksums, Durability, Sink, Staging, StagingSink } from '../io/sink.js'
+import type { StoredCheckpoint } from '../io/store.js'
 import { assertLittleEndian } from '../load/metadata.js'
 import type { OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
@@ -14,7 +15,7 @@ import type { Module, Optimizer } from '../state.js'
 import { type CheckpointProgress, checkMoment, type Plan, planSave } from './plan.js'
 import { SegmentWriter, type SegmentWriterOptions } from './segment-writer.js'
 import { copySegments } from './segments.js'
-import { ringFor, type StagingArea } from './staging-area.js'
+import { stagingFor } from './staging-area.js'
 import { isThenable } from './steps.js'
 
 /** What a file keeps besides the states, and how it is saved. */
@@ -59,12 +60,14 @@ export interface SaveReport {
   readonly tensors: number
   /** What survives a power cut. */
   readonly durability: Durability
+  /** What the server has verified by checksums. Absent if there is no server. */
+  readonly checksums?: Checksums | undefined
 }
 
 /** The destination of a save, and its staging memory. */
 export interface SaveTarget {
   readonly sink: Sink
-  readonly staging: StagingArea
+  readonly staging: Staging
   /** See SegmentWriter. */
   readonly copyTogether?: SegmentWriterOptions['copyTogether']
   /** Called when everything has been copied: the trainer may change its memory again. */
@@ -91,7 +94,22 @@ export async function writeCheckpoint(
   const planned = beginSave(model, optimizer, options)
   // Without an `await` if the state is there already, because other code would run during it.
   const plan = isThenable(planned) ? await planned : planned
-  return carryOut({ sink, staging: ringFor(sink), onStaged: () => {} }, plan, options)
+  return carryOut({ sink, staging: stagingFor(sink), onStaged: () => {} }, plan, options)
+}
+
+/** The same into a store, with the location as the path of errors. */
+export async function writeStored(
+  { store, name, condition }: StoredCheckpoint,
+  model: Module,
+  optimizer: Optimizer | null | undefined,
+  options: SaveOptions,
+): Promise<SaveReport> {
+  const sink = store.sink(name, { condition, durable: options.durable })
+  try {
+    return await writeCheckpoint(sink, model, optimizer, options)
+  } catch (error) {
+    throw withPath(error, store.locate(name))
+  }
 }
 
 /** Plans a save that may be carried out here and now. Throws and rejects like `planSave`. */
@@ -126,18 +144,43 @@ export async function carryOut(
   }
   const metadata = encode(plan.content)
   const total = metadata.layout.fileLength
+  const writeMetadata = async (): Promise<void> => {
+    const checksums = plan.sources.map(
+      ({ tensor }, i) => tensor.checksum ?? writer.checksums[i] ?? 0,
+    )
+    const numbered =
+      sequence === undefined ? metadata : encode(withSequence(plan.content, await sequence))
+    await sink.write(numbered.seal(checksums), 0)
+  }
+  // Up to this position of the file only the writer knows the checksums. Once so much is written, the metadata can be.
+  let unknownUntil = Number.POSITIVE_INFINITY
+  let early: Promise<void> | undefined
   const writer = new SegmentWriter(sink, staging, metadata.length, {
     onWritten: (done) => {
+      if (done >= unknownUntil && early === undefined) {
+        early = writeMetadata()
+        early.catch((error) => writer.fail(error))
+      }
       // The end is reported after the sync.
       if (done < total) onProgress?.({ done, total })
     },
     copyTogether,
   })
   underWay.add(sink)
+  const cancel = (): void => sink.cancel?.(signal?.reason)
+  signal?.addEventListener('abort', cancel)
   try {
     const begun = sink.begin(total)
     // Does not wait for the sink, because copies must be of the moment of the save.
-    const copying = copySegments(writer, plan, metadata, signal)
+    const copying = copySegments(writer, plan, metadata, signal, (first) => {
+      const isFetched = plan.sources.some(
+        ({ tensor }, i) => i >= first && tensor.checksum === undefined,
+      )
+      if (isFetched || !holdsParts(sink, staging)) return
+      const { offsets } = metadata.layout
+      unknownUntil =
+        first === 0 ? 0 : offsets[first - 1]! + plan.sources[first - 1]!.tensor.byteLength
+    })
     copying.catch(() => {})
     await begun
     signal?.throwIfAborted()
@@ -148,10 +191,7 @@ export async function carryOut(
     checkMoment(plan, writer.checksums)
     if (!isOfMoment) onStaged()
     signal?.throwIfAborted()
-    const checksums = plan.sources.map((_, i) => writer.checksums[i] ?? 0)
-    const numbered =
-      sequence === undefined ? metadata : encode(withSequence(plan.content, await sequence))
-    await sink.write(numbered.seal(checksums), 0)
+    await (early ?? writeMetadata())
     signal?.throwIfAborted()
     await sink.sync()
     // Before the commit: if it throws, the save can still be ended.
@@ -159,13 +199,25 @@ export async function carryOut(
     signal?.throwIfAborted()
     const durability = await sink.commit()
     underWay.delete(sink)
-    return { byteLength: total, tensors: plan.tensors, durability }
+    const verified = sink.checksums === undefined ? {} : { checksums: sink.checksums }
+    return { byteLength: total, tensors: plan.tensors, durability, ...verified }
   } catch (error) {
     await writer.stop()
+    await early?.catch(() => {})
     await sink.abort()
     underWay.delete(sink)
     throw error
+  } finally {
+    signal?.removeEventListener('abort', cancel)
   }
+}
+
+/**
+ * Whether a sink holds the part of the file with the metadata until it is whole. It gets the metadata as soon as that is
+ * known, or it would hold that memory until the end.
+ */
+function holdsParts(sink: Sink & Partial<StagingSink>, staging: Staging): boolean {
+  return sink.staging === staging
 }
 
 /** The same content with another number, and therefore of the same length. */

@@ -1,7 +1,21 @@
 import test from 'ava'
-import { overwrite, PLOTS, symbolicLink, threeSaves } from '../support/crash-model/plots.js'
+import {
+  firstSave,
+  newFolders,
+  overwrite,
+  PLOTS,
+  swept,
+  symbolicLink,
+  threeSaves,
+} from '../support/crash-model/plots.js'
 import { PLAIN } from '../support/crash-model/scenarios.js'
-import { judgeSound, LIBRARY_COMMITS, libraryCommit, play } from '../support/crash-model/stage.js'
+import {
+  judgeSound,
+  LIBRARY_COMMITS,
+  libraryCommit,
+  libraryCommitIfAbsent,
+  play,
+} from '../support/crash-model/stage.js'
 import { NOTHING } from '../support/crash-model/versions.js'
 
 for (const [name, run, commit] of LIBRARY_COMMITS.flatMap((commit) =>
@@ -32,4 +46,19 @@ test('the one assumption is that a name is replaced in one step', async (t) => {
     t.is(tally.violations > 0, [overwrite, threeSaves, symbolicLink].includes(plot), plot.name)
     for (const { text } of tally.examples) t.regex(text, new RegExp(`: ${NOTHING} where`))
   }
+})
+
+test('a save that must find nothing leaves nothing or the whole new file after a power cut at any moment', async (t) => {
+  for (const plot of [firstSave, newFolders, swept]) {
+    const { violations, faults, examples, states, cuts } = await judgeSound(
+      await play(plot, libraryCommitIfAbsent),
+      plot,
+    )
+    t.deepEqual(examples, [])
+    t.is(violations + faults, 0)
+    t.true(states > cuts)
+  }
+  // Where there is a file, nothing is written at all.
+  const { error } = await play(overwrite, libraryCommitIfAbsent)
+  t.like(error, { code: 'CKPT_EXISTS' })
 })

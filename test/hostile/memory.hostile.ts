@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { Attribute } from '../../src/format/attributes.js'
 import { loadCheckpoint } from '../../src/index.js'
 import { runChild } from '../support/child.js'
+import { foreignBombs } from '../support/exchange/bombs.js'
 import { catalogue } from '../support/hostile/catalogue.js'
 import { dense } from '../support/hostile/dense.js'
 import type { Measurement } from '../support/hostile/measure.js'
@@ -23,11 +24,11 @@ const NOISE = 6 * MIB
 async function measure(
   t: ExecutionContext,
   files: readonly { readonly name: string; readonly make: () => Uint8Array }[],
+  ways: readonly string[] = canMap ? ['map', 'file', 'memory'] : ['file', 'memory'],
 ): Promise<Measurement[]> {
   const folder = await scratchFolder(t)
   for (const { name, make } of files)
     await writeFile(join(folder, encodeURIComponent(name)), make())
-  const ways = canMap ? ['map', 'file', 'memory'] : ['file', 'memory']
   const nodeArguments = [
     '--expose-gc',
     `--max-old-space-size=${HEAP}`,
@@ -54,6 +55,20 @@ onLinux('no file that is refused takes more memory than a few times its length',
     t.true(growth < 3 * length + NOISE, `${name} (${way}): ${growth} bytes for ${length}`)
   }
 })
+
+onLinux(
+  'no bomb for a reader of another format takes more memory than a few times its length',
+  async (t) => {
+    t.timeout(120_000)
+    const bombs = new Map(foreignBombs.map((bomb) => [bomb.name, bomb]))
+    for (const { file, length, outcome, growth } of await measure(t, foreignBombs, ['foreign'])) {
+      const { what, rule } = bombs.get(file)!
+      t.is(outcome, rule, what)
+      t.log(`${what}: ${(growth / MIB).toFixed(1)} MiB for ${length} bytes`)
+      t.true(growth < 3 * length + NOISE, `${what}: ${growth} bytes for ${length}`)
+    }
+  },
+)
 
 onLinux(
   'no file that is sound takes more memory than thirty times its length, however dense',

@@ -2,11 +2,15 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
+import fc from 'fast-check'
+import { encode } from '../../src/format/encode.js'
 import type { Copy } from '../../src/io/concurrency.js'
 import { MemorySink } from '../../src/io/memory-sink.js'
 import { loadCheckpoint } from '../../src/load/load.js'
 import { planSave } from '../../src/save/plan.js'
-import { ringFor, StagingArea } from '../../src/save/staging-area.js'
+import { SegmentWriter } from '../../src/save/segment-writer.js'
+import { copySegments } from '../../src/save/segments.js'
+import { StagingArea, stagingFor } from '../../src/save/staging-area.js'
 import { carryOut, writeCheckpoint } from '../../src/save/write.js'
 import { memoryState, type Tensors } from '../support/memory-state.js'
 
@@ -56,6 +60,28 @@ test.serial(
     t.is(await turnsOf(equal(1, MIB)), 0)
   },
 )
+
+test('the end of the moment is told once, with the first segment that is not wholly copied', async (t) => {
+  for (const [tensors, ends] of [
+    [[10, 5 * MIB, 5 * MIB, 3 * MIB], [1]],
+    [[10, 20], []],
+  ] as const) {
+    const state = memoryState(
+      Object.fromEntries(tensors.map((length, i) => [`w${i}`, new Uint8Array(length)])),
+    )
+    const plan = await planSave(state, null, {})
+    const metadata = encode(plan.content)
+    const sink = new SlowSink()
+    await sink.begin(metadata.layout.fileLength)
+    const writer = new SegmentWriter(sink, stagingFor(sink), metadata.length)
+    const told: number[] = []
+    const copying = copySegments(writer, plan, metadata, undefined, (first) => told.push(first))
+    writer.open()
+    t.is(await copying, ends.length === 0)
+    await writer.written()
+    t.deepEqual(told, ends)
+  }
+})
 
 test('an abort is heeded before much more has been written', async (t) => {
   const controller = new AbortController()
@@ -286,7 +312,7 @@ for (const [room, pieces] of [
     const sink = new SlowSink()
     const staging = new StagingArea({ pieceLength: MIB, pieces, shared: true })
     const together: number[] = []
-    let writesWhenStaged = -1
+    const writesWhenStaged: number[] = []
     const target = {
       sink,
       staging,
@@ -295,7 +321,7 @@ for (const [room, pieces] of [
         for (const { target, source } of copies) target.set(source)
       },
       onStaged() {
-        writesWhenStaged = sink.writes
+        writesWhenStaged.push(sink.writes)
         take(2)
       },
     }
@@ -306,7 +332,7 @@ for (const [room, pieces] of [
     t.deepEqual(await stepsIn(sink.bytes), new Set([1]))
     t.true(together.length > 0)
     // Where there is less room, the checksums are known, and fit, before it is staged.
-    t.is(writesWhenStaged, pieces === 100 ? 1 : 6)
+    t.deepEqual(writesWhenStaged, [pieces === 100 ? 1 : 6])
   })
 }
 
@@ -314,7 +340,7 @@ test('a number that is known later takes the place of the one that was given', a
   const sink = new MemorySink()
   const state = memoryState({ w: new Uint8Array(100) })
   const sequence = turn().then(() => 2 ** 40)
-  const target = { sink, staging: ringFor(sink), onStaged: () => {}, sequence }
+  const target = { sink, staging: stagingFor(sink), onStaged: () => {}, sequence }
   await carryOut(target, await planSave(state, null, { sequence: 0 }), {})
   const given = new MemorySink()
   await writeCheckpoint(given, state, null, { sequence: 2 ** 40 })
@@ -326,4 +352,94 @@ test('a number that is known later takes the place of the one that was given', a
     own,
   )
   t.deepEqual(sink.bytes, given.bytes)
+})
+
+/** A sink that lends its memory, as one does that must hold bytes itself. */
+class LendingSink extends MemorySink {
+  readonly staging: StagingArea
+  /** Where each write began, in order. */
+  readonly positions: number[] = []
+
+  constructor(pieces: number, pieceLength = MIB) {
+    super()
+    this.staging = new StagingArea({ pieceLength, pieces, shared: false })
+  }
+
+  override async write(bytes: Uint8Array, position: number): Promise<void> {
+    this.positions.push(position)
+    await turn()
+    await super.write(bytes, position)
+  }
+}
+
+test('a sink that lends memory gets the metadata when all checksums are known, whatever is left to write', async (t) => {
+  const fetched = { dtype: 'uint8', shape: [MIB], data: async () => new Uint8Array(MIB) } as const
+  const tensors = { a: new Uint8Array(MIB / 2).fill(1), b: new Uint8Array(5 * MIB) }
+  const ofMemory = memoryState(tensors)
+  const withFetched = memoryState({ ...tensors, c: fetched })
+  for (const [state, pieces, isEarly] of [
+    [ofMemory, 2, true],
+    // Nothing is summed before it is written.
+    [ofMemory, 20, false],
+    [withFetched, 2, false],
+  ] as const) {
+    const sink = new LendingSink(pieces)
+    await writeCheckpoint(sink, state, null, { step: 1 })
+    const plain = new MemorySink()
+    await writeCheckpoint(plain, state, null, { step: 1 })
+    t.is(Buffer.compare(sink.bytes, plain.bytes), 0)
+    const order = sink.positions.indexOf(0)
+    t.is(order < sink.positions.length - 1, isEarly)
+    t.is(sink.positions.lastIndexOf(0), order)
+  }
+})
+
+test('whatever the tensors and the memory that a sink lends, the file is the same', async (t) => {
+  const lengths = fc.array(fc.integer({ min: 0, max: 3000 }), { minLength: 1, maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(
+      lengths,
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 2000 }),
+      async (all, pieces, pieceLength) => {
+        const state = memoryState(
+          Object.fromEntries(all.map((length, i) => [`w${i}`, new Uint8Array(length).fill(i + 1)])),
+        )
+        const sink = new LendingSink(pieces, pieceLength)
+        await writeCheckpoint(sink, state, null, {})
+        const plain = new MemorySink()
+        await writeCheckpoint(plain, state, null, {})
+        t.is(Buffer.compare(sink.bytes, plain.bytes), 0)
+      },
+    ),
+  )
+})
+
+test('memory that changes after the metadata was written is an error, and nothing is committed', async (t) => {
+  const b = new Uint8Array(5 * MIB)
+  class ChangingSink extends LendingSink {
+    override async write(bytes: Uint8Array, position: number): Promise<void> {
+      await super.write(bytes, position)
+      if (position === 0) b[5 * MIB - 1]!++
+    }
+  }
+  const sink = new ChangingSink(2)
+  const saving = writeCheckpoint(sink, memoryState({ a: new Uint8Array(10), b }), null, {})
+  await t.throwsAsync(saving, { code: 'CKPT_TENSOR_CHANGED' })
+  t.true(sink.positions.indexOf(0) < sink.positions.length - 1)
+  t.throws(() => sink.bytes)
+})
+
+test('a failure to write the metadata early ends the save, before much more is written', async (t) => {
+  const own = new Error('no room')
+  class FailingSink extends LendingSink {
+    override async write(bytes: Uint8Array, position: number): Promise<void> {
+      await super.write(bytes, position)
+      if (position === 0) throw own
+    }
+  }
+  const sink = new FailingSink(2)
+  const saving = writeCheckpoint(sink, memoryState({ w: new Uint8Array(50 * MIB) }), null, {})
+  t.is(await t.throwsAsync(saving), own)
+  t.true(sink.positions.length < 10)
 })

@@ -6,10 +6,11 @@ import { FileSink } from '../../src/io/file/file-sink.js'
 import { MemorySink } from '../../src/io/memory-sink.js'
 import { loadCheckpoint } from '../../src/load/load.js'
 import type { ByteProgress } from '../../src/progress.js'
-import { isSink, type SaveOptions, writeCheckpoint } from '../../src/save/write.js'
+import { isSink, type SaveOptions, writeCheckpoint, writeStored } from '../../src/save/write.js'
 import type { Stateful, TensorData, TensorLike } from '../../src/state.js'
 import { observedFileSystem } from '../support/io/observed-file-system.js'
 import { memoryState, type Tensors } from '../support/memory-state.js'
+import { MemoryStore } from '../support/memory-store.js'
 import { RecordingSink, type Step } from '../support/recording-sink.js'
 import { scratchFolder } from '../support/scratch.js'
 import { DeviceModule } from '../support/trainer/device-module.js'
@@ -41,6 +42,28 @@ test('a sink is begun, written to, synced and committed, in this order', async (
   t.deepEqual(report, { byteLength: sink.bytes!.length, tensors: 2, durability: 'durable' })
   const checkpoint = await loadCheckpoint(sink.bytes!)
   await checkpoint.verify()
+})
+
+test('what a server has verified is a part of the report', async (t) => {
+  const sink = Object.assign(new MemorySink(), { checksums: 'parts' as const })
+  t.like(await save(sink, memoryState({ w: new Float32Array(3) })), { checksums: 'parts' })
+})
+
+test('into a store, the condition and the wish for durability reach the sink, and errors have the location', async (t) => {
+  const store = new MemoryStore()
+  const sinkOf = store.sink.bind(store)
+  const asked: unknown[] = []
+  store.sink = (name, options) => {
+    asked.push(options)
+    return sinkOf(name, options)
+  }
+  const model = memoryState({ w: new Float32Array(3) })
+  const condition = { ifAbsent: true } as const
+  const stored = { store, name: 'a.ckpt', condition }
+  t.like(await writeStored(stored, model, null, { durable: false }), { tensors: 1 })
+  t.deepEqual(asked, [{ condition, durable: false }])
+  const error = await t.throwsAsync(writeStored(stored, model, null, {}), { code: 'CKPT_EXISTS' })
+  t.like(error, { path: store.locate('a.ckpt') })
 })
 
 test('a sink is known by its methods', (t) => {
@@ -490,6 +513,24 @@ test('an abort while the disk is syncing waits for the disk', async (t) => {
   })
   t.is(await t.throwsAsync(saving), reason)
   t.deepEqual(sink.steps.slice(-2), ['sync', 'abort'])
+})
+
+test('a sink that waits for others is told of an abort at once, with its reason, and of none after its save', async (t) => {
+  const reason = new Error('enough')
+  const told: unknown[] = []
+  const cancel = (why: unknown) => told.push(why)
+  const state = memoryState({ w: new Float32Array(3) })
+  const early = new AbortController()
+  const aborting = new RecordingSink((step) => {
+    if (step === 'sync') early.abort(reason)
+    t.deepEqual(told, step === 'sync' || step === 'abort' ? [reason] : [])
+  })
+  const saving = save(Object.assign(aborting, { cancel }), state, { signal: early.signal })
+  t.is(await t.throwsAsync(saving), reason)
+  const late = new AbortController()
+  await save(Object.assign(new RecordingSink(), { cancel }), state, { signal: late.signal })
+  late.abort(reason)
+  t.deepEqual(told, [reason])
 })
 
 test('a change that is found while the disk is writing waits for the disk', async (t) => {

@@ -1,11 +1,14 @@
 /**
  * Saves while training continues. A background save has two moments. It is *staged* when everything has been copied and
  * the trainer may change its weights again. It is *durable* when the commit survives a power cut. Another thread
- * computes the checksums, writes and syncs in between.
+ * computes the checksums, writes and syncs in between. If the place is a store without files, the caller's thread does,
+ * because the clients of stores cannot cross threads.
  */
 
 import { CheckpointError, withPath } from '../../errors.js'
 import { orAborted } from '../../io/concurrency.js'
+import type { Sink } from '../../io/sink.js'
+import { isStored, type StoredCheckpoint } from '../../io/store.js'
 import { givenOptions, type OptionNames } from '../../options.js'
 import { absolutePath, pathOf } from '../../path.js'
 import { asyncDispose } from '../../realm.js'
@@ -69,6 +72,14 @@ export interface ManagedSave {
   readonly isWanted: Promise<boolean> | undefined
 }
 
+/** Where a save goes: a file, which the thread writes, or a store whose client belongs to the caller's thread. */
+interface Place {
+  /** In messages. */
+  readonly name: string
+  readonly sink: () => Sink
+  readonly isThreads: boolean
+}
+
 // Bytes of a piece of staging memory: long enough that its message costs little compared with its copy.
 const STAGING_PIECE = 4 * 1024 * 1024
 
@@ -116,10 +127,10 @@ export class BackgroundSaver implements AsyncDisposable {
    * `staged` rejects with CKPT_TENSOR_CHANGED.
    *
    * @throws CheckpointError CKPT_BUSY if an earlier save is under way and `whenBusy` is `error`
-   * @throws TypeError if the saver has been closed, or if `to` is not a path
+   * @throws TypeError if the saver has been closed, or if `to` is neither a path nor a location in a store
    */
   save(
-    to: string | URL,
+    to: string | URL | StoredCheckpoint,
     model: Module,
     optimizer?: Optimizer | null,
     options?: SaveOptions,
@@ -131,14 +142,14 @@ export class BackgroundSaver implements AsyncDisposable {
    * @internal
    */
   save(
-    to: string | URL,
+    to: string | URL | StoredCheckpoint,
     model: Module,
     optimizer: Optimizer | null | undefined,
     options: SaveOptions,
     managed: ManagedSave,
   ): BackgroundSave
   save(
-    to: string | URL,
+    to: string | URL | StoredCheckpoint,
     model: Module,
     optimizer?: Optimizer | null,
     options: SaveOptions = {},
@@ -146,8 +157,7 @@ export class BackgroundSaver implements AsyncDisposable {
   ): BackgroundSave | null {
     if (this.#closed) throw new TypeError('this BackgroundSaver has been closed')
     options = givenOptions('BackgroundSaver.save', SAVE_OPTIONS, options)
-    checkPlace(to, 'a path or a file: URL')
-    const name = pathOf(to)
+    const place = this.#placeOf(to, options.durable ?? true)
     const before = this.busy ? this.#over : undefined
     if (this.busy && managed === undefined) {
       if (this.#whenBusy === 'skip') return null
@@ -155,7 +165,7 @@ export class BackgroundSaver implements AsyncDisposable {
     }
     const save = new RunningSave()
     this.#underWay++
-    const run = this.#run(save, name, before, model, optimizer, options, managed)
+    const run = this.#run(save, place, before, model, optimizer, options, managed)
     // A save that is aborted while it waits ends before the one that it waits for.
     this.#over = Promise.all([before, run])
     return save
@@ -177,20 +187,41 @@ export class BackgroundSaver implements AsyncDisposable {
     await this.close()
   }
 
+  /** Where a save goes. Throws a TypeError if `to` is not a place. */
+  #placeOf(to: string | URL | StoredCheckpoint, durable: boolean): Place {
+    let name: string
+    let condition: StoredCheckpoint['condition']
+    if (isStored(to)) {
+      const { store } = to
+      name = store.locate(to.name)
+      condition = to.condition
+      const path = store.fileOf?.(to.name)
+      if (path === undefined) {
+        return { name, sink: () => store.sink(to.name, { condition, durable }), isThreads: false }
+      }
+      name = path
+    } else {
+      checkPlace(to, 'a path, a file: URL or a location in a store')
+      name = pathOf(to)
+    }
+    const target = { path: absolutePath(name), name, durable, condition }
+    return { name, sink: () => new ThreadSink(this.#thread, target), isThreads: true }
+  }
+
   /** Never rejects. */
   async #run(
     save: RunningSave,
-    name: string,
+    { name, sink: makeSink, isThreads }: Place,
     before: Promise<unknown> | undefined,
     model: Module,
     optimizer: Optimizer | null | undefined,
     options: SaveOptions,
     managed: ManagedSave | undefined,
   ): Promise<void> {
-    const { durable = true, signal } = options
+    const { signal } = options
     const isWanted = managed?.isWanted
     try {
-      const sink = new ThreadSink(this.#thread, { path: absolutePath(name), name, durable })
+      const sink = makeSink()
       const planned = beginSave(model, optimizer, options)
       // Without an `await` if the state is there already, because other code would run during it.
       const plan = isThenable(planned) ? await planned : planned
@@ -206,7 +237,7 @@ export class BackgroundSaver implements AsyncDisposable {
       const target = {
         sink,
         staging: this.#staging,
-        copyTogether: this.#thread.copyTogether.bind(this.#thread),
+        copyTogether: isThreads ? this.#thread.copyTogether.bind(this.#thread) : undefined,
         onStaged: () => save.hasStaged(),
         sequence: managed?.sequence,
       }

@@ -8,8 +8,12 @@
  */
 
 import type { Lock } from '../../../src/io/file/file-lock.js'
-import type { AccessList } from '../../../src/io/file/file-rights.js'
-import type { Descriptor, FileStatus, FileSystem } from '../../../src/io/file/file-system.js'
+import type {
+  AccessList,
+  Descriptor,
+  FileStatus,
+  FileSystem,
+} from '../../../src/io/file/file-system.js'
 import {
   type Attributes,
   type Effect,
@@ -381,6 +385,16 @@ export class ModelProcess implements FileSystem {
         { folder, name: target.name, inode },
         { folder, name: source.name, inode: undefined },
       ]
+      this.#model.change(effects, { kind: 'names', changes })
+    })
+  }
+
+  link(from: string, to: string): Promise<void> {
+    return this.#call('link', from, ({ effects }) => {
+      const { inode } = this.#existing(from, false, 'link')
+      const target = this.#find(to, false, 'link')
+      if (target.inode !== undefined) throw systemError('EEXIST', 'link', to)
+      const changes: NameChange[] = [{ folder: target.folder, name: target.name, inode }]
       this.#model.change(effects, { kind: 'names', changes })
     })
   }

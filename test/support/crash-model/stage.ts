@@ -25,6 +25,13 @@ export const libraryCommit: Commit = {
   sink: (path, process) => new FileSink(path, { fileSystem: process }),
 }
 
+/** The same with the condition that nothing is there. */
+export const libraryCommitIfAbsent: Commit = {
+  name: 'the library, where nothing may be there',
+  sink: (path, process) =>
+    new FileSink(path, { fileSystem: process, condition: { ifAbsent: true } }),
+}
+
 /** The same, as it saves a long file: synced after each write. */
 export const libraryCommitOfLong: Commit = {
   name: 'the library, with a long file',

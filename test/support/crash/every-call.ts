@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inParallel } from './in-parallel.js'
 import { outcomeFaults, promiseOf } from './promise.js'
-import { type Play, rehearse, startSaver } from './rehearsal.js'
+import { type Play, rehearse, withSaver } from './rehearsal.js'
 import { type Expected, makeScene } from './scene.js'
 import { type Call, describeCall } from './trace.js'
 import { type Fault, inject } from './tracer.js'
@@ -69,12 +69,12 @@ async function tryPoint(
 ): Promise<string[]> {
   const place = join(folder, title)
   const scene = await makeScene(name, place)
-  const saver = await startSaver(scene, how)
   const points = first === undefined ? [point] : [first, point]
-  const injector = await inject(saver, points, join(place, 'trace'))
-  saver.begin()
-  const { signal, outcome } = await saver.ended
-  const injected = await injector.injected()
+  const { signal, outcome, injected } = await withSaver(scene, how, async (saver) => {
+    const injector = await inject(saver, points, join(place, 'trace'))
+    saver.begin()
+    return { ...(await saver.ended), injected: await injector.injected() }
+  })
   if (injected !== points.length) {
     throw new Error(`${injected} faults were injected, and not ${describePoint(point)}`)
   }

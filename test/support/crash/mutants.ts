@@ -5,11 +5,8 @@
 
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
-import {
-  type Descriptor,
-  type FileSystem,
-  nodeFileSystem,
-} from '../../../src/io/file/file-system.js'
+import type { Descriptor, FileSystem } from '../../../src/io/file/file-system.js'
+import { nodeFileSystem } from '../../../src/io/file/node-file-system.js'
 
 export type Mutant =
   /** Overwrites the file itself. */

@@ -25,16 +25,21 @@ export async function rehearse(
 ): Promise<Call[]> {
   const place = join(folder, 'rehearsal')
   const scene = await makeScene(name, place)
-  const saver = await startSaver(scene, how)
-  const calls = await record(saver, place, faults)
+  const calls = await withSaver(scene, how, (saver) => record(saver, place, faults))
   await rm(place, { recursive: true })
   return calls
 }
 
-/** A process that is ready to save in the scene. */
-export function startSaver(
+/** Gives `use` a process that is ready to save in the scene. Nothing of it is left, even if `use` fails. */
+export async function withSaver<Result>(
   { job }: Scene,
   { mutant, by }: Pick<Play, 'mutant' | 'by'>,
-): Promise<Saver> {
-  return Saver.start({ ...job, ...(mutant && { mutant }), ...(by && { by }) })
+  use: (saver: Saver) => Promise<Result>,
+): Promise<Result> {
+  const saver = await Saver.start({ ...job, ...(mutant && { mutant }), ...(by && { by }) })
+  try {
+    return await use(saver)
+  } finally {
+    saver.kill()
+  }
 }

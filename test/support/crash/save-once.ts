@@ -112,6 +112,11 @@ export class Saver {
     this.#process.stdin?.end('!')
   }
 
+  /** Kills it if it has not ended, so that a test that fails leaves nothing that waits. */
+  kill(): void {
+    this.#process.kill('SIGKILL')
+  }
+
   /** Tells it to save, and waits for the result. The process may still be running then. */
   async save(): Promise<Outcome | undefined> {
     this.begin()

@@ -30,13 +30,15 @@ export const CALLS = [
 const THREADS = ['main', 'worker', 'saver'] as const
 
 const LINE = /^(\d+) +(\w+)\((.*)$/
+const RESUMED = /^(\d+) +<\.\.\. \w+ resumed> ?(.*)$/
+const UNFINISHED = / <unfinished \.\.\.>$/
 
 /** The calls between the marks of the program, in order. `place` is the scene's folder. */
 export function parseTrace(text: string, threads: Threads, place: string): Call[] {
   const calls: Call[] = []
   const counts = new Map<string, number>()
   let inside = false
-  for (const line of text.split('\n')) {
+  for (const line of joined(text.split('\n'))) {
     const [, number, name = '', rest = ''] = LINE.exec(line) ?? []
     if (number === undefined) continue
     if (rest.includes(END)) return calls
@@ -53,6 +55,28 @@ export function parseTrace(text: string, threads: Threads, place: string): Call[
   throw new Error(`the save did not end:\n${text}`)
 }
 
+/**
+ * The lines with each call in one, where it began. strace writes a call in two lines if it has something to say of
+ * another thread meanwhile.
+ */
+function joined(lines: readonly string[]): string[] {
+  const whole: string[] = []
+  const begun = new Map<string, number>()
+  for (const line of lines) {
+    const [, resumed, rest] = RESUMED.exec(line) ?? []
+    const at = resumed === undefined ? undefined : begun.get(resumed)
+    if (resumed !== undefined && at !== undefined) {
+      whole[at] = `${whole[at]?.replace(UNFINISHED, '')}${rest}`
+      begun.delete(resumed)
+      continue
+    }
+    const number = UNFINISHED.test(line) ? LINE.exec(line)?.[1] : undefined
+    if (number !== undefined) begun.set(number, whole.length)
+    whole.push(line)
+  }
+  return whole
+}
+
 function resultOf(text: string): number {
   return Number(/\) += (-?\d+)/.exec(text)?.[1] ?? Number.NaN)
 }
@@ -66,6 +90,7 @@ function placeless(text: string, place: string): string {
       (_, name, pid) => (Number(pid) === NOBODYS_PID ? `${name}.LEFTOVER` : `${name}.TEMPORARY`),
     )
     .replaceAll(/0x[0-9a-f]+|\b\d+(?=<)/g, '…')
+    .replace(/\) += /, ') = ')
 }
 
 /** A call in readable form. */

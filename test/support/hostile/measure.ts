@@ -4,11 +4,15 @@
  * a test, in a process of its own with little heap. Linux only.
  *
  *   measure <folder> <way>...
+ *
+ * `map`, `file` and `memory` are ways to load a checkpoint. `foreign` reads a file of another format.
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CheckpointError } from '../../../src/errors.js'
+import { formatOf } from '../../../src/exchange/formats.js'
+import { openInput } from '../../../src/exchange/node/places.js'
 import { loadCheckpoint } from '../../../src/index.js'
 
 export interface Measurement {
@@ -17,7 +21,7 @@ export interface Measurement {
   /** Its length in bytes. */
   readonly length: number
   readonly way: string
-  /** The code of the error, or `sound`. */
+  /** The code of the error, or `sound`; for a file of another format the rule that it breaks. */
   readonly outcome: string
   readonly growth: number
 }
@@ -30,11 +34,19 @@ function memory(what: 'VmRSS' | 'VmHWM'): number {
 
 async function load(way: string, path: string): Promise<string> {
   try {
+    if (way === 'foreign') {
+      const place = await openInput(path)
+      const training = await (await formatOf(place)).read!(place)
+      training.close()
+      return 'sound'
+    }
     const from = way === 'memory' ? bytes.get(path)! : path
     await using checkpoint = await loadCheckpoint(from, { map: way === 'map' })
     return checkpoint.version === 1 ? 'sound' : ''
   } catch (error) {
-    if (error instanceof CheckpointError) return error.code
+    if (error instanceof CheckpointError) {
+      return (way === 'foreign' ? error.rule : undefined) ?? error.code
+    }
     throw error
   }
 }

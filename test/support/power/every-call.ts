@@ -4,7 +4,7 @@ import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Disk } from '../crash/disk.js'
 import type { Findings } from '../crash/every-call.js'
-import { type Play, rehearse, startSaver } from '../crash/rehearsal.js'
+import { type Play, rehearse, withSaver } from '../crash/rehearsal.js'
 import { makeScene } from '../crash/scene.js'
 import { type Call, describeCall } from '../crash/trace.js'
 import { inject } from '../crash/tracer.js'
@@ -50,15 +50,16 @@ async function tryPoint(
   call: Call | undefined,
 ): Promise<string[]> {
   const scene = await makeScene(name, place)
-  const saver = await startSaver(scene, how)
-  // What was there before has been there for long.
-  await command('sync', '--file-system', disk.path)
   let resolved = false
-  if (call === undefined) {
-    resolved = (await saver.save())?.durability === 'durable'
-    await cutPower(disk)
-    await saver.ended
-  } else {
+  await withSaver(scene, how, async (saver) => {
+    // What was there before has been there for long.
+    await command('sync', '--file-system', disk.path)
+    if (call === undefined) {
+      resolved = (await saver.save())?.durability === 'durable'
+      await cutPower(disk)
+      await saver.ended
+      return
+    }
     // Not on the disk: the trace would be lost.
     const trace = `${disk.image}.trace`
     const injector = await inject(saver, [{ call, fault: { kind: 'kill' } }], trace)
@@ -67,7 +68,7 @@ async function tryPoint(
     if (bystander) await syncFile(join(disk.path, 'bystander'))
     await cutPower(disk)
     if ((await injector.injected()) !== 1) throw new Error(`it was not killed at ${call.text}`)
-  }
+  })
   await restorePower(disk)
   if (call === undefined && !resolved) return ['the save did not resolve']
   const faults = await scene.faults(resolved ? 'new' : 'old or new', { mayBeLeft: true })
