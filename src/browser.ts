@@ -6,8 +6,9 @@
 import { describe } from './format/attributes.js'
 import { httpAddress } from './io/http/http-source.js'
 import type { Sink } from './io/sink.js'
+import { isStored, type StoredCheckpoint } from './io/store.js'
 import type { Checkpoint } from './load/checkpoint.js'
-import { LOAD_OPTIONS, type OpenOptions, openAddress, openBytes } from './load/open.js'
+import { LOAD_OPTIONS, type OpenOptions, openAddress, openBytes, openStored } from './load/open.js'
 import { givenOptions } from './options.js'
 import { isUrl } from './realm.js'
 import { checkPlace } from './save/mistakes.js'
@@ -17,21 +18,24 @@ import {
   type SaveOptions,
   type SaveReport,
   writeCheckpoint,
+  writeStored,
 } from './save/write.js'
 import type { Module, Optimizer } from './state.js'
 
 export * from './public.js'
 
 /**
- * Opens a checkpoint from its bytes, from a Blob (a File, a fetched Blob, `handle.getFile()`), or from an `https:` or
- * `http:` address, by range requests. The bytes stay the caller's, and must not change until the checkpoint is closed. Throws a CheckpointError if they are not a valid
- * checkpoint, and a TypeError for a path.
+ * Opens a checkpoint from its bytes, from a Blob (a File, a fetched Blob, `handle.getFile()`), from an `https:` or
+ * `http:` address, by range requests, or from a location in a store (`{ store, name }`). The bytes stay the caller's,
+ * and must not change until the checkpoint is closed. Throws a CheckpointError if they are not a valid checkpoint, and a
+ * TypeError for a path.
  */
 export async function loadCheckpoint(
-  from: string | URL | Uint8Array | ArrayBuffer | Blob,
+  from: string | URL | StoredCheckpoint | Uint8Array | ArrayBuffer | Blob,
   options: OpenOptions = {},
 ): Promise<Checkpoint> {
   options = givenOptions('loadCheckpoint', LOAD_OPTIONS, options)
+  if (isStored(from)) return openStored(from, options)
   const address = typeof from === 'string' || isUrl(from) ? httpAddress(from) : undefined
   if (address !== undefined) return openAddress(address, options)
   const given = from as Uint8Array | ArrayBuffer | Blob
@@ -39,16 +43,17 @@ export async function loadCheckpoint(
 }
 
 /**
- * Saves to a sink: a FileHandleSink for a file of the browser, or a MemorySink for bytes to put anywhere. Throws what
- * the sink throws, and a TypeError for a path.
+ * Saves to a sink: a FileHandleSink for a file of the browser, or a MemorySink for bytes to put anywhere; or to a
+ * location in a store (`{ store, name }`). Throws what the sink throws, and a TypeError for a path.
  */
 export async function saveCheckpoint(
-  to: Sink,
+  to: Sink | StoredCheckpoint,
   model: Module,
   optimizer?: Optimizer | null,
   options: SaveOptions = {},
 ): Promise<SaveReport> {
   options = givenOptions('saveCheckpoint', SAVE_OPTIONS, options)
+  if (isStored(to)) return writeStored(to, model, optimizer, options)
   if (!isSink(to)) {
     checkPlace(to, 'a sink')
     throw new TypeError(

@@ -26,7 +26,8 @@ export function pathOf(path: string | URL): string {
 function notAPath(location: string): TypeError {
   const remedy = /^file:/i.test(location)
     ? 'pass it as a URL, by new URL()'
-    : 'to save there, save to a MemorySink and upload its bytes; to load, pass loadCheckpoint an https: address'
+    : 'for a bucket, pass { store, name } with a store, such as S3Store of lightwatch-checkpoint/s3 (a manager takes ' +
+      'the store itself); loadCheckpoint takes an https: address, too'
   return new TypeError(`expected a path or a file: URL, found ${quote(location)}: ${remedy}`)
 }
 

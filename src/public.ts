@@ -10,7 +10,17 @@ export type { Attribute, Attributes } from './format/attributes.js'
 export { type DType, dtypes } from './format/dtype.js'
 export { FileHandleSink, type WritableFileHandle } from './io/file-handle-sink.js'
 export { MemorySink } from './io/memory-sink.js'
-export type { Durability, Sink } from './io/sink.js'
+export type { Checksums, Durability, Sink } from './io/sink.js'
+export type { Source } from './io/source.js'
+export type {
+  CheckpointStore,
+  Condition,
+  OpenStored,
+  SinkOptions,
+  StoredCheckpoint,
+  StoredFile,
+  StoreSupport,
+} from './io/store.js'
 export type { Checkpoint, VerifyOptions } from './load/checkpoint.js'
 export type { OpenOptions } from './load/open.js'
 export type { CheckpointState, CheckpointTensor } from './load/state.js'

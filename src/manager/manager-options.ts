@@ -2,6 +2,7 @@
 
 import { warn } from '../errors.js'
 import { describe } from '../format/attributes.js'
+import { type CheckpointStore, isStore } from '../io/store.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import type { WhenBusy } from '../save/background/saver.js'
 import { SAVE_OPTIONS, type SaveOptions } from '../save/write.js'
@@ -43,9 +44,25 @@ export interface ManagerOptions {
    * of old checkpoints wait for it. An error in it becomes a warning.
    */
   readonly onSaved?: ((report: SavedReport) => unknown) | undefined
+  /**
+   * A second place, such as a bucket: each checkpoint that is durable is copied there in the background. `restoreLatest`
+   * restores the newest good one of both places. A failure of the mirror is a warning and never disturbs the training;
+   * what the mirror lacks (`unmirrored`) is tried again with the next checkpoint. `close` waits for uploads, and so does
+   * a signal that ends the run. Uploads run on the caller's thread.
+   */
+  readonly mirror?: CheckpointStore | MirrorOptions | undefined
   /** Called with each warning. Without it, warnings go to `process.emitWarning`. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
+
+/** A mirror with rules of its own. */
+export interface MirrorOptions {
+  readonly store: CheckpointStore
+  /** Which checkpoints stay in the mirror (default: what `keep` of the manager says). */
+  readonly keep?: KeepPolicy | undefined
+}
+
+const MIRROR_OPTIONS: OptionNames<MirrorOptions> = { store: true, keep: true }
 
 const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
   save: true,
@@ -55,6 +72,7 @@ const MANAGER_OPTIONS: OptionNames<ManagerOptions> = {
   preemption: true,
   saveOnClose: true,
   onSaved: true,
+  mirror: true,
   onWarning: true,
 }
 
@@ -94,5 +112,18 @@ export function managerOptions(given: ManagerOptions) {
   }
   const signals = preemption === true ? (['SIGTERM', 'SIGINT'] as const) : preemption || []
   const { onWarning = warn } = options
-  return { save, keep, whenBusy, stagingBytes, signals, saveOnClose, onSaved, onWarning }
+  const mirror = mirrorOptions(options.mirror, keep)
+  return { save, keep, whenBusy, stagingBytes, signals, saveOnClose, onSaved, mirror, onWarning }
+}
+
+function mirrorOptions(given: ManagerOptions['mirror'], keep: KeepPolicy) {
+  if (given === undefined) return undefined
+  if (isStore(given)) return { store: given, keep }
+  const options = givenOptions('mirror', MIRROR_OPTIONS, given)
+  if (!isStore(options.store)) {
+    throw new TypeError(`expected a store as the mirror, found ${describe(options.store)}`)
+  }
+  const rules = options.keep ?? keep
+  checkKeepPolicy(rules)
+  return { store: options.store, keep: rules }
 }

@@ -6,7 +6,7 @@
 
 import { messageOf } from '../errors.js'
 import type { Metadata, StateRecord } from '../format/metadata.js'
-import { FileSource, openFile } from '../io/file/file-source.js'
+import type { CheckpointStore } from '../io/store.js'
 import { readMetadata } from '../load/metadata.js'
 import { quote } from '../printable.js'
 import type { SaveReport } from '../save/write.js'
@@ -14,6 +14,7 @@ import type { WarnOnce } from './own-checkpoints.js'
 
 /** A checkpoint that a manager has saved. */
 export interface SavedReport extends SaveReport {
+  /** Its absolute path, or its location in a store without files. */
   readonly path: string
   readonly step: number
   /** Its position in the order of the run's saves. */
@@ -24,15 +25,23 @@ export interface SavedReport extends SaveReport {
 export class SaveReporter {
   readonly #onSaved: ((report: SavedReport) => unknown) | undefined
   readonly #warnOnce: WarnOnce
-  readonly #unchanged = new UnchangedWatch()
+  readonly #unchanged: UnchangedWatch
 
-  constructor(onSaved: ((report: SavedReport) => unknown) | undefined, warnOnce: WarnOnce) {
+  constructor(
+    store: CheckpointStore,
+    onSaved: ((report: SavedReport) => unknown) | undefined,
+    warnOnce: WarnOnce,
+  ) {
+    this.#unchanged = new UnchangedWatch(store)
     this.#onSaved = onSaved
     this.#warnOnce = warnOnce
   }
 
-  /** Calls `onSaved` and waits for it. Warns if the trained weights are those of the checkpoint before. */
-  async report(report: SavedReport): Promise<void> {
+  /**
+   * Calls `onSaved` and waits for it. Warns if the trained weights are those of the checkpoint before. `name` is that of
+   * the checkpoint in its store.
+   */
+  async report(name: string, report: SavedReport): Promise<void> {
     const { path, step } = report
     try {
       await this.#onSaved?.(report)
@@ -40,7 +49,7 @@ export class SaveReporter {
       this.#warnOnce(`onSaved ${path}`, `onSaved failed for ${quote(path)}: ${messageOf(error)}`)
     }
     // The file may be gone already, or unreadable; this is only a hint.
-    const same = await this.#unchanged.hasSaved(path, step).catch(() => undefined)
+    const same = await this.#unchanged.hasSaved(name, step).catch(() => undefined)
     if (same === undefined) return
     this.#warnOnce(
       'unchanged',
@@ -59,15 +68,19 @@ interface Saved {
 
 /** Compares each checkpoint of a run with the one before. */
 class UnchangedWatch {
+  readonly #store: CheckpointStore
   #before: Saved | undefined
+
+  constructor(store: CheckpointStore) {
+    this.#store = store
+  }
 
   /**
    * Reads the metadata of a checkpoint that was just saved. Returns the earlier step whose trained tensors are the
    * same, or undefined. Throws if the file cannot be read, for example because it is gone.
    */
-  async hasSaved(path: string, step: number): Promise<number | undefined> {
-    const file = await openFile(path)
-    const source = new FileSource(file)
+  async hasSaved(name: string, step: number): Promise<number | undefined> {
+    const source = await this.#store.open(name)
     try {
       const { metadata } = await readMetadata(source)
       const before = this.#before

@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { FolderStore } from '../../src/io/file/folder-store.js'
 import { loadCheckpoint } from '../../src/load/load.js'
-import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
+import { RunCheckpoints } from '../../src/manager/run-checkpoints.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import { CheckpointManager } from '../support/built.js'
 import { fileName } from '../support/manager/folder-of-checkpoints.js'
@@ -75,7 +76,7 @@ test('a run that is killed at random always resumes at the newest durable step, 
   t.deepEqual(names.filter((name) => name.endsWith('.ckpt')).sort(), keptOf(losses).map(fileName))
   const { model, optimizer, sampler, rng } = whole
   const expected = join(await scratchFolder(t), 'whole.ckpt')
-  const { sequence, savedAt } = (await new CheckpointFolder(folder).list()).at(-1)!
+  const { sequence, savedAt } = (await new RunCheckpoints(new FolderStore(folder)).list()).at(-1)!
   const order = { sequence, savedAt }
   const progress = { step: STEPS, loss: losses.at(-1)!, extras: { sampler, rng }, ...order }
   await saveCheckpoint(expected, model, optimizer, progress)

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
-import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
+import { FolderStore } from '../../src/io/file/folder-store.js'
 import { Preemption } from '../../src/manager/preemption.js'
+import { RunCheckpoints } from '../../src/manager/run-checkpoints.js'
 import { loadsTypeScript, startChild } from '../support/child.js'
 import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
@@ -28,7 +29,7 @@ async function run(t: ExecutionContext, mode: string, respond: Respond, more: st
 }
 
 const stepsIn = async (folder: string) =>
-  (await new CheckpointFolder(folder).list()).map(({ step }) => step)
+  (await new RunCheckpoints(new FolderStore(folder)).list()).map(({ step }) => step)
 
 /** Sends a signal after the fifth step. */
 const atStep5 =

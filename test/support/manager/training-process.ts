@@ -19,10 +19,12 @@ export function startTraining(
   t: ExecutionContext,
   programArguments: readonly string[],
   listen: (message: TrainingMessage) => void,
+  environment: { readonly [name: string]: string } = {},
 ) {
   const child = fork(program, programArguments, {
     execArgv: [loadsTypeScript],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    env: { ...process.env, ...environment },
   })
   t.teardown(() => child.kill('SIGKILL'))
   child.on('message', (message) => listen(message as TrainingMessage))

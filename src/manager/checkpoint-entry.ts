@@ -1,14 +1,12 @@
-/** A file in a folder of checkpoints: its status, its metadata, and its fault. */
+/** A file that is named like a checkpoint of a run: its metadata, or its fault. */
 
-import type { BigIntStats } from 'node:fs'
-import * as fs from 'node:fs/promises'
 import { CheckpointError, type CheckpointErrorCode, isCheckpointError } from '../errors.js'
-import { FileSource, openFile } from '../io/file/file-source.js'
-import { errorCode } from '../io/file/file-system.js'
+import { type CheckpointStore, isMissing, type StoredFile } from '../io/store.js'
 import { readProgress } from '../load/metadata.js'
 
-/** A checkpoint of a folder, as its metadata describes it. */
+/** A checkpoint of a folder or another store, as its metadata describes it. */
 export interface CheckpointInfo {
+  /** Its absolute path, or its location in a store without files. */
   readonly path: string
   readonly epoch: number
   readonly step: number
@@ -30,14 +28,18 @@ export interface CheckpointInfo {
 }
 
 /** A file that is named like a checkpoint, and what it turned out to be. */
-export type FolderEntry = {
+export type CheckpointEntry = {
+  readonly name: string
+  /** Its whole location. */
   readonly path: string
   /** The step in its name. */
   readonly step: number
   /** Whether the name is a symbolic link. Other names may lead to the same file. */
   readonly isLink: boolean
+  /** As in StoredFile: changes with the content. */
+  readonly version: string
   /** Distinguishes the file from another one that replaces it, whatever happens to its times. */
-  readonly fileId: string
+  readonly id: string
 } & (
   | { readonly kind: 'checkpoint'; readonly info: CheckpointInfo }
   /** `other step`: the step in its metadata differs from the one in its name, so this library did not name it. */
@@ -63,46 +65,43 @@ export function isDamage(error: unknown): error is CheckpointError {
   return isCheckpointError(error) && DAMAGE.has(error.code)
 }
 
-/** Whether an error means that the file does not exist (any more). */
-export function isGone(error: unknown): boolean {
-  return (
-    isCheckpointError(error) && error.code === 'CKPT_READ' && errorCode(error.cause) === 'ENOENT'
-  )
-}
-
 /**
- * The entry of the file at `path`, whose name says `step`, by its metadata alone. Undefined if the file has disappeared
- * since its status was taken.
+ * The entry of a file whose name says `step`, by its metadata alone. Undefined if the file has disappeared since it was
+ * listed.
+ *
+ * @throws CheckpointError CKPT_FILE_CHANGED if another file has replaced it since
  */
 export async function readEntry(
-  path: string,
+  store: CheckpointStore,
+  file: StoredFile,
   step: number,
-  { isLink, fileId }: FileStatus,
-): Promise<FolderEntry | undefined> {
-  const common = { path, step, isLink, fileId }
+): Promise<CheckpointEntry | undefined> {
+  const { name, version, id = version, isLink = false } = file
+  const path = store.locate(name)
+  const common = { name, path, step, isLink, version, id }
   try {
-    const info = await readInfo(path)
+    const info = await readInfo(store, file)
     return info.step === step
       ? { ...common, kind: 'checkpoint', info }
       : { ...common, kind: 'other step', error: ofOtherStep(path, step, info.step) }
   } catch (error) {
-    if (isGone(error) && !isLink) return undefined
-    if (!isCheckpointError(error)) throw error
+    if (isMissing(error) && !isLink) return undefined
+    if (!isCheckpointError(error) || error.code === 'CKPT_FILE_CHANGED') throw error
     error.withPath(path)
     if (error.code === 'CKPT_VERSION') return { ...common, kind: 'newer version', error }
     return { ...common, kind: isDamage(error) ? 'damaged' : 'unreadable', error }
   }
 }
 
-async function readInfo(path: string): Promise<CheckpointInfo> {
-  const file = await openFile(path)
-  const source = new FileSource(file)
+async function readInfo(
+  store: CheckpointStore,
+  { name, version, byteLength, modifiedAt }: StoredFile,
+): Promise<CheckpointInfo> {
+  const source = await store.open(name, { version })
   try {
     const { epoch, step, loss, metrics, sequence, savedAt } = await readProgress(source)
-    const byteLength = Number(file.stat.size)
-    const modifiedAt = Number(file.stat.mtimeNs / 1_000_000n)
     return {
-      path,
+      path: store.locate(name),
       epoch,
       step,
       loss,
@@ -121,36 +120,4 @@ async function readInfo(path: string): Promise<CheckpointInfo> {
 function ofOtherStep(path: string, expected: number, actual: number): CheckpointError {
   const message = `expected step ${expected} by its name, found step ${actual} in its metadata`
   return new CheckpointError('CKPT_READ', message, { expected, actual }).withPath(path)
-}
-
-/** The status of a name, before the file is opened. */
-export interface FileStatus {
-  readonly isLink: boolean
-  /** Whether it is a regular file, or a link to a regular file or to nothing. */
-  readonly isFile: boolean
-  readonly identity: string
-  readonly fileId: string
-}
-
-/** The status of the name at `path`; undefined if there is none. */
-export async function statusOf(path: string): Promise<FileStatus | undefined> {
-  let own: BigIntStats
-  try {
-    own = await fs.lstat(path, { bigint: true })
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-  const fileId = `${own.dev}:${own.ino}:${own.birthtimeNs}`
-  if (!own.isSymbolicLink()) {
-    return { isLink: false, isFile: own.isFile(), identity: identityOf(own), fileId }
-  }
-  // If the target cannot be reached, reading the file reports that.
-  const target = await fs.stat(path, { bigint: true }).catch(() => undefined)
-  const identity = `${identityOf(own)} to ${target === undefined ? 'nothing' : identityOf(target)}`
-  return { isLink: true, isFile: target?.isFile() ?? true, identity, fileId }
-}
-
-function identityOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
-  return `${dev}:${ino}:${size}:${mtimeNs}`
 }

@@ -14,8 +14,10 @@ import { join, resolve } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import test, { type ExecutionContext } from 'ava'
 import { CheckpointError, type CheckpointErrorCode } from '../../src/errors.js'
-import { CheckpointFolder } from '../../src/manager/checkpoint-folder.js'
-import { isDamage, isGone } from '../../src/manager/folder-entry.js'
+import { FolderStore } from '../../src/io/file/folder-store.js'
+import { isMissing } from '../../src/io/store.js'
+import { isDamage } from '../../src/manager/checkpoint-entry.js'
+import { RunCheckpoints } from '../../src/manager/run-checkpoints.js'
 import { saveCheckpoint } from '../../src/save/save.js'
 import {
   damage,
@@ -25,13 +27,19 @@ import {
 } from '../support/manager/folder-of-checkpoints.js'
 import { scratchFolder } from '../support/scratch.js'
 
+const checkpointsIn = (path: string) => new RunCheckpoints(new FolderStore(path))
+
+/** The version of the file of a step, which must be there. */
+const versionOf = async (folder: RunCheckpoints, step: number) =>
+  (await folder.store.stat(fileName(step)))!.version
+
 async function folderOf(t: ExecutionContext, ...steps: readonly number[]) {
   const path = await scratchFolder(t)
   await saveSteps(path, ...steps)
-  return { path, folder: new CheckpointFolder(path) }
+  return { path, folder: checkpointsIn(path) }
 }
 
-const stepsOf = async (folder: CheckpointFolder) => (await folder.list()).map(({ step }) => step)
+const stepsOf = async (folder: RunCheckpoints) => (await folder.list()).map(({ step }) => step)
 
 const error = new CheckpointError('CKPT_TENSOR_CHECKSUM', 'it is damaged')
 
@@ -39,18 +47,19 @@ const errorOf = (code: CheckpointErrorCode, cause?: unknown) =>
   new CheckpointError(code, 'it failed', { cause })
 
 test('names sort by step, from the first possible step to the last', (t) => {
-  const folder = new CheckpointFolder('run')
+  const folder = checkpointsIn('run')
   const steps = [0, 1, 9, 10, 99, 1000, 999_999_999_999]
-  const paths = steps.map((step) => folder.pathOf(step))
-  t.deepEqual([...paths].sort(), paths)
-  t.is(paths[1], resolve('run', 'step-000000000001.ckpt'))
+  const names = steps.map((step) => folder.nameOf(step))
+  t.deepEqual([...names].sort(), names)
+  t.is(names[1], 'step-000000000001.ckpt')
+  t.is(folder.store.locate(names[1]!), resolve('run', 'step-000000000001.ckpt'))
   for (const step of [-1, 1.5, 1e12, Number.NaN]) {
-    t.throws(() => folder.pathOf(step), { instanceOf: RangeError })
+    t.throws(() => folder.nameOf(step), { instanceOf: RangeError })
   }
 })
 
 test('a missing folder is empty', async (t) => {
-  const folder = new CheckpointFolder(join(await scratchFolder(t), 'none'))
+  const folder = checkpointsIn(join(await scratchFolder(t), 'none'))
   t.deepEqual(await folder.list(), [])
   t.deepEqual(await folder.read(), [])
   t.deepEqual(await folder.listSetAside(), [])
@@ -123,7 +132,7 @@ test('the largest number is found among the files that have not been read, too',
   t.is(await folder.largestSequence(none), -1)
   const file = join(path, fileName(2))
   await saveCheckpoint(file, smallModel(), null, { step: 2, sequence: 7 })
-  t.is(await folder.largestSequence(new Set([file])), -1)
+  t.is(await folder.largestSequence(new Set([fileName(2)])), -1)
   t.is(await folder.largestSequence(none), 7)
 })
 
@@ -164,21 +173,6 @@ test('each file that is not a checkpoint has a kind that says why', async (t) =>
     ],
   )
   t.deepEqual(await stepsOf(folder), [3])
-})
-
-test('a file is the same whatever becomes of its times, and another one when it is replaced', async (t) => {
-  const { path, folder } = await folderOf(t, 1)
-  const file = join(path, fileName(1))
-  const id = await folder.fileId(file)
-  await utimes(file, 1, 1)
-  t.is(await folder.fileId(file), id)
-  await saveCheckpoint(file, smallModel(), null, { step: 1 })
-  t.not(await folder.fileId(file), id)
-  t.false(await folder.remove(file, id!))
-  t.deepEqual(await stepsOf(folder), [1])
-  t.true(await folder.remove(file, (await folder.fileId(file))!))
-  t.true(await folder.remove(file, id!))
-  t.deepEqual(await readdir(path), [])
 })
 
 test('a file is left out whose step is not that of its name, and one that is damaged', async (t) => {
@@ -228,8 +222,8 @@ test('a damaged file is set aside under another name, with its bytes', async (t)
   const { path, folder } = await folderOf(t, 5)
   const file = join(path, fileName(5))
   const bytes = await readFile(file)
-  const identity = await folder.identify(file)
-  const aside = await folder.setAside(file, identity!, error)
+  const version = await versionOf(folder, 5)
+  const aside = await folder.setAside(fileName(5), version, error)
   t.deepEqual(aside, { path: file, movedTo: `${file}.damaged`, error })
   t.deepEqual(await readdir(path), [`${fileName(5)}.damaged`])
   t.true(bytes.equals(await readFile(`${file}.damaged`)))
@@ -240,7 +234,7 @@ test('a file that is set aside replaces none that was set aside before', async (
   const file = join(path, fileName(5))
   await writeFile(`${file}.damaged`, 'first')
   await writeFile(`${file}.damaged-2`, 'second')
-  const aside = await folder.setAside(file, (await folder.identify(file))!, error)
+  const aside = await folder.setAside(fileName(5), await versionOf(folder, 5), error)
   t.is(aside.movedTo, `${file}.damaged-3`)
   t.is(await readFile(`${file}.damaged`, 'utf8'), 'first')
   t.is(await readFile(`${file}.damaged-2`, 'utf8'), 'second')
@@ -250,16 +244,16 @@ test('a file is set aside where it has another name already, and keeps that', as
   const { path, folder } = await folderOf(t, 5)
   const file = join(path, fileName(5))
   await link(file, join(path, 'kept'))
-  await folder.setAside(file, (await folder.identify(file))!, error)
+  await folder.setAside(fileName(5), await versionOf(folder, 5), error)
   t.deepEqual(await readdir(path), ['kept', `${fileName(5)}.damaged`].sort())
 })
 
 test('a valid file that has replaced the damaged one stays where it is', async (t) => {
   const { path, folder } = await folderOf(t, 5)
   const file = join(path, fileName(5))
-  const identity = await folder.identify(file)
+  const version = await versionOf(folder, 5)
   await saveCheckpoint(file, smallModel(), null, { step: 5, loss: 77 })
-  const aside = await folder.setAside(file, identity!, error)
+  const aside = await folder.setAside(fileName(5), version, error)
   t.is(aside.movedTo, null)
   t.deepEqual(await readdir(path), [fileName(5)])
   t.is((await folder.list()).at(-1)?.loss, 77)
@@ -267,13 +261,12 @@ test('a valid file that has replaced the damaged one stays where it is', async (
 
 test('setting aside a file that is gone, or that has no free name left, changes nothing', async (t) => {
   const { path, folder } = await folderOf(t, 5)
-  const gone = join(path, fileName(6))
-  t.is((await folder.setAside(gone, 'of old', error)).movedTo, null)
+  t.is((await folder.setAside(fileName(6), 'of old', error)).movedTo, null)
   t.deepEqual(await readdir(path), [fileName(5)])
   const file = join(path, fileName(5))
   await writeFile(`${file}.damaged`, '')
   for (let n = 2; n <= 100; n++) await writeFile(`${file}.damaged-${n}`, '')
-  t.is((await folder.setAside(file, (await folder.identify(file))!, error)).movedTo, null)
+  t.is((await folder.setAside(fileName(5), await versionOf(folder, 5), error)).movedTo, null)
   t.is((await folder.list()).at(-1)?.step, 5)
 })
 
@@ -288,11 +281,11 @@ test('damage is an error that an older checkpoint does not share', (t) => {
 
 test('a file counts as gone if it could not be opened, not if a model lacks a file of its own', (t) => {
   const none = Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
-  t.true(isGone(errorOf('CKPT_READ', none)))
+  t.true(isMissing(errorOf('CKPT_READ', none)))
   // What Node throws is of another realm than a test runner's files.
   const foreign = runInNewContext('Object.assign(new Error(), { code: "ENOENT" })')
-  t.true(isGone(errorOf('CKPT_READ', foreign)))
-  t.false(isGone(errorOf('CKPT_RESTORE_INCOMPLETE', none)))
-  t.false(isGone(errorOf('CKPT_READ', Object.assign(new Error('EACCES'), { code: 'EACCES' }))))
-  t.false(isGone(none))
+  t.true(isMissing(errorOf('CKPT_READ', foreign)))
+  t.false(isMissing(errorOf('CKPT_RESTORE_INCOMPLETE', none)))
+  t.false(isMissing(errorOf('CKPT_READ', Object.assign(new Error('EACCES'), { code: 'EACCES' }))))
+  t.false(isMissing(none))
 })
