@@ -10,8 +10,8 @@ import type { Checkpoint } from '../load/checkpoint.js'
 import type { CheckpointState, CheckpointTensor } from '../load/state.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import type { OnProgress } from '../progress.js'
+import { type ComparisonHelpers, differencesOf } from './comparison.js'
 import type { Difference } from './difference.js'
-import { differenceOf, Workspace } from './tensors.js'
 import { type ValueChange, valueChanges } from './values.js'
 
 export type { Difference } from './difference.js'
@@ -93,6 +93,19 @@ export async function diffCheckpoints(
   after: Checkpoint,
   options: DiffOptions = {},
 ): Promise<CheckpointDiff> {
+  return diffWith(before, after, options)
+}
+
+/**
+ * `diffCheckpoints` with other threads, if there are any.
+ * @internal
+ */
+export async function diffWith(
+  before: Checkpoint,
+  after: Checkpoint,
+  options: DiffOptions,
+  helpers?: ComparisonHelpers,
+): Promise<CheckpointDiff> {
   const given = givenOptions('diffCheckpoints', DIFF_OPTIONS, options)
   const progress = valueChanges(progressOf(before), progressOf(after))
   const config = configChanges(before, after)
@@ -100,7 +113,7 @@ export async function diffCheckpoints(
     { sequence: before.sequence, savedAt: before.savedAt },
     { sequence: after.sequence, savedAt: after.savedAt },
   )
-  const states = await stateChanges(before, after, given)
+  const states = await stateChanges(before, after, given, helpers)
   const equal = progress.length + config.length + states.length === 0
   return { equal, progress, config, save, states }
 }
@@ -123,7 +136,7 @@ function configChanges(before: Checkpoint, after: Checkpoint): ValueChange[] {
 }
 
 /** A tensor of both checkpoints whose numbers will be compared, and the place for the result. */
-interface Pair {
+interface TensorPair {
   readonly before: CheckpointTensor
   readonly after: CheckpointTensor
   readonly change: { difference: Difference | null }
@@ -133,8 +146,9 @@ async function stateChanges(
   before: Checkpoint,
   after: Checkpoint,
   { numbers = true, onProgress, signal }: DiffOptions,
+  helpers: ComparisonHelpers | undefined,
 ): Promise<StateChange[]> {
-  const pairs: Pair[] = []
+  const pairs: TensorPair[] = []
   const theirs = new Map(after.states.map((state) => [state.name, state]))
   const changes: StateChange[] = []
   for (const state of before.states) {
@@ -147,7 +161,7 @@ async function stateChanges(
       change !== 'changed' || kind !== null || attributes.length + tensors.length > 0,
   )
   if (numbers && pairs.length > 0) {
-    await orAborted(comparePairs(pairs, onProgress, signal), signal)
+    await orAborted(comparePairs(pairs, onProgress, signal, helpers), signal)
     await orAborted(Promise.all([before.checkUnchanged(), after.checkUnchanged()]), signal)
   }
   return changed
@@ -155,11 +169,12 @@ async function stateChanges(
 
 /** Pairs of tied tensors are compared once. */
 async function comparePairs(
-  pairs: readonly Pair[],
+  pairs: readonly TensorPair[],
   onProgress: OnProgress | undefined,
   signal: AbortSignal | undefined,
+  helpers: ComparisonHelpers | undefined,
 ): Promise<void> {
-  const known = new Map<string, Pair[]>()
+  const known = new Map<string, TensorPair[]>()
   let total = 0
   for (const pair of pairs) {
     const { before, after } = pair
@@ -172,15 +187,15 @@ async function comparePairs(
     }
   }
   let done = 0
-  const workspace = new Workspace()
-  for (const same of known.values()) {
-    const [{ before, after }] = same as [Pair]
-    const difference = await differenceOf(before, after, workspace, (bytes) => {
-      signal?.throwIfAborted()
-      done += bytes
-      if (done < total) onProgress?.({ done, total })
-    })
-    for (const { change } of same) change.difference = difference
+  const tick = (bytes: number): void => {
+    signal?.throwIfAborted()
+    done += bytes
+    if (done < total) onProgress?.({ done, total })
+  }
+  const distinct = Array.from(known.values(), ([pair]) => [pair!.before, pair!.after] as const)
+  const differences = await differencesOf(distinct, tick, helpers)
+  for (const [i, same] of [...known.values()].entries()) {
+    for (const { change } of same) change.difference = differences[i]!
   }
   onProgress?.({ done: total, total })
 }
@@ -188,7 +203,7 @@ async function comparePairs(
 function compareStates(
   before: CheckpointState | undefined,
   after: CheckpointState | undefined,
-  pairs: Pair[],
+  pairs: TensorPair[],
 ): StateChange {
   const change = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed'
   const [kind = null] = valueChanges(before?.kind ?? undefined, after?.kind ?? undefined, 'kind')

@@ -2,7 +2,7 @@
 
 import type { Numbers } from '../format/numbers.js'
 import { kindOf } from '../realm.js'
-import type { Kernel } from './kernel.js'
+import { type Kernel, UNROLLED } from './kernel.js'
 
 /**
  * The difference between the elements of two tensors, as numbers: NaN equals NaN, and 0 equals -0. For complex numbers,
@@ -29,6 +29,17 @@ export interface Difference {
   readonly baseNorm: number
   /** The norm of the difference divided by the norm of the first tensor; Infinity if the first tensor is zero. */
   readonly relativeNorm: number
+}
+
+/** The sums that a Difference is made of: plain data, so that parts can be added up. */
+export interface Sums {
+  readonly elements: number
+  readonly differing: number
+  readonly nonFinite: number
+  readonly largest: number
+  readonly sum: number
+  readonly squares: number
+  readonly baseSquares: number
 }
 
 // Elements per partial sum. A sum that is not finite is computed again, one element at a time.
@@ -79,13 +90,32 @@ export class DifferenceSums {
   /** Adds the sums of another tensor. */
   addAll(other: Difference): void {
     const finite = other.elements - other.nonFinite
+    const { elements, differing, nonFinite, largest, mean, norm, baseNorm } = other
+    const squares = { squares: norm ** 2, baseSquares: baseNorm ** 2 }
+    this.addSums({ elements, differing, nonFinite, largest, sum: mean * finite, ...squares })
+  }
+
+  /** Adds the sums of the next range. */
+  addSums(other: Sums): void {
     this.#elements += other.elements
     this.#differing += other.differing
     this.#nonFinite += other.nonFinite
     this.#largest = Math.max(this.#largest, other.largest)
-    this.#sum += other.mean * finite
-    this.#squares += other.norm ** 2
-    this.#baseSquares += other.baseNorm ** 2
+    this.#sum += other.sum
+    this.#squares += other.squares
+    this.#baseSquares += other.baseSquares
+  }
+
+  get sums(): Sums {
+    return {
+      elements: this.#elements,
+      differing: this.#differing,
+      nonFinite: this.#nonFinite,
+      largest: this.#largest,
+      sum: this.#sum,
+      squares: this.#squares,
+      baseSquares: this.#baseSquares,
+    }
   }
 
   /** The result. */
@@ -115,7 +145,7 @@ export class DifferenceSums {
     const { memory } = this.#kernel ?? {}
     const isThere = left.buffer === memory && right.buffer === memory
     const isFloats = left.BYTES_PER_ELEMENT === 4 && right.BYTES_PER_ELEMENT === 4
-    if (isThere && isFloats && (end - start) % 4 === 0) {
+    if (isThere && isFloats && (end - start) % UNROLLED === 0) {
       const [a, b] = [left.byteOffset + 4 * start, right.byteOffset + 4 * start]
       this.#kernel!.compare(a, b, end - start, this.#block)
     } else sumBlock(left, right, start, end, this.#block)

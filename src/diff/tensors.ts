@@ -1,41 +1,38 @@
-/** Reads two tensors side by side, a piece at a time, and compares their numbers. */
+/** Reads two tensors side by side, a piece at a time, and compares their numbers in this thread. */
 
-import { DTYPES } from '../../generated/dtypes.js'
 import { crc32 } from '../format/checksum.js'
-import { numbersOf } from '../format/numbers.js'
+import { combineCrc32 } from '../format/checksum-combine.js'
 import { nextTurn } from '../io/concurrency.js'
 import { piecesOf } from '../io/pieces.js'
-import type { Tick } from '../load/segment.js'
+import type { Source } from '../io/source.js'
+import type { SegmentReader, Tick } from '../load/segment.js'
 import type { CheckpointTensor } from '../load/state.js'
 import { type Difference, DifferenceSums } from './difference.js'
-import { KERNEL_START, type Kernel, makeKernel } from './kernel.js'
+import {
+  bytesOfElements,
+  type ElementRange,
+  type Pair,
+  piecesOfRange,
+  RangeComparison,
+  type RangeResult,
+  rangesOf,
+  UNITS,
+  type Workspace,
+} from './ranges.js'
 
-// Bytes of a piece of one tensor. Three quarters of a MiB stay in a processor's cache and are whole elements of every
-// dtype (four of six bits are three bytes).
+export { Workspace } from './ranges.js'
+
+// Bytes of a piece of a tensor that is read alone. Three quarters of a MiB stay in a processor's cache and are whole
+// elements of every dtype (four of six bits are three bytes).
 const PIECE = 3 * 256 * 1024
-
-// Pieces are multiples of four elements, so that packed elements fill whole bytes.
-const UNIT = 4
 
 // Bytes after which the comparison yields to the event loop.
 const TURN = 8 * 1024 * 1024
 
-/** The memory of a comparison: two pieces of each side, one being compared and one being read. */
-export class Workspace {
-  readonly kernel: Kernel | undefined
-  readonly #memory: ArrayBuffer
-  readonly #start: number
-
-  constructor() {
-    this.kernel = makeKernel(4 * PIECE)
-    this.#memory = this.kernel?.memory ?? new ArrayBuffer(4 * PIECE)
-    this.#start = this.kernel === undefined ? 0 : KERNEL_START
-  }
-
-  /** Memory for a piece of the first or the second tensor, alternately. */
-  piece(side: 0 | 1, turn: number, length: number): Uint8Array {
-    return new Uint8Array(this.#memory, this.#start + (2 * side + (turn % 2)) * PIECE, length)
-  }
+/** A tensor as it is read here: a CheckpointTensor, or one of a file of another format. */
+export interface ReadableTensor extends Pick<CheckpointTensor, 'dtype' | 'size' | 'byteLength'> {
+  /** `checksumFault` returns undefined where no checksum is known. */
+  segment(): Pick<SegmentReader, 'source' | 'offset' | 'end' | 'checksumFault'>
 }
 
 /**
@@ -43,113 +40,113 @@ export class Workspace {
  * verified. Calls `tick` with the bytes of both that were processed.
  */
 export async function differenceOf(
-  a: CheckpointTensor,
-  b: CheckpointTensor,
+  a: ReadableTensor,
+  b: ReadableTensor,
   workspace: Workspace,
   tick: Tick,
 ): Promise<Difference> {
-  const sums = new DifferenceSums(workspace.kernel)
-  const complex = a.dtype.startsWith('complex') || b.dtype.startsWith('complex')
-  const widest = Math.max(DTYPES[a.dtype].bits, DTYPES[b.dtype].bits) / 8
-  const elements = Math.floor(PIECE / widest / UNIT) * UNIT
-  const sides = [new Side(a, 0, elements, workspace), new Side(b, 1, elements, workspace)] as const
-  const count = Math.ceil(a.size / elements)
-  const read = (turn: number) => Promise.all([sides[0].read(turn), sides[1].read(turn)])
-  let coming = count > 0 ? read(0) : undefined
-  let since = 0
-  try {
-    for (let turn = 0; turn < count; turn++) {
-      const [left, right] = await coming!
-      coming = turn + 1 < count ? read(turn + 1) : undefined
-      // Handled when this piece is awaited.
-      coming?.catch(() => {})
-      sides[0].check(left)
-      sides[1].check(right)
-      addPiece(sums, a, b, left, right, complex)
-      const bytes = left.byteLength + right.byteLength
-      tick(bytes)
-      since += bytes
-      if (since >= TURN) {
-        since = 0
-        await nextTurn()
-      }
-    }
-  } finally {
-    // The memory is reused.
-    await coming?.catch(() => {})
+  const comparer = new Comparer([a.segment().source, b.segment().source], workspace)
+  const ranges = [...rangesOfPair([a, b])]
+  const results = await comparer.compare(ranges, tick)
+  return addUp([a, b], ranges, results.values())
+}
+
+/** The ranges of all elements of two tensors. */
+export function rangesOfPair([a, b]: Pair<ReadableTensor>): Generator<ElementRange> {
+  return rangesOf([a.dtype, b.dtype], [a.segment().offset, b.segment().offset], a.size)
+}
+
+/**
+ * Adds up the results of a pair's ranges, which `results` gives next. Throws CKPT_TENSOR_CHECKSUM if the bytes of one
+ * side are damaged.
+ */
+export function addUp(
+  [a, b]: Pair<ReadableTensor>,
+  ranges: readonly ElementRange[],
+  results: Iterator<RangeResult, undefined>,
+): Difference {
+  const sums = new DifferenceSums()
+  let [first, second] = [0, 0]
+  for (const { dtypes, count } of ranges) {
+    const result = results.next().value!
+    sums.addSums(result.sums)
+    first = combineCrc32(first, result.checksums[0], bytesOfElements(dtypes[0], count))
+    second = combineCrc32(second, result.checksums[1], bytesOfElements(dtypes[1], count))
   }
-  for (const side of sides) side.end()
+  const fault = a.segment().checksumFault(first) ?? b.segment().checksumFault(second)
+  if (fault !== undefined) throw fault
   return sums.total
 }
 
-function addPiece(
-  sums: DifferenceSums,
-  a: CheckpointTensor,
-  b: CheckpointTensor,
-  left: Uint8Array,
-  right: Uint8Array,
-  complex: boolean,
-): void {
-  const x = numbersOf(a.dtype, left)
-  const y = numbersOf(b.dtype, right)
-  if (!complex || x.length === y.length) sums.add(x, y, complex)
-  else if (x.length < y.length) sums.add(withImaginary(x), y, complex)
-  else sums.add(x, withImaginary(y), complex)
-}
-
-/** One of two tensors, read in pieces of a given number of elements. */
-class Side {
-  readonly #tensor: CheckpointTensor
-  readonly #side: 0 | 1
-  readonly #length: number
+/** Compares ranges of two sources in this thread: while it compares a piece, the next one is read. */
+export class Comparer {
+  readonly #sources: Pair<Source>
   readonly #workspace: Workspace
-  #crc = 0
+  #since = 0
 
-  constructor(tensor: CheckpointTensor, side: 0 | 1, elements: number, workspace: Workspace) {
-    this.#tensor = tensor
-    this.#side = side
-    this.#length = (elements * DTYPES[tensor.dtype].bits) / 8
+  constructor(sources: Pair<Source>, workspace: Workspace) {
+    this.#sources = sources
     this.#workspace = workspace
   }
 
-  /** Reads a piece. It is valid until the piece after the next one is read. */
-  async read(turn: number): Promise<Uint8Array> {
-    const { source, offset } = this.#tensor.segment()
-    const start = turn * this.#length
-    const length = Math.min(this.#length, this.#tensor.byteLength - start)
-    const target = this.#workspace.piece(this.#side, turn, length)
-    await source.read(target, offset + start)
-    return target
+  /** The result of each range. Calls `tick` with the bytes of both sides that were processed. */
+  async compare(ranges: readonly ElementRange[], tick: Tick): Promise<RangeResult[]> {
+    const results: RangeResult[] = []
+    for (const range of ranges) results.push(await this.#range(range, tick))
+    return results
   }
 
-  /** Adds the next piece to the checksum. */
-  check(bytes: Uint8Array): void {
-    this.#crc = crc32(bytes, this.#crc)
+  async #range(range: ElementRange, tick: Tick): Promise<RangeResult> {
+    const comparison = new RangeComparison(range, this.#workspace)
+    const pieces = [...piecesOfRange(range, UNITS)]
+    const read = async (i: number): Promise<Pair<Uint8Array>> => {
+      const { positions, lengths } = pieces[i]!
+      const pair = this.#workspace.pair(i % 2, lengths)
+      const [first, second] = this.#sources
+      await Promise.all([first.read(pair[0], positions[0]), second.read(pair[1], positions[1])])
+      return pair
+    }
+    let coming: Promise<Pair<Uint8Array>> | undefined = read(0)
+    try {
+      for (let i = 0; i < pieces.length; i++) {
+        const pair: Pair<Uint8Array> = await coming!
+        coming = i + 1 < pieces.length ? read(i + 1) : undefined
+        // Handled when this piece is awaited.
+        coming?.catch(() => {})
+        comparison.take(pair)
+        await this.#done(pair[0].byteLength + pair[1].byteLength, tick)
+      }
+    } finally {
+      // The memory is reused.
+      await coming?.catch(() => {})
+    }
+    return comparison.result
   }
 
-  /** Throws CKPT_TENSOR_CHECKSUM if the pieces are damaged. Call it after the last piece. */
-  end(): void {
-    const fault = this.#tensor.segment().checksumFault(this.#crc)
-    if (fault !== undefined) throw fault
+  async #done(bytes: number, tick: Tick): Promise<void> {
+    tick(bytes)
+    this.#since += bytes
+    if (this.#since < TURN) return
+    this.#since = 0
+    await nextTurn()
   }
 }
 
-/** The pieces of a tensor. Throws CKPT_TENSOR_CHECKSUM after the last one if they are damaged. */
-export async function* verifiedPieces(tensor: CheckpointTensor): AsyncGenerator<Uint8Array> {
+/**
+ * The pieces of a tensor, of `length` bytes, a multiple of 48 so that they are whole elements of every dtype. Throws
+ * CKPT_TENSOR_CHECKSUM after the last one if they are damaged.
+ */
+export async function* verifiedPieces(
+  tensor: ReadableTensor,
+  length = PIECE,
+): AsyncGenerator<Uint8Array> {
   const segment = tensor.segment()
   const { source, offset: start, end } = segment
   let crc = 0
-  for await (const { bytes } of piecesOf(source, [{ start, end }], { length: PIECE })) {
+  for await (const { bytes } of piecesOf(source, [{ start, end }], { length })) {
     crc = crc32(bytes, crc)
     yield bytes
   }
   const fault = segment.checksumFault(crc)
   if (fault !== undefined) throw fault
-}
-
-/** Converts real numbers to complex ones. */
-function withImaginary(real: ArrayLike<number | bigint>): Float64Array {
-  const complex = new Float64Array(real.length * 2)
-  for (let i = 0; i < real.length; i++) complex[2 * i] = Number(real[i])
-  return complex
 }
