@@ -1,13 +1,12 @@
 /** The reader and writer of `.ckpt` files for conversions. */
 
-import { crc32 } from '../format/checksum.js'
 import { encode } from '../format/encode.js'
 import { gapBytes } from '../format/layout.js'
 import { MODEL, OPTIMIZER } from '../format/metadata.js'
 import { nameFault } from '../format/text.js'
 import type { Checkpoint } from '../load/checkpoint.js'
 import { openCheckpoint } from '../load/open.js'
-import type { SegmentCheck } from '../load/segment.js'
+import type { SegmentCheck, SegmentReader } from '../load/segment.js'
 import type { CheckpointState, CheckpointTensor } from '../load/state.js'
 import { checkSegments } from '../load/verify.js'
 import { quote } from '../printable.js'
@@ -38,7 +37,10 @@ export function trainingOf(checkpoint: Checkpoint): Training {
         const reader = new VerifiedReader(tensor)
         const read = (target: Uint8Array, position: number): Promise<void> =>
           reader.read(target, position)
-        return new ForeignTensor(name, { dtype, shape, origin: tensor.segment(), read })
+        const segment = tensor.segment()
+        const { crc32 } = segment
+        const { readsAtOnce } = segment.source
+        return new ForeignTensor(name, { dtype, shape, origin: segment, readsAtOnce, crc32, read })
       }),
       saved.attributes,
       saved.kind,
@@ -56,38 +58,65 @@ export function trainingOf(checkpoint: Checkpoint): Training {
 
 /**
  * Reads a tensor once, from start to end, and verifies it with the last byte. Another order of reads verifies the whole
- * tensor first.
+ * tensor first. Reads may overlap; their bytes are summed in the order of the calls.
  */
 class VerifiedReader {
   readonly #tensor: CheckpointTensor
   #check: SegmentCheck | undefined
   #next = 0
+  /** Settles when the bytes of all reads before the next one have been summed. */
+  #summed: Promise<void> = Promise.resolve()
 
   constructor(tensor: CheckpointTensor) {
     this.#tensor = tensor
   }
 
-  async read(target: Uint8Array, position: number): Promise<void> {
+  read(target: Uint8Array, position: number): Promise<void> {
     const segment = this.#tensor.segment()
-    const { source, start, offset, byteLength } = segment
+    const { source, offset } = segment
     if (position === 0) {
-      const gap = new Uint8Array(offset - start)
-      await source.read(gap, start)
       this.#check = segment.beginCheck()
-      this.#check.take(gap)
+      this.#summed = this.#takeGap(this.#check)
     } else if (position !== this.#next) {
       this.#check = undefined
-      for await (const fault of checkSegments([segment])) throw fault
+      this.#summed = verified(segment)
     }
-    await source.read(target, offset + position)
     this.#next = position + target.byteLength
-    this.#check?.take(target)
-    if (this.#next < byteLength) return
-    const fault = this.#check?.end()
-    this.#check = undefined
-    if (fault !== undefined) throw fault
-    await segment.checkUnchanged()
+    const isLast = this.#next === segment.byteLength
+    const reading = source.read(target, offset + position)
+    const done = this.#take(target, reading, this.#summed, this.#check, isLast)
+    this.#summed = done
+    // Whoever made the call handles it.
+    done.catch(() => {})
+    return done
   }
+
+  async #takeGap(check: SegmentCheck): Promise<void> {
+    const { source, start, offset } = this.#tensor.segment()
+    const gap = new Uint8Array(offset - start)
+    await source.read(gap, start)
+    check.take(gap)
+  }
+
+  async #take(
+    target: Uint8Array,
+    reading: Promise<void>,
+    before: Promise<void>,
+    check: SegmentCheck | undefined,
+    isLast: boolean,
+  ): Promise<void> {
+    await Promise.all([reading, before])
+    check?.take(target)
+    if (!isLast) return
+    const fault = check?.end()
+    if (fault !== undefined) throw fault
+    await this.#tensor.segment().checkUnchanged()
+  }
+}
+
+/** Verifies a whole segment. Throws its fault. */
+async function verified(segment: SegmentReader): Promise<void> {
+  for await (const fault of checkSegments([segment])) throw fault
 }
 
 /** Writes a `.ckpt` file. Tensors are read and written in pieces, and the checksums of the metadata come last. */
@@ -115,16 +144,18 @@ export async function writeCheckpointFile(
   const { fileLength, offsets } = metadata.layout
   const checksums = plan.sources.map(() => 0)
   function* parts(): Generator<Part> {
-    yield { bytes: new Uint8Array(metadata.length) }
+    yield { hole: metadata.length }
     let end = metadata.length
     for (const [i, { state, tensor }] of plan.sources.entries()) {
       const { name, byteLength } = tensor
       const offset = offsets[i]!
       yield { bytes: gapBytes(offset - end, byteLength, metadata.plain) }
-      const onBytes = (bytes: Uint8Array): void => {
-        checksums[i] = crc32(bytes, checksums[i])
+      yield {
+        tensor: states.get(state)!.get(name),
+        onChecksum: (checksum) => {
+          checksums[i] = checksum
+        },
       }
-      yield { tensor: states.get(state)!.get(name), onBytes }
       end = offset + byteLength
     }
   }

@@ -17,6 +17,11 @@ export type Contents = Checkpoint | Training | StateDict
 export interface SaveForeignOptions {
   /** Writes a dtype that the format does not have as its raw bytes, instead of throwing. */
   readonly raw?: boolean | undefined
+  /**
+   * Also keeps the order of the tensors and their ties, for contents that are only a model: in a note of its own, and
+   * with tied tensors written once. By default other programs get each tensor under each of its names.
+   */
+  readonly exact?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -24,6 +29,7 @@ export interface SaveForeignOptions {
 /** The names of the options of a save in another format. */
 export const SAVE_FOREIGN_OPTIONS: OptionNames<SaveForeignOptions> = {
   raw: true,
+  exact: true,
   onProgress: true,
   signal: true,
 }

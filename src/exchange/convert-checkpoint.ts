@@ -5,6 +5,7 @@
  */
 
 import type { Sink } from '../io/sink.js'
+import type { StoredCheckpoint } from '../io/store.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import type { SaveReport } from '../save/write.js'
 import { type ConvertOptions, planConversion } from './convert.js'
@@ -28,10 +29,12 @@ export interface ConvertCheckpointOptions extends ConvertOptions {
 export const CONVERT_OPTIONS: OptionNames<ConvertCheckpointOptions> = {
   from: true,
   to: true,
+  parameters: true,
   only: true,
   rename: true,
   dtype: true,
   raw: true,
+  exact: true,
   files: true,
   onProgress: true,
   signal: true,
@@ -46,8 +49,8 @@ export const CONVERT_OPTIONS: OptionNames<ConvertCheckpointOptions> = {
  *   those of the sink
  */
 export async function convertCheckpoint(
-  from: string | URL | Bytes,
-  to: Sink,
+  from: string | URL | StoredCheckpoint | Bytes,
+  to: StoredCheckpoint | Sink,
   options: ConvertCheckpointOptions = {},
 ): Promise<SaveReport> {
   const { files, ...rest } = givenOptions('convertCheckpoint', CONVERT_OPTIONS, options)

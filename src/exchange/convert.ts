@@ -4,6 +4,7 @@ import { CheckpointError } from '../errors.js'
 import { quote } from '../printable.js'
 import type { SaveReport } from '../save/write.js'
 import { extensionsOf, FORMATS, type Format, formatNamed, formatOf } from './formats.js'
+import { PYTORCH } from './pytorch/pytorch-file.js'
 import {
   type InputPlace,
   notConvertible,
@@ -19,6 +20,10 @@ export interface ConvertOptions extends Transform, WriteOptions {
   readonly from?: string | undefined
   /** The format of the output, if its extension does not decide. */
   readonly to?: string | undefined
+  /**
+   * For a file of PyTorch: the names of the optimizer's parameters, in its order. See `PytorchOptions.parameters`.
+   */
+  readonly parameters?: readonly string[] | undefined
 }
 
 /** A conversion that is ready to be written. */
@@ -45,10 +50,18 @@ export async function planConversion(
     const output = outputFormat(to.name, options.to)
     const input = options.from === undefined ? await formatOf(from) : knownFormat(options.from)
     if (input.read === undefined) throw notConvertible(`${input.name} cannot be read here`)
-    training = await input.read(from)
+    const { parameters } = options
+    if (parameters !== undefined && input.name !== PYTORCH) {
+      throw notConvertible(
+        `names of parameters are for files of PyTorch, and the input is ${input.name}: leave them out`,
+        { actual: input.name },
+      )
+    }
+    training = await input.read(from, { parameters })
     const changed = transformed(training, options)
-    const { raw, onProgress, signal } = options
-    const write = (): Promise<SaveReport> => output.write(to, changed, { raw, onProgress, signal })
+    const { raw, exact, onProgress, signal } = options
+    const write = (): Promise<SaveReport> =>
+      output.write(to, changed, { raw, exact, onProgress, signal })
     return { input, output, training: changed, write }
   } catch (error) {
     training?.close()

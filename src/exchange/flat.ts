@@ -3,7 +3,8 @@
  *
  * A tensor of the model is called `model.NAME`, of the optimizer `optimizer.NAME`, of an extra `extras.EXTRA.NAME`. In
  * the extra's name, `%` and `.` become `%25` and `%2E`, so that no two tensors get the same name. A Training with only
- * a model's tensors keeps their names and has no description, so that other programs can read it.
+ * a model's tensors keeps their names, so that other programs can read it. It has a description if it is to come back
+ * exactly: with its order and its ties.
  */
 
 import { type Attributes, isPlainObject } from '../format/attributes.js'
@@ -26,22 +27,27 @@ export interface Flat {
   readonly tensors: readonly ForeignTensor[]
   /** Undefined if there are only tensors. */
   readonly description: string | undefined
+  /** Whether a model's tensors are the whole content, under their own names. */
+  readonly isModel?: boolean
   /** The notes of the format (of that name), read or to be written. */
   readonly notes: { readonly [name: string]: string }
 }
 
 /**
  * Splits a Training. `format` is the format whose notes the model's attributes may have. `hasDType` says which dtypes
- * the format has. For any other dtype the description keeps the dtype and the shape.
+ * the format has. For any other dtype the description keeps the dtype and the shape. `exact`: a model alone has a
+ * description, too.
  */
 export function flatten(
   training: Training,
   format: string,
   isOwn: (tensor: ForeignTensor) => boolean,
+  exact = false,
 ): Flat {
   const { model, optimizer, extras, progress } = training
   const { notes, attributes } = takeNotes(model.attributes, format)
-  if (isBare(training, attributes)) {
+  const bare = isBare(training, attributes)
+  if (bare && !exact) {
     return { tensors: [...model.values()], description: undefined, notes }
   }
   const tensors: ForeignTensor[] = []
@@ -70,12 +76,13 @@ export function flatten(
       return isSame ? { name: tensor.name, sameAs } : { name: tensor.name, sameAs, dtype, shape }
     }),
   })
-  const states = [describe('model', 'model', 'model.', model, attributes)]
+  const states = [describe('model', 'model', bare ? '' : 'model.', model, attributes)]
   if (optimizer !== null) states.push(describe('optimizer', 'optimizer', 'optimizer.', optimizer))
   for (const [name, state] of extras) {
     states.push(describe('extra', name, `extras.${escaped(name)}.`, state))
   }
-  return { tensors, description: descriptionText({ progress, states }), notes }
+  const description = descriptionText({ progress: bare ? {} : progress, states })
+  return { tensors, description, isModel: bare, notes }
 }
 
 function escaped(name: string): string {
@@ -160,6 +167,8 @@ function restored(held: ForeignTensor, { name, dtype, shape }: DescribedTensor):
     dtype: own,
     shape: lengths,
     origin: held.segment(),
+    readsAtOnce: held.readsAtOnce,
+    crc32: held.crc32,
     read: (target, position) => held.readBytes(target, position),
   })
 }

@@ -9,6 +9,7 @@ import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.js'
 import { isNpy } from './npy.js'
 import { isNpz, readNpyFile, readNpzFile, writeNpyFile, writeNpzFile } from './numpy-file.js'
 import { isPytorch, PYTORCH, readPytorchFile } from './pytorch/pytorch-file.js'
+import type { PytorchOptions } from './pytorch/training-of.js'
 import {
   isSafetensors,
   isSafetensorsIndex,
@@ -24,6 +25,9 @@ import {
 } from './tensorflowjs/model-json-file.js'
 import type { InputPlace, OutputPlace, Training, WriteOptions } from './training.js'
 
+/** Options of readers. A reader ignores those that are not of its format. */
+export type ReadOptions = PytorchOptions
+
 /** A file format. */
 export interface Format {
   /** Its name in options: `safetensors`. */
@@ -36,7 +40,7 @@ export interface Format {
    */
   recognises(head: Uint8Array, place: InputPlace): boolean | Promise<boolean>
   /** Absent if the format cannot be read. Takes ownership of the place's source, and closes it on failure. */
-  read?(place: InputPlace): Promise<Training>
+  read?(place: InputPlace, options?: ReadOptions): Promise<Training>
   /** Absent if the format cannot be written. */
   write?(place: OutputPlace, training: Training, options: WriteOptions): Promise<SaveReport>
 }

@@ -2,6 +2,7 @@
 
 import { describe } from '../format/attributes.js'
 import type { Sink } from '../io/sink.js'
+import type { StoredCheckpoint } from '../io/store.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import type { SaveReport } from '../save/write.js'
 import { type Contents, contentsOf } from './contents.js'
@@ -24,7 +25,7 @@ export interface LoadModelJsonOptions {
 }
 
 /** Options of writing a `model.json`. */
-export interface SaveModelJsonOptions extends Omit<ModelJsonOptions, 'raw'> {
+export interface SaveModelJsonOptions extends Omit<ModelJsonOptions, 'raw' | 'exact'> {
   /** The place of each shard, by its name. Default for a path: next to it. */
   readonly files?: ((name: string) => Sink) | undefined
 }
@@ -47,7 +48,7 @@ export const SAVE_MODEL_JSON_OPTIONS: OptionNames<SaveModelJsonOptions> = {
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_NOT_CONVERTIBLE for weights of text
  */
 export async function loadModelJson(
-  from: string | URL | Bytes,
+  from: string | URL | StoredCheckpoint | Bytes,
   options: LoadModelJsonOptions = {},
 ): Promise<Training> {
   const { files } = givenOptions('loadModelJson', LOAD_MODEL_JSON_OPTIONS, options)
@@ -60,7 +61,7 @@ export async function loadModelJson(
  * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js does not have, or without a topology
  */
 export async function saveModelJson(
-  to: Sink,
+  to: StoredCheckpoint | Sink,
   contents: Contents,
   options: SaveModelJsonOptions = {},
 ): Promise<SaveReport> {

@@ -30,6 +30,8 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]
 export interface NpyContents {
   /** In bytes. */
   readonly size: number
+  /** Number of reads that may be under way at once (default: one). */
+  readonly readsAtOnce?: number | undefined
   /** Fills `target` from byte `position` on. */
   read(target: Uint8Array, position: number): Promise<void>
 }
@@ -72,7 +74,8 @@ export async function readNpy(name: string, contents: NpyContents): Promise<Fore
   const rowMajor = header.isFortran && shape.length > 1 ? gathered(raw, shape, width) : raw
   const { bits } = DTYPES[dtype]
   const read = bits < 8 ? packed(rowMajor, bits) : rowMajor
-  return new ForeignTensor(name, { dtype, shape, read })
+  const readsAtOnce = read === raw ? contents.readsAtOnce : undefined
+  return new ForeignTensor(name, { dtype, shape, readsAtOnce, read })
 }
 
 async function readHeader(name: string, contents: NpyContents): Promise<NpyHeader> {

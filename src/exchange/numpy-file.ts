@@ -77,9 +77,9 @@ export async function readNpzFile({ source }: InputPlace): Promise<Training> {
 export async function writeNpzFile(
   { sink }: OutputPlace,
   training: Training,
-  { onProgress, signal }: WriteOptions,
+  { exact, onProgress, signal }: WriteOptions,
 ): Promise<SaveReport> {
-  const flat = flatten(training, FORMAT, () => true)
+  const flat = flatten(training, FORMAT, () => true, exact)
   const entries = flat.tensors.map((tensor) => {
     const fault = nameFault(tensor.name + EXTENSION)
     if (fault !== undefined) {

@@ -8,6 +8,7 @@
 
 import type { DType } from '../format/dtype.js'
 import type { Sink } from '../io/sink.js'
+import type { StoredCheckpoint } from '../io/store.js'
 import { givenOptions } from '../options.js'
 import type { SaveReport } from '../save/write.js'
 import type { TensorLike, TypedArray } from '../state.js'
@@ -41,7 +42,7 @@ export interface NpyArray {
  * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks; CKPT_NOT_CONVERTIBLE for object
  *   arrays and other types that are not numbers; CKPT_READ
  */
-export async function loadNpz(from: string | URL | Bytes): Promise<Training> {
+export async function loadNpz(from: string | URL | StoredCheckpoint | Bytes): Promise<Training> {
   return readNpzFile(await inputPlace(from))
 }
 
@@ -52,7 +53,7 @@ export async function loadNpz(from: string | URL | Bytes): Promise<Training> {
  * @throws CheckpointError CKPT_NOT_COMMITTED
  */
 export async function saveNpz(
-  to: Sink,
+  to: StoredCheckpoint | Sink,
   contents: Contents,
   options: SaveForeignOptions = {},
 ): Promise<SaveReport> {
@@ -60,12 +61,12 @@ export async function saveNpz(
 }
 
 /** Reads the array of a `.npy` file. Throws like `loadNpz`. */
-export async function loadNpy(from: string | URL | Bytes): Promise<NpyArray> {
+export async function loadNpy(from: string | URL | StoredCheckpoint | Bytes): Promise<NpyArray> {
   return readNpyArray(await inputPlace(from))
 }
 
 /** Writes an array to a `.npy` file. Throws like `saveNpz`. */
-export async function saveNpy(to: Sink, array: TensorLike): Promise<SaveReport> {
+export async function saveNpy(to: StoredCheckpoint | Sink, array: TensorLike): Promise<SaveReport> {
   return writeNpyArray(outputPlace(to), array)
 }
 

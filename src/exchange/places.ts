@@ -1,4 +1,4 @@
-/** The places of foreign files without paths: bytes, Blobs, addresses, sinks. */
+/** The places of foreign files without paths: bytes, Blobs, addresses, stores, sinks. */
 
 import { CheckpointError, withPath } from '../errors.js'
 import { describe } from '../format/attributes.js'
@@ -8,6 +8,7 @@ import { publicAddress } from '../io/http/requests.js'
 import { MemorySource } from '../io/memory-source.js'
 import type { Sink } from '../io/sink.js'
 import type { Source } from '../io/source.js'
+import { isStored, type StoredCheckpoint } from '../io/store.js'
 import { quote } from '../printable.js'
 import { isMap, isUrl, kindOf } from '../realm.js'
 import { isSink } from '../save/write.js'
@@ -20,17 +21,18 @@ export type Bytes = Uint8Array | ArrayBuffer | Blob
 export type SiblingFiles = { readonly [name: string]: Bytes } | ReadonlyMap<string, Bytes>
 
 /**
- * The place of a file: its bytes, a Blob, or the `https:` address of a file on a server, next to which its siblings
- * are. Throws a TypeError, and CKPT_READ if the server does not give the file.
+ * The place of a file: its bytes, a Blob, the `https:` address of a file on a server, or its location in a store. The
+ * siblings are next to it, if they are not given. Throws a TypeError, and CKPT_READ if the file cannot be opened.
  */
 export async function inputPlace(
-  from: string | URL | Bytes,
+  from: string | URL | StoredCheckpoint | Bytes,
   siblings?: SiblingFiles,
 ): Promise<InputPlace> {
   if (typeof from === 'string' || isUrl(from)) {
     const address = httpAddress(from)
     if (address !== undefined) return addressPlace(address, siblings)
   }
+  if (isStored(from)) return storedPlace(from, siblings)
   return givenPlace(from as Bytes, siblings)
 }
 
@@ -42,6 +44,26 @@ async function addressPlace(address: URL, siblings?: SiblingFiles): Promise<Inpu
   return {
     name: decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1)),
     source: await openAt(address),
+    sibling: siblings === undefined ? nextTo : givenPlace(new Blob(), siblings).sibling,
+  }
+}
+
+/** The place of a file in a store. */
+async function storedPlace(
+  { store, name, version }: StoredCheckpoint,
+  siblings?: SiblingFiles,
+): Promise<InputPlace> {
+  const openIn = async (at: string, pinned?: string): Promise<Source> => {
+    try {
+      return await store.open(at, { version: pinned })
+    } catch (error) {
+      throw withPath(error, store.locate(at))
+    }
+  }
+  const nextTo = async (other: string): Promise<Source> => openIn(siblingName(other))
+  return {
+    name,
+    source: await openIn(name, version),
     sibling: siblings === undefined ? nextTo : givenPlace(new Blob(), siblings).sibling,
   }
 }
@@ -84,7 +106,7 @@ function sourceOf(from: Bytes): Source {
       return new MemorySource(new Uint8Array(from as ArrayBuffer))
   }
   throw new TypeError(
-    `expected a file's bytes, a Blob or an https: address, found ${describe(from)}`,
+    `expected a file's bytes, a Blob, an https: address or a location in a store, found ${describe(from)}`,
   )
 }
 
@@ -96,15 +118,25 @@ export function siblingName(name: string): string {
   return name
 }
 
-/** A sink without companion files. Throws a TypeError for a value that is not a sink. */
-export function outputPlace(to: Sink): OutputPlace {
-  if (!isSink(to)) throw new TypeError(`expected a sink, found ${describe(to)}`)
+/** A location in a store, or a sink, which has no companion files. Throws a TypeError for another value. */
+export function outputPlace(to: StoredCheckpoint | Sink): OutputPlace {
+  if (isStored(to)) {
+    const { store, name, condition } = to
+    return {
+      name,
+      sink: store.sink(name, { condition }),
+      sibling: (other) => store.sink(siblingName(other)),
+    }
+  }
+  if (!isSink(to)) {
+    throw new TypeError(`expected a sink or a location in a store, found ${describe(to)}`)
+  }
   return {
     name: to.path ?? '',
     sink: to,
     sibling: (name) => {
       throw new TypeError(
-        `a sink is one file, and ${quote(name)} would be another: write to a path`,
+        `a sink is one file, and ${quote(name)} would be another: write to a path, or into a store`,
       )
     },
   }

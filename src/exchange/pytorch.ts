@@ -1,5 +1,6 @@
 /** Reads PyTorch files without paths, from bytes and Blobs: `lightwatch-checkpoint/pytorch`. */
 
+import type { StoredCheckpoint } from '../io/store.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import { type Bytes, inputPlace } from './places.js'
 import { readPytorchFile } from './pytorch/pytorch-file.js'
@@ -22,7 +23,7 @@ export const PYTORCH_OPTIONS: OptionNames<PytorchOptions> = { parameters: true }
  *   tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of a value that a checkpoint cannot hold
  */
 export async function loadPytorch(
-  from: string | URL | Bytes,
+  from: string | URL | StoredCheckpoint | Bytes,
   options: PytorchOptions = {},
 ): Promise<Training> {
   const given = givenOptions('loadPytorch', PYTORCH_OPTIONS, options)

@@ -70,6 +70,7 @@ async function readShard(
       new ForeignTensor(name, {
         dtype,
         shape,
+        readsAtOnce: ahead.readsAtOnce,
         read: (target, position) => ahead.read(target, start + from + position),
       }),
   )
@@ -184,16 +185,16 @@ export async function readSafetensorsAny(place: InputPlace): Promise<Training> {
 export async function writeSafetensorsFile(
   { sink }: OutputPlace,
   training: Training,
-  { raw = false, onProgress, signal }: WriteOptions,
+  { raw = false, exact, onProgress, signal }: WriteOptions,
   given?: { readonly [name: string]: string },
 ): Promise<SaveReport> {
-  const flat = flatten(training, FORMAT, ({ dtype }) => hasDType(dtype))
+  const flat = flatten(training, FORMAT, ({ dtype }) => hasDType(dtype), exact)
   const tensors = flat.tensors.map((tensor) => written(tensor, raw))
   const notes = given ?? (Object.keys(flat.notes).length > 0 ? flat.notes : USUAL_NOTES)
   const metadata =
     flat.description === undefined
       ? notes
-      : { ...(given ?? flat.notes), [DESCRIPTION]: flat.description }
+      : { ...(flat.isModel ? notes : (given ?? flat.notes)), [DESCRIPTION]: flat.description }
   const { head, order } = formatHeader(tensors, metadata)
   const length = order.reduce((sum, { byteLength }) => sum + byteLength, head.byteLength)
   const parts = [{ bytes: head }, ...order.map((tensor) => ({ tensor }))]
@@ -219,6 +220,7 @@ function written(tensor: ForeignTensor, raw: boolean): ForeignTensor {
   return new ForeignTensor(name, {
     dtype: 'uint8',
     shape: [byteLength],
+    readsAtOnce: tensor.readsAtOnce,
     read: (target, position) => tensor.readBytes(target, position),
   })
 }

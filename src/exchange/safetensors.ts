@@ -7,6 +7,7 @@
  */
 
 import type { Sink } from '../io/sink.js'
+import type { StoredCheckpoint } from '../io/store.js'
 import { givenOptions, type OptionNames } from '../options.js'
 import type { SaveReport } from '../save/write.js'
 import {
@@ -58,7 +59,7 @@ export const SAVE_SAFETENSORS_OPTIONS: OptionNames<SaveSafetensorsOptions> = {
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_READ
  */
 export async function loadSafetensors(
-  from: string | URL | Bytes,
+  from: string | URL | StoredCheckpoint | Bytes,
   options: LoadSafetensorsOptions = {},
 ): Promise<Training> {
   const { files } = givenOptions('loadSafetensors', LOAD_SAFETENSORS_OPTIONS, options)
@@ -73,7 +74,7 @@ export async function loadSafetensors(
  *   CKPT_NOT_COMMITTED
  */
 export async function saveSafetensors(
-  to: Sink,
+  to: StoredCheckpoint | Sink,
   contents: Contents,
   options: SaveSafetensorsOptions = {},
 ): Promise<SaveReport> {

@@ -36,11 +36,16 @@ export interface TensorReader {
   readonly shape: readonly number[]
   /**
    * Fills `target` from byte `position` of the tensor on. Both ends lie between two elements, and between two bytes of
-   * packed elements: at a multiple of 3. The next call comes after this one has settled. Callers read from the start to
-   * the end. Another order may be slow, but must give the right bytes. A reader that knows a checksum throws
-   * CKPT_FOREIGN_FILE with the last byte.
+   * packed elements: at a multiple of 3. Callers read from the start to the end. Another order may be slow, but must give
+   * the right bytes. A reader that knows a checksum throws CKPT_FOREIGN_FILE with the last byte.
    */
   read(target: Uint8Array, position: number): Promise<void>
+  /**
+   * Number of reads that may be under way at once. By default one: the next call comes after this one has settled.
+   */
+  readonly readsAtOnce?: number | undefined
+  /** CRC-32 of all bytes, if the reader verifies it over the bytes that it hands out from the start to the end. */
+  readonly crc32?: number | undefined
   /**
    * For tied tensors: readers with the same origin, dtype and shape read the same bytes. Default: the reader itself.
    */
@@ -102,6 +107,16 @@ export class ForeignTensor {
       )
     }
     await this.#reader.read(bytes, 0)
+  }
+
+  /** Number of reads that may be under way at once; see TensorReader. */
+  get readsAtOnce(): number {
+    return this.#reader.readsAtOnce ?? 1
+  }
+
+  /** CRC-32 of all bytes, if reading them from the start to the end verifies it; see TensorReader. */
+  get crc32(): number | undefined {
+    return this.byteLength === 0 ? 0 : this.#reader.crc32
   }
 
   /** Fills `target` from byte `position` on; see TensorReader. */
@@ -242,6 +257,11 @@ export interface WriteOptions {
    * description of the training, if the file has one, keeps the dtype and the shape, so that a reader restores them.
    */
   readonly raw?: boolean | undefined
+  /**
+   * Also describes a model that is alone in its file, so that the order of its tensors and their ties come back. Tied
+   * tensors are then written once, under the first of their names. A whole checkpoint is described in any case.
+   */
+  readonly exact?: boolean | undefined
   readonly onProgress?: OnProgress | undefined
   readonly signal?: AbortSignal | undefined
 }

@@ -5,10 +5,11 @@ import { MemorySink } from '../../src/io/memory-sink.js'
 import { MemorySource } from '../../src/io/memory-source.js'
 import type { Source } from '../../src/io/source.js'
 import { openCheckpoint } from '../../src/load/open.js'
+import { scattered } from '../support/patterns.js'
 import { inMemory } from '../support/saved.js'
 
 const LENGTH = 9_000_000
-const weights = new Uint8Array(LENGTH).map((_, i) => (i * 31) >> 4)
+const weights = scattered(LENGTH)
 
 const saved = () =>
   inMemory({ stateDict: () => ({ w: { shape: [LENGTH], data: weights, dtype: 'uint8' } }) }, null)

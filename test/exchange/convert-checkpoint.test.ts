@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { convertCheckpoint as convertBytes } from '../../src/exchange/convert-checkpoint.js'
 import { convertCheckpoint } from '../../src/exchange/node/convert-checkpoint.js'
-import { loadSafetensors } from '../../src/exchange/safetensors.js'
+import { loadSafetensors, saveSafetensors } from '../../src/exchange/safetensors.js'
 import { MemorySink } from '../../src/io/memory-sink.js'
 import { inMemory } from '../support/saved.js'
 import { scratchFolder } from '../support/scratch.js'
@@ -66,4 +66,48 @@ test('an error names the file, and leaves nothing behind', async (t) => {
   const signal = AbortSignal.abort(new Error('enough'))
   await t.throwsAsync(convertCheckpoint(from, to, { signal }), { message: /enough/ })
   await t.throwsAsync(access(to), { code: 'ENOENT' })
+})
+
+/** Memory that takes each byte once, as a part of an upload does. */
+class OnceSink extends MemorySink {
+  #written = new Uint8Array(0)
+
+  override async begin(length: number): Promise<void> {
+    this.#written = new Uint8Array(length)
+    await super.begin(length)
+  }
+
+  override async write(bytes: Uint8Array, position: number): Promise<void> {
+    const range = this.#written.subarray(position, position + bytes.byteLength)
+    if (range.includes(1)) throw new Error(`bytes from ${position} on are written twice`)
+    range.fill(1)
+    await super.write(bytes, position)
+  }
+
+  override async sync(): Promise<void> {
+    if (this.#written.includes(0)) throw new Error('a byte was not written')
+    await super.sync()
+  }
+}
+
+test('each byte of an output is written once, so that an upload needs no byte again', async (t) => {
+  const long = { shape: [100_000], data: Float32Array.from({ length: 100_000 }, (_, i) => i) }
+  const model = {
+    long,
+    short: { shape: [3], data: Int8Array.of(1, 2, 3) },
+    none: { shape: [0], data: new Int8Array(0) },
+  }
+  const safetensors = new MemorySink()
+  await saveSafetensors(safetensors, model)
+  const sources = new Map([['safetensors', safetensors.bytes]])
+  for (const to of ['ckpt', 'npz', 'safetensors']) {
+    for (const [from, bytes] of [...sources]) {
+      const sink = new OnceSink()
+      await convertCheckpoint(bytes, sink, { to })
+      sources.set(to, sink.bytes)
+      const back = new OnceSink()
+      await convertCheckpoint(sink.bytes, back, { to: 'safetensors' })
+      t.deepEqual(back.bytes, safetensors.bytes, `${from} to ${to}`)
+    }
+  }
 })

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
+import { diffCheckpoints } from '../../src/diff/diff.js'
 import { loadPytorch } from '../../src/exchange/node/pytorch.js'
 import {
   type Attributes,
@@ -12,6 +13,7 @@ import {
   saveCheckpoint,
 } from '../../src/index.js'
 import { runFake } from '../support/cli/fake-terminal.js'
+import { Training } from '../support/exchange/adamw.js'
 import { runTorch, torch } from '../support/exchange/torch-python.js'
 import { requires } from '../support/requires.js'
 import { scratchFolder } from '../support/scratch.js'
@@ -142,5 +144,59 @@ requires(test, torch)(
       }
       t.is(model.get('head.weight').segment(), model.get('embed.weight').segment())
     }
+  },
+)
+
+/** Saves a training in PyTorch, takes it into TypeScript after step 5 and trains there to step 10. */
+async function trainHere(t: ExecutionContext, folder: string, kind: 'fused' | 'loop') {
+  const at = (name: string): string => join(folder, name)
+  // Without AVX2, PyTorch's kernels round a product before they add.
+  const fusedArithmetic =
+    (await runTorch('torch_adamw.py', 'begin', folder, kind)).trim() !== 'DEFAULT'
+  for (const step of [5, 10]) {
+    const argv = ['convert', at(`${step}.pt`), at(`${step}.ckpt`), '--parameters', at('names.txt')]
+    const { code, err } = await runFake(argv)
+    t.is(code, 0, err)
+  }
+  const checkpoint = await loadCheckpoint(at('5.ckpt'))
+  const training = new Training(checkpoint.model, checkpoint.optimizer!)
+  await restoreCheckpoint(checkpoint, training.model, training.optimizer)
+  checkpoint.close()
+  training.train(5, 10, fusedArithmetic)
+  const progress = { epoch: 1, step: 10 }
+  await saveCheckpoint(at('resumed.ckpt'), training.model, training.optimizer, progress)
+  return { ours: at('resumed.ckpt'), theirs: at('10.ckpt') }
+}
+
+requires(test, torch)(
+  'steps of AdamW in TypeScript, from a file of PyTorch and back into it, are those of PyTorch bit for bit',
+  async (t) => {
+    t.timeout(300_000)
+    const folder = await scratchFolder(t)
+    const { ours, theirs } = await trainHere(t, folder, 'fused')
+    t.true((await readFile(ours)).equals(await readFile(theirs)))
+    // PyTorch resumes the file of TypeScript, and trains on as if it had never been away.
+    t.is((await runTorch('torch_adamw.py', 'resume', folder, 'fused')).trim(), 'identical')
+  },
+)
+
+requires(test, torch)(
+  'steps against the AdamW of PyTorch that takes roots by MKL differ by the last bits of the roots',
+  async (t) => {
+    t.timeout(300_000)
+    const folder = await scratchFolder(t)
+    const { ours, theirs } = await trainHere(t, folder, 'loop')
+    const [here, there] = [await loadCheckpoint(ours), await loadCheckpoint(theirs)]
+    const { states } = await diffCheckpoints(there, here)
+    t.deepEqual(here.optimizer!.attributes, there.optimizer!.attributes)
+    for (const { tensors } of states) {
+      for (const { name, change, difference } of tensors) {
+        t.is(change, 'bytes', name)
+        t.log(`${name}: ${difference!.relativeNorm} relative, ${difference!.largest} at most`)
+        t.true(difference!.relativeNorm < 2 ** -22, name)
+      }
+    }
+    here.close()
+    there.close()
   },
 )

@@ -9,6 +9,7 @@ import type { Training } from '../../src/exchange/training.js'
 import { loadCheckpoint, MemorySink, saveCheckpoint } from '../../src/index.js'
 import { MemorySource } from '../../src/io/memory-source.js'
 import { runFake } from '../support/cli/fake-terminal.js'
+import { pytorchBombs } from '../support/exchange/bombs.js'
 import {
   archive,
   bytesOf,
@@ -112,6 +113,48 @@ test('an optimizer has its parameters by name where the file or the caller says 
   await t.throwsAsync(read(whole(), { parameters: ['w'] }), { code: 'CKPT_NOT_CONVERTIBLE' })
 })
 
+test('ckpt convert takes the names of the parameters from a file, one a line', async (t) => {
+  const folder = await scratchFolder(t)
+  const at = (name: string): string => join(folder, name)
+  const pickle = pickleOf(
+    ...[op.text('model'), op.dict(op.text('w'), tensor(six, 0, [6], [1]))],
+    ...[op.text('optimizer'), optimizer()],
+  )
+  await writeFile(at('run.pt'), archive(pickle, { 0: floats(0, 1, 2, 3, 4, 5) }))
+  await writeFile(at('names.txt'), 'w\r\n\nb')
+  const argv = ['convert', at('run.pt'), at('run.ckpt'), '--parameters', at('names.txt')]
+  t.like(await runFake(argv), { code: 0, err: '' })
+  const { optimizer: saved } = await loadCheckpoint(at('run.ckpt'))
+  t.deepEqual([...saved!.keys()], ['exp_avg/w'])
+  t.deepEqual(saved!.attributes, { param_groups: [{ lr: 0.5, params: ['w', 'b'] }] })
+  const missing = await runFake([...argv.slice(0, 4), at('none.txt')])
+  t.is(missing.code, 2)
+  t.regex(missing.err, /expected a file with one name a line; ".*none.txt": ENOENT/)
+  const other = await runFake(['convert', at('run.ckpt'), at('x.npz'), ...argv.slice(3)])
+  t.is(other.code, 1)
+  t.regex(other.err, /names of parameters are for files of PyTorch, and the input is ckpt/)
+})
+
+test('names in another order than the optimizer has them are refused where the shapes show it', async (t) => {
+  const file = archive(
+    pickleOf(
+      op.text('model'),
+      op.dict(
+        ...[op.text('b'), tensor(six, 0, [2], [1])],
+        ...[op.text('w'), tensor(six, 0, [6], [1])],
+      ),
+      ...[op.text('optimizer'), optimizer()],
+    ),
+    { 0: floats(0, 1, 2, 3, 4, 5) },
+  )
+  const right = await read(file, { parameters: ['w', 'b'] })
+  t.deepEqual([...right.optimizer!.keys()], ['exp_avg/w'])
+  await t.throwsAsync(read(file, { parameters: ['b', 'w'] }), {
+    code: 'CKPT_NOT_CONVERTIBLE',
+    message: /not in the optimizer's order: expected "exp_avg\/b" of shape \[2\].* found \[6\]/,
+  })
+})
+
 test('a file that wants to run something is refused, and says what', async (t) => {
   for (const [module, name] of [
     ['os', 'system'],
@@ -173,58 +216,9 @@ test('a pickle that is cut off or makes no sense is refused, whatever it takes',
   }
 })
 
-const repeated = (part: string | Uint8Array, times: number) =>
-  Buffer.concat(Array.from({ length: times }, () => Buffer.from(part)))
-
-const BOMBS: { readonly [what: string]: readonly [Uint8Array, rule: string] } = {
-  'lists 20,000 deep': [
-    bytesOf(repeated(']', 20_000), repeated('a', 19_999), '.'),
-    'pytorch.budget',
-  ],
-  'a list a hundred times in a list, 25 times over': [
-    bytesOf(
-      ...['(Nq', 0],
-      ...Array.from({ length: 25 }, (_, i) =>
-        bytesOf(']q', i + 1, '(', repeated(Uint8Array.of(0x68, i), 100), 'e'),
-      ),
-      't.',
-    ),
-    'pytorch.budget',
-  ],
-  'a list in itself': [bytesOf(']q', 0, 'h', 0, 'a.'), 'pytorch.budget'],
-  'a text of 4 GiB': [bytesOf('X', [0xff, 0xff, 0xff, 0xff], '.'), 'pytorch.pickle'],
-  'marks without an end': [bytesOf(repeated('(', 20_000), '.'), 'pytorch.pickle'],
-  'a memo far away': [bytesOf('j', [0xff, 0xff, 0xff, 0xff], '.'), 'pytorch.pickle'],
-  'a number of 2,040 bits as a length': [
-    bytesOf(tensorOfLength(bytesOf(0x8a, 255, new Uint8Array(255).fill(0x7f))), '.'),
-    'pytorch.call',
-  ],
-}
-
-function tensorOfLength(length: Uint8Array): Uint8Array {
-  return bytesOf(
-    op.global('torch._utils', '_rebuild_tensor_v2'),
-    op.tuple(six, length, ')', ')'),
-    'R',
-  )
-}
-
-const FILES = [
-  ...Object.entries(BOMBS).map(
-    ([what, [pickle, rule]]) =>
-      [what, archive(bytesOf(op.proto, pickle), { 0: floats(0, 1, 2, 3, 4, 5) }), rule] as const,
-  ),
-  ...[
-    [
-      'a pickle of 60 MB in 60 kB of a ZIP archive',
-      storedZip({ 'a/data.pkl': Buffer.alloc(60_000_000, 'N') }, { deflate: true }),
-      'zip.size',
-    ] as const,
-  ],
-]
-
-for (const [what, file, rule] of FILES) {
+for (const { what, make, rule } of pytorchBombs) {
   test.serial(`a bomb is refused in less than 10 ms: ${what}`, async (t) => {
+    const file = make()
     let least = Number.POSITIVE_INFINITY
     // The machine may be busy with something else.
     for (let i = 0; i < 20 && least >= 10; i++) {

@@ -2,7 +2,7 @@ import test from 'ava'
 import { type ForeignTarget, tryMutations } from '../support/exchange/mutated.js'
 
 // Enough to meet every way in which a file is refused many times over. FUZZ_INPUTS and FUZZ_SEED give others.
-const INPUTS = Number(process.env.FUZZ_INPUTS ?? 20_000)
+const INPUTS = Number(process.env.FUZZ_INPUTS ?? 10_000)
 const SEED = Number(process.env.FUZZ_SEED ?? 1)
 
 const TARGETS: { readonly [target in ForeignTarget]: number } = {

@@ -7,6 +7,7 @@
  */
 
 import type { Sink } from '../../io/sink.js'
+import type { StoredCheckpoint } from '../../io/store.js'
 import { givenOptions } from '../../options.js'
 import type { SaveReport } from '../../save/write.js'
 import { planConversion } from '../convert.js'
@@ -28,14 +29,15 @@ export type {
  * The input's format is recognised by its content. The output's is `options.to`, or its extension. The write is atomic
  * and survives a power cut. If the conversion fails, the file that was there is unchanged.
  *
- * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
- * @param to a path, a `file:` URL or a sink
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), a location in a
+ *   store (`{ store, name }`), bytes (read in place) or a Blob
+ * @param to a path, a `file:` URL, a location in a store (`{ store, name }`) or a sink
  * @throws CheckpointError CKPT_FOREIGN_FILE, CKPT_NOT_CONVERTIBLE, CKPT_READ, CKPT_NOT_COMMITTED, and the errors of a
  *   damaged checkpoint
  */
 export async function convertCheckpoint(
-  from: string | URL | Bytes,
-  to: string | URL | Sink,
+  from: string | URL | StoredCheckpoint | Bytes,
+  to: string | URL | StoredCheckpoint | Sink,
   options: ConvertCheckpointOptions = {},
 ): Promise<SaveReport> {
   const { files, ...rest } = givenOptions('convertCheckpoint', CONVERT_OPTIONS, options)

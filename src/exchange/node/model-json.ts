@@ -1,6 +1,7 @@
 /** Reads and writes TensorFlow.js files in Node: `lightwatch-checkpoint/model-json`. */
 
 import type { Sink } from '../../io/sink.js'
+import type { StoredCheckpoint } from '../../io/store.js'
 import { givenOptions } from '../../options.js'
 import type { SaveReport } from '../../save/write.js'
 import type { Contents } from '../contents.js'
@@ -34,11 +35,12 @@ export type {
  * Layers without a name of their own are named by their position, as in `tensorflowModule`. The caller must close the
  * file.
  *
- * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), a location in a
+ *   store (`{ store, name }`), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_NOT_CONVERTIBLE for weights of text, CKPT_READ
  */
 export async function loadModelJson(
-  from: string | URL | Bytes,
+  from: string | URL | StoredCheckpoint | Bytes,
   options: LoadModelJsonOptions = {},
 ): Promise<Training> {
   const { files } = givenOptions('loadModelJson', LOAD_MODEL_JSON_OPTIONS, options)
@@ -50,12 +52,12 @@ export async function loadModelJson(
  * Writes the weights of a model as `model.json` and shards next to it, for serving. Each file is written atomically and
  * survives a power cut; the shards come first. Their names differ for each `model.json`.
  *
- * @param to a path, a `file:` URL or a sink
+ * @param to a path, a `file:` URL, a location in a store (`{ store, name }`) or a sink
  * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that TensorFlow.js does not have, or without a topology;
  *   CKPT_NOT_COMMITTED
  */
 export async function saveModelJson(
-  to: string | URL | Sink,
+  to: string | URL | StoredCheckpoint | Sink,
   contents: Contents,
   options: SaveModelJsonOptions = {},
 ): Promise<SaveReport> {

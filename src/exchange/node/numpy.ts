@@ -8,6 +8,7 @@
  */
 
 import type { Sink } from '../../io/sink.js'
+import type { StoredCheckpoint } from '../../io/store.js'
 import { givenOptions } from '../../options.js'
 import type { SaveReport } from '../../save/write.js'
 import type { TensorLike } from '../../state.js'
@@ -34,11 +35,12 @@ export type {
  * by `file.model.get(name).read()`; what `saveNpz` wrote of a checkpoint has `optimizer`, `extras` and `progress`
  * as well. Close the file.
  *
- * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), a location in a
+ *   store (`{ store, name }`), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the `rule` that the file breaks; CKPT_NOT_CONVERTIBLE for object
  *   arrays and other types that are not numbers; CKPT_READ
  */
-export async function loadNpz(from: string | URL | Bytes): Promise<Training> {
+export async function loadNpz(from: string | URL | StoredCheckpoint | Bytes): Promise<Training> {
   const place = await openInput(from)
   return namingPath(from, () => readNpzFile(place))
 }
@@ -47,11 +49,11 @@ export async function loadNpz(from: string | URL | Bytes): Promise<Training> {
  * Writes a `.npz` archive, atomically and so that it survives a power cut. A model's state dict is written under
  * its own names; a checkpoint with all that it has, see the guide.
  *
- * @param to a path, a `file:` URL or a sink
+ * @param to a path, a `file:` URL, a location in a store (`{ store, name }`) or a sink
  * @throws CheckpointError CKPT_NOT_COMMITTED
  */
 export async function saveNpz(
-  to: string | URL | Sink,
+  to: string | URL | StoredCheckpoint | Sink,
   contents: Contents,
   options: SaveForeignOptions = {},
 ): Promise<SaveReport> {
@@ -60,12 +62,15 @@ export async function saveNpz(
 }
 
 /** Reads the array of a `.npy` file. Throws like `loadNpz`. */
-export async function loadNpy(from: string | URL | Bytes): Promise<NpyArray> {
+export async function loadNpy(from: string | URL | StoredCheckpoint | Bytes): Promise<NpyArray> {
   const place = await openInput(from)
   return namingPath(from, () => readNpyArray(place))
 }
 
 /** Writes an array to a `.npy` file. Throws like `saveNpz`. */
-export async function saveNpy(to: string | URL | Sink, array: TensorLike): Promise<SaveReport> {
+export async function saveNpy(
+  to: string | URL | StoredCheckpoint | Sink,
+  array: TensorLike,
+): Promise<SaveReport> {
   return namingPath(to, () => writeNpyArray(outputAt(to), array))
 }

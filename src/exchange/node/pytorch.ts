@@ -1,5 +1,6 @@
 /** Reads PyTorch files in Node: `lightwatch-checkpoint/pytorch`. */
 
+import type { StoredCheckpoint } from '../../io/store.js'
 import { givenOptions } from '../../options.js'
 import type { Bytes } from '../places.js'
 import { readPytorchFile } from '../pytorch/pytorch-file.js'
@@ -22,12 +23,13 @@ export type {
  * optimizer, the progress and the rest. An `optimizer.pt` next to a `trainer_state.json` is a checkpoint of Hugging
  * Face's Trainer; the files next to it are read too. The caller must close the file.
  *
- * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), a location in a
+ *   store (`{ store, name }`), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule` (`pytorch.global` if the file holds more than
  *   tensors and plain values), CKPT_NOT_CONVERTIBLE with the name of a value that a checkpoint cannot hold, CKPT_READ
  */
 export async function loadPytorch(
-  from: string | URL | Bytes,
+  from: string | URL | StoredCheckpoint | Bytes,
   options: PytorchOptions = {},
 ): Promise<Training> {
   const given = givenOptions('loadPytorch', PYTORCH_OPTIONS, options)

@@ -8,6 +8,7 @@
  */
 
 import type { Sink } from '../../io/sink.js'
+import type { StoredCheckpoint } from '../../io/store.js'
 import { givenOptions } from '../../options.js'
 import type { SaveReport } from '../../save/write.js'
 import type { Contents } from '../contents.js'
@@ -42,11 +43,12 @@ export type {
  * `optimizer`, `extras` and `progress`. `__metadata__` is in `model.attributes.safetensors`. The caller must close the
  * file.
  *
- * @param from a path, a `file:` URL, an `https:` address (read by ranges), bytes (read in place) or a Blob
+ * @param from a path, a `file:` URL, an `https:` address (read by ranges), a location in a
+ *   store (`{ store, name }`), bytes (read in place) or a Blob
  * @throws CheckpointError CKPT_FOREIGN_FILE with the broken `rule`, CKPT_READ
  */
 export async function loadSafetensors(
-  from: string | URL | Bytes,
+  from: string | URL | StoredCheckpoint | Bytes,
   options: LoadSafetensorsOptions = {},
 ): Promise<Training> {
   const { files } = givenOptions('loadSafetensors', LOAD_SAFETENSORS_OPTIONS, options)
@@ -59,12 +61,12 @@ export async function loadSafetensors(
  * checkpoint is written with all its states; see the guide. With at most one note, the bytes are those that the Rust
  * library writes.
  *
- * @param to a path, a `file:` URL or a sink
+ * @param to a path, a `file:` URL, a location in a store (`{ store, name }`) or a sink
  * @throws CheckpointError CKPT_NOT_CONVERTIBLE for a dtype that safetensors does not have (see `raw`),
  *   CKPT_NOT_COMMITTED
  */
 export async function saveSafetensors(
-  to: string | URL | Sink,
+  to: string | URL | StoredCheckpoint | Sink,
   contents: Contents,
   options: SaveSafetensorsOptions = {},
 ): Promise<SaveReport> {

@@ -8,7 +8,7 @@ import { quote } from '../../printable.js'
 import { foreignFault, notConvertible } from '../training.js'
 import { type EntryReader, ZipArchive, type ZipEntry } from '../zip/archive.js'
 import { storageDtype } from './globals.js'
-import type { StorageRead } from './tensor.js'
+import type { Storage } from './tensor.js'
 import { MAX_PICKLE, type PersistentLoad, PickleEnds, unpickle } from './unpickler.js'
 import { PyDict, PyStorage, PyTuple, type PyValue } from './values.js'
 
@@ -18,7 +18,7 @@ export interface PytorchFile {
   /** Length of the object's pickle, in bytes. */
   readonly pickleLength: number
   /** Reads a storage of the file by its key. */
-  readonly storage: (key: string) => StorageRead
+  readonly storage: (key: string) => Storage
 }
 
 // 0x1950a86a20f9469cfc6c, as the first pickle of an old file stores it: protocol 2, LONG1 of ten bytes, STOP.
@@ -100,7 +100,7 @@ export async function openArchive(source: Source): Promise<PytorchFile> {
         reader = archive.entry(entry, checked(entry))
         readers.set(key, reader)
       }
-      return reader.read.bind(reader)
+      return reader
     },
   }
 }
@@ -224,7 +224,12 @@ async function readLegacy(source: Source, bytes: Uint8Array): Promise<PytorchFil
   return {
     root: object.value,
     pickleLength: object.end - info.end,
-    storage: (key) => (target, position) => source.read(target, starts.get(key)! + position),
+    storage: (key) => ({
+      size: storages.get(key)!.byteLength,
+      readsAtOnce: source.readsAtOnce,
+      crc32: undefined,
+      read: (target, position) => source.read(target, starts.get(key)! + position),
+    }),
   }
 }
 

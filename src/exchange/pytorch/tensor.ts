@@ -3,10 +3,11 @@
 import { elementCount } from '../../format/dtype.js'
 import { quote } from '../../printable.js'
 import { foreignFault, notConvertible, type TensorReader } from '../training.js'
+import type { EntryReader } from '../zip/archive.js'
 import type { PyTensor } from './values.js'
 
-/** Reads a storage: fills `target` from byte `position` on. */
-export type StorageRead = (target: Uint8Array, position: number) => Promise<void>
+/** Reads the bytes of a storage. */
+export type Storage = Pick<EntryReader, 'size' | 'read' | 'readsAtOnce' | 'crc32'>
 
 // The most bytes by which a tensor may exceed its storage. A stride of 0 repeats elements, so a small file could stand
 // for any number of bytes.
@@ -16,7 +17,7 @@ const MAX_REPEATED = 64 * 1024 * 1024
  * A reader of the tensor's elements. Throws CKPT_NOT_CONVERTIBLE for an unknown dtype, and CKPT_FOREIGN_FILE, rule
  * `pytorch.tensor`, for a tensor that reaches outside its storage.
  */
-export function tensorReader(name: string, tensor: PyTensor, read: StorageRead): TensorReader {
+export function tensorReader(name: string, tensor: PyTensor, bytes: Storage): TensorReader {
   const { dtype, pending, storage, offset, strides } = tensor
   if (dtype.dtype === null || pending !== null) {
     const what = dtype.dtype === null ? dtype.name : `a view that is still to be made (${pending})`
@@ -45,15 +46,18 @@ export function tensorReader(name: string, tensor: PyTensor, read: StorageRead):
   const start = storage.start + offset * dtype.bytes
   const dense = isDense(tensor.shape, strides)
   const layout: Layout = { shape: tensor.shape, strides, bytes: dtype.bytes, start, span: span! }
+  const isWhole = dense && start === 0 && byteLength === bytes.size
   return {
     dtype: dtype.dtype,
+    ...(dense ? { readsAtOnce: bytes.readsAtOnce } : {}),
+    ...(isWhole ? { crc32: bytes.crc32 } : {}),
     shape: dtype.name === 'float4_e2m1fn_x2' ? twiceAsLong(name, tensor.shape) : tensor.shape,
     read:
       count === 0
         ? nothing
         : dense
-          ? (target, position) => read(target, start + position)
-          : gathered(layout, read),
+          ? (target, position) => bytes.read(target, start + position)
+          : gathered(layout, bytes),
   }
 }
 
@@ -99,12 +103,12 @@ interface Layout {
  * Reads elements in another order. The range that they span is read once and kept until the last element was read,
  * which takes memory for one such tensor.
  */
-function gathered({ shape, strides, bytes, start, span }: Layout, read: StorageRead) {
+function gathered({ shape, strides, bytes, start, span }: Layout, storage: Storage) {
   const total = shape.reduce((product, length) => product * length, bytes)
   let kept: Promise<Uint8Array> | undefined
   const load = async (): Promise<Uint8Array> => {
     const memory = new Uint8Array(span * bytes)
-    await read(memory, start)
+    await storage.read(memory, start)
     return memory
   }
   return async (target: Uint8Array, position: number): Promise<void> => {

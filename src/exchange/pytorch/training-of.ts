@@ -93,6 +93,7 @@ function wholeTraining(root: PyDict, modelKey: string, states: States): PytorchS
   if (optimizerKey !== undefined) {
     const value = take(optimizerKey)
     optimizer = states.optimizer(firstOf(value) as PyDict)
+    if (states.parameters !== undefined) checkNames(states.parameters, model, optimizer)
     // Lightning has a list of optimizers, usually with one entry.
     const others = Array.isArray(value) ? value.slice(1) : []
     for (const [i, other] of others.entries()) {
@@ -122,6 +123,26 @@ function wholeTraining(root: PyDict, modelKey: string, states: States): PytorchS
   return { model, optimizer, extras, progress }
 }
 
+// Buffers that have the shape of their parameter in every optimizer of PyTorch.
+const MOMENTS = ['exp_avg', 'exp_avg_sq', 'momentum_buffer']
+
+/** Throws CKPT_NOT_CONVERTIBLE if a buffer does not have the shape of the weight whose name it was given. */
+function checkNames(names: readonly string[], model: ForeignState, optimizer: ForeignState): void {
+  for (const name of names) {
+    for (const moment of MOMENTS) {
+      const buffer = `${moment}/${name}`
+      if (!model.has(name) || !optimizer.has(buffer)) continue
+      const [expected, actual] = [model.get(name).shape, optimizer.get(buffer).shape]
+      if (String(expected) === String(actual)) continue
+      throw notConvertible(
+        `the names of the parameters are not in the optimizer's order: expected ${quote(buffer)} of shape ` +
+          `[${expected.join(', ')}], as ${quote(name)} has it, found [${actual.join(', ')}]`,
+        { state: OPTIMIZER, tensor: buffer, actual },
+      )
+    }
+  }
+}
+
 function firstOf(value: PyValue | undefined): PyValue | undefined {
   return Array.isArray(value) ? value[0] : value
 }
@@ -147,7 +168,8 @@ function isStateDict(value: PyValue | undefined): boolean {
 /** Makes states from values, with their tensors over the file. */
 class States {
   readonly #file: PytorchFile
-  readonly #parameters: readonly string[] | undefined
+  /** The caller's names of the optimizer's parameters. */
+  readonly parameters: readonly string[] | undefined
   readonly #attributes: AttributeMaker
   /** By the position of a tensor: tensors with the same position are tied. */
   readonly #readers = new Map<string, TensorReader>()
@@ -155,7 +177,7 @@ class States {
   constructor(file: PytorchFile, { parameters }: PytorchOptions) {
     this.#file = file
     this.#attributes = new AttributeMaker(file.pickleLength)
-    this.#parameters = parameters
+    this.parameters = parameters
   }
 
   /** Tensors by the paths of their keys, and the other values as attributes. `name` is that of the state. */
@@ -238,7 +260,7 @@ class States {
       for (const [k, name] of given.entries())
         if (typeof name === 'string') names.set(params[k]!, name)
     }
-    const parameters = this.#parameters
+    const { parameters } = this
     if (parameters === undefined) return names
     if (parameters.length !== numbers.length) {
       throw notConvertible(

@@ -12,8 +12,12 @@ const INFLATE_PIECE = 16 * 1024
 /** The contents of an entry, by range. */
 export interface EntryReader {
   readonly size: number
+  /** Number of reads that may be under way at once (default: one). */
+  readonly readsAtOnce?: number | undefined
+  /** The CRC-32 of the contents, if `read` verifies it. */
+  readonly crc32: number | undefined
   /**
-   * Fills `target` from byte `position` of the contents on. One call at a time. If an entry is read from start to end,
+   * Fills `target` from byte `position` of the contents on. If an entry is read from start to end,
    * its CRC-32 is verified with the last byte, unless that is turned off: `zip.crc`.
    */
   read(target: Uint8Array, position: number): Promise<void>
@@ -69,9 +73,13 @@ class RunningCrc {
 
 class StoredReader implements EntryReader {
   readonly size: number
+  readonly readsAtOnce: number | undefined
+  readonly crc32: number | undefined
   readonly #source: Source
   readonly #start: () => Promise<number>
   readonly #crc: RunningCrc
+  /** Settles when the reads before the next one have been summed. */
+  #summed: Promise<void> = Promise.resolve()
 
   constructor(
     source: Source,
@@ -80,6 +88,8 @@ class StoredReader implements EntryReader {
     expected: number | undefined,
   ) {
     this.size = entry.size
+    this.readsAtOnce = source.readsAtOnce
+    this.crc32 = expected
     this.#source = source
     this.#start = start
     this.#crc = new RunningCrc(entry, expected)
@@ -87,7 +97,15 @@ class StoredReader implements EntryReader {
 
   async read(target: Uint8Array, position: number): Promise<void> {
     checkRange(this.size, target, position)
-    await this.#source.read(target, (await this.#start()) + position)
+    const done = this.#read(target, position, this.#summed)
+    // A read that failed leaves a jump, which ends the sum.
+    this.#summed = done.catch(() => {})
+    return done
+  }
+
+  async #read(target: Uint8Array, position: number, summed: Promise<void>): Promise<void> {
+    const reading = this.#start().then((start) => this.#source.read(target, start + position))
+    await Promise.all([reading, summed])
     this.#crc.take(target, position)
   }
 
@@ -97,6 +115,7 @@ class StoredReader implements EntryReader {
 /** Inflates from the start. A position before the current one starts again. */
 class DeflatedReader implements EntryReader {
   readonly size: number
+  readonly crc32: number | undefined
   readonly #source: Source
   readonly #entry: ZipEntry
   readonly #start: () => Promise<number>
@@ -112,6 +131,7 @@ class DeflatedReader implements EntryReader {
     expected: number | undefined,
   ) {
     this.size = entry.size
+    this.crc32 = expected
     this.#source = source
     this.#entry = entry
     this.#start = start

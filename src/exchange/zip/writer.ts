@@ -1,10 +1,11 @@
 /**
- * Writes a ZIP archive of stored entries. Every length is known before the first byte is written, and the
- * CRC-32 of an entry when its last one is; headers are then patched in place. Entries have no time of their
- * own, so that the same contents make the same bytes. Entries and archives beyond 4 GiB are ZIP64.
+ * Writes a ZIP archive of stored entries. Every length is known before the first byte is written. The CRC-32 of a long
+ * entry is known when its last byte has been read, unless its reader knows it; its header is then written last. Entries
+ * have no time of their own, so that the same contents make the same bytes. Entries and archives beyond 4 GiB are ZIP64.
  */
 
 import { crc32 } from '../../format/checksum.js'
+import { combineCrc32 } from '../../format/checksum-combine.js'
 import type { FileContents, Part } from '../file-writer.js'
 import type { ForeignTensor } from '../training.js'
 
@@ -22,6 +23,9 @@ const DATE = 0x21
 const FLAGS = 0x800
 
 const WIDE = 0xffffffff
+
+// Bytes from which a tensor is not read before its header is written: the header is then a write of its own.
+const LONG = 256 * 1024
 
 interface Placed extends ZipContents {
   readonly key: Uint8Array
@@ -53,9 +57,10 @@ export function zipFile(entries: Iterable<ZipContents>): FileContents {
   return {
     length,
     parts: partsOf(placed, start, directoryLength, isWide),
-    // The headers stood there without their checksums.
     patches: function* () {
-      for (const entry of placed) yield { position: entry.offset, bytes: localHeader(entry) }
+      for (const entry of placed) {
+        if (isSummedLater(entry)) yield { position: entry.offset, bytes: localHeader(entry) }
+      }
     },
   }
 }
@@ -68,16 +73,43 @@ function* partsOf(
 ): Generator<Part> {
   for (const entry of placed) {
     const { bytes, tensor } = entry
-    yield { bytes: localHeader(entry) }
+    if (tensor !== undefined && !isSummedLater(entry) && tensor.crc32 === undefined) {
+      yield { bytes: () => wholeEntry(entry, tensor) }
+      continue
+    }
+    if (tensor?.crc32 !== undefined) {
+      entry.crc = combineCrc32(entry.crc, tensor.crc32, tensor.byteLength)
+    }
+    yield isSummedLater(entry) ? { hole: entry.headLength } : { bytes: localHeader(entry) }
     yield { bytes }
     if (tensor === undefined) continue
-    const onBytes = (piece: Uint8Array): void => {
-      entry.crc = crc32(piece, entry.crc)
+    if (!isSummedLater(entry)) {
+      yield { tensor }
+      continue
     }
-    yield { tensor, onBytes }
+    const onChecksum = (checksum: number): void => {
+      entry.crc = combineCrc32(entry.crc, checksum, tensor.byteLength)
+    }
+    yield { tensor, onChecksum }
   }
-  for (const entry of placed) yield { bytes: directoryEntry(entry) }
+  for (const entry of placed) yield { bytes: () => directoryEntry(entry) }
   yield { bytes: endOf(placed.length, start, directoryLength, isWide) }
+}
+
+/** Whether the checksum, which stands before the contents, is only known when they have been read. */
+function isSummedLater({ tensor }: Placed): boolean {
+  return tensor !== undefined && tensor.crc32 === undefined && tensor.byteLength >= LONG
+}
+
+/** A short entry, with its header. */
+async function wholeEntry(entry: Placed, tensor: ForeignTensor): Promise<Uint8Array> {
+  const { headLength, bytes, size } = entry
+  const whole = new Uint8Array(headLength + size)
+  whole.set(bytes, headLength)
+  await tensor.readInto(whole.subarray(headLength + bytes.byteLength))
+  entry.crc = crc32(whole.subarray(headLength))
+  whole.set(localHeader(entry))
+  return whole
 }
 
 function localHeader({ key, size, headLength, crc }: Placed): Uint8Array {
