@@ -1,10 +1,11 @@
-/** `npm run build`: builds dist/, the library as it is published. Exits with the compiler's own code on failure. */
+/** `npm run build`: builds dist/, the library as it is published, with the viewer's page. Exits with the compiler's own code on failure. */
 
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildThread, buildViewer } from './build-viewer.js'
 
 const folder = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(folder, 'dist')
@@ -26,4 +27,8 @@ const { status, error } = spawnSync(
 if (error !== undefined) throw error
 // No status: killed by a signal.
 process.exitCode = status ?? 1
-if (status === 0 && existsSync(main)) chmodSync(main, 0o755)
+if (status === 0) {
+  if (existsSync(main)) chmodSync(main, 0o755)
+  await buildViewer(join(dist, 'viewer', 'index.html'))
+  await buildThread(dist)
+}
