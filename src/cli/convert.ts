@@ -4,6 +4,7 @@ import { type ConvertOptions, planConversion } from '../exchange/convert.js'
 import { namingPath, openInput, outputAt } from '../exchange/node/places.js'
 import type { ForeignState, Training } from '../exchange/training.js'
 import { printable } from '../printable.js'
+import { storedAt } from './locations.js'
 import { ProgressBar } from './progress-bar.js'
 import { EXIT_FAILURE, EXIT_OK, type Terminal, widthOf } from './terminal.js'
 import {
@@ -35,9 +36,10 @@ export async function convert(
   const { dryRun, ...rest } = options
   const bar = new ProgressBar(terminal, to)
   const onProgress: ConvertOptions['onProgress'] = (progress) => bar.update(progress)
-  const input = await openInput(from)
-  const output = outputAt(to)
-  const conversion = await namingPath(from, () =>
+  const [source, target] = [(await storedAt(from)) ?? from, (await storedAt(to)) ?? to]
+  const input = await openInput(source)
+  const output = outputAt(target)
+  const conversion = await namingPath(source, () =>
     planConversion(input, output, { ...rest, onProgress, signal }),
   )
   const { training } = conversion
@@ -49,7 +51,7 @@ export async function convert(
       return EXIT_OK
     }
     const start = now()
-    const report = await namingPath(to, () => conversion.write())
+    const report = await namingPath(target, () => conversion.write())
     bar.clear()
     const seconds = (now() - start) / 1000
     const size = `${formatThings(report.tensors, 'tensor')}, ${formatBytes(report.byteLength)}`

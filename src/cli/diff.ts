@@ -1,5 +1,6 @@
 /** `ckpt diff`: prints the differences between two checkpoints, for a person or as JSON. */
 
+import { type Difference, DifferenceSums } from '../diff/difference.js'
 import {
   type CheckpointDiff,
   diffCheckpoints,
@@ -7,12 +8,11 @@ import {
   type TensorChange,
   type TensorFacts,
   type ValueChange,
-} from '../diff/diff.js'
-import { type Difference, DifferenceSums } from '../diff/difference.js'
+} from '../diff/node/diff.js'
 import type { Attribute } from '../format/attributes.js'
 import type { Checkpoint } from '../load/checkpoint.js'
-import { loadCheckpoint } from '../load/load.js'
 import { printable } from '../printable.js'
+import { openAt } from './locations.js'
 import { attributeJson, numberJson } from './metadata.js'
 import { ProgressBar } from './progress-bar.js'
 import { EXIT_DIFFERENT, EXIT_OK, type Terminal, widthOf } from './terminal.js'
@@ -53,7 +53,7 @@ export async function diff(
   let found: CheckpointDiff
   try {
     // Not mapped, so that a failed read is an error that can be reported.
-    for (const file of [first, second]) opened.push(await loadCheckpoint(file, { map: false }))
+    for (const file of [first, second]) opened.push(await openAt(file))
     const [before, after] = opened as [Checkpoint, Checkpoint]
     found = await diffCheckpoints(before, after, {
       numbers: !quick,

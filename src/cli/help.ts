@@ -6,7 +6,9 @@ export const USAGE = {
   verify: 'ckpt verify FILE... [--json]',
   diff: 'ckpt diff FILE FILE [--tensors] [--quick] [--json] [--exit-code]',
   log: 'ckpt log FOLDER [--health] [--json]',
+  latest: 'ckpt latest FOLDER',
   convert: 'ckpt convert IN OUT [OPTIONS]',
+  view: 'ckpt view FILE|FOLDER|URL [--no-open]',
   help: 'ckpt help [COMMAND]',
 } as const
 
@@ -20,7 +22,9 @@ commands:
   verify FILE...    whether every byte is as it was saved
   diff FILE FILE    in what two checkpoints differ
   log FOLDER        the checkpoints of a run, one line each
+  latest FOLDER     the newest checkpoint of a run that is valid, for scripts
   convert IN OUT    from or to safetensors, NumPy and others
+  view FILE|FOLDER  look at a checkpoint or a run, in the browser
   help [COMMAND]    more about a command
 
 options:
@@ -42,7 +46,8 @@ export const HELP: { readonly [command in keyof typeof USAGE]: string } = {
   inspect: `Prints what is in a checkpoint: how far the run had come, its config, the
 sizes, and for each state (the model, the optimizer, and whatever else was
 saved) its attributes and its tensors. Reads the metadata only, however large
-the file is: "ckpt verify" reads the tensors. FILE may be an https:// address.
+the file is: "ckpt verify" reads the tensors. FILE may be an https:// address,
+or an object of a bucket, s3://bucket/key (see below).
 
 usage: ${USAGE.inspect}
 
@@ -82,6 +87,10 @@ A state:
                   (from the start of the file), crc32 (a number), and sameAs:
                   null, or {state, tensor} of the first tensor over its bytes
 
+Buckets: s3:// takes the package @aws-sdk/client-s3, installed next to this one,
+and its environment: AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID and so on, and
+AWS_ENDPOINT_URL_S3 for another service than Amazon's.
+
 What JSON cannot hold:
   in loss and metrics, the strings "NaN", "Infinity", "-Infinity" and "-0"
   stand for these numbers;
@@ -92,7 +101,8 @@ Fields may be added in later versions; none changes its meaning.
 `,
   verify: `Reads every byte of each file and compares it with the checksums. Prints one
 line for a valid file, and every damaged tensor of another one. A long check
-shows how far it is if stderr is a terminal. FILE may be an https:// address.
+shows how far it is if stderr is a terminal. FILE may be an https:// address,
+or an object of a bucket, s3://bucket/key (see "ckpt help inspect").
 
 usage: ${USAGE.verify}
 
@@ -164,7 +174,8 @@ Fields may be added in later versions; none changes its meaning.
 `,
   log: `Prints a line for each .ckpt file in a folder, in the order in which they were
 saved: epoch, step, loss, metrics, size, and what has changed from one to the
-next. Reads the metadata only. Below stands the loss as a line of bars.
+next. Reads the metadata only. Below stands the loss as a line of bars. FOLDER
+may be a prefix of a bucket, s3://bucket/prefix (see "ckpt help inspect").
 
 usage: ${USAGE.log}
 
@@ -188,9 +199,26 @@ With --json:
   failures      files that could not be read: file, code, message
 Fields may be added in later versions; none changes its meaning.
 `,
+  latest: `Prints the location of the newest checkpoint in a folder, in the order in which
+they were saved, if every byte of it is as it was saved. Otherwise the one
+before is tried, and stderr says why. Changes nothing. FOLDER may be a prefix of
+a bucket, s3://bucket/prefix (see "ckpt help inspect").
+
+usage: ${USAGE.latest}
+
+options:
+  -h, --help  this text
+
+exit codes:
+  0  there is a valid checkpoint
+  1  there is none, or the folder cannot be read
+  2  wrong usage
+`,
   convert: `Writes what is in one file as a file of another format. The output replaces
 what was at its path in one step, and only when all of it has been written;
-checksums of the input are checked on the way. Memory: one tensor.
+checksums of the input are checked on the way. Memory: one tensor. Both may be
+objects of a bucket, s3://bucket/key (see "ckpt help inspect"), and IN may be an
+https:// address.
 
 usage: ${USAGE.convert}
 
@@ -201,6 +229,10 @@ options:
                     given more than once. --rename module.= takes it away
   --dtype DTYPE     floats of the model become float64, float32, float16 or
                     bfloat16, rounded to the nearest, ties to even
+  --parameters FILE the names of an optimizer's parameters in a PyTorch file:
+                    one a line, in the optimizer's order
+  --exact           a model alone keeps the order of its tensors and their ties
+                    as well; tied tensors are written once
   --raw             a dtype that the output cannot hold is written as its bytes
   --from FORMAT     the format of the input, if its content does not tell
   --to FORMAT       the format of the output, if its extension does not tell
@@ -218,6 +250,24 @@ formats:
 A whole checkpoint keeps all that it has: its tensors are called model.NAME,
 optimizer.NAME and extras.EXTRA.NAME, and the rest is with them as JSON. What
 is only a model keeps its names.
+`,
+  view: `Shows a checkpoint, a folder of them or the file at an https:// address in the
+browser: whether it is valid and healthy, its tensors with their histograms, its
+bytes, and a run by its steps. s3://bucket/prefix is a folder too. Reads .ckpt,
+safetensors, PyTorch and .npz. The page comes from this process, which listens
+on this machine only, under an address that nobody can guess. It reads what was
+named, changes nothing, and sends nothing anywhere. Ctrl-C ends it.
+
+usage: ${USAGE.view}
+
+options:
+  --no-open   print the address, and open no tab
+  -h, --help  this text
+
+exit codes:
+  0  it was ended
+  1  there is nothing to show
+  2  wrong usage
 `,
   help: `Prints what a command does and which options it has.
 

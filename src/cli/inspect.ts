@@ -1,12 +1,8 @@
 /** `ckpt inspect`: prints the contents of a checkpoint for a person or as JSON. Reads no tensor. */
 
 import { inspect as valueText } from 'node:util'
-import {
-  allStates,
-  type Metadata,
-  type StateRecord,
-  type TensorRecord,
-} from '../format/metadata.js'
+import { allStates, type Metadata, type StateRecord } from '../format/metadata.js'
+import type { TensorRecord } from '../format/tensor-table.js'
 import { printable } from '../printable.js'
 import {
   configValue,

@@ -1,13 +1,12 @@
 /** `ckpt log`: the checkpoints of a folder, one line each. */
 
-import { readdir } from 'node:fs/promises'
-import { checkHealth, diffCheckpoints, type NonFiniteTensor } from '../diff/diff.js'
+import { checkHealth, diffCheckpoints, type NonFiniteTensor } from '../diff/node/diff.js'
 import { isCheckpointError } from '../errors.js'
+import { mapAtOnce } from '../io/concurrency.js'
 import type { Checkpoint } from '../load/checkpoint.js'
-import { loadCheckpoint } from '../load/load.js'
 import { inOrder } from '../manager/retention.js'
-import { fileIn, pathOf } from '../path.js'
 import { printable } from '../printable.js'
+import { filesIn, type LocatedFile, openAt } from './locations.js'
 import { numberJson } from './metadata.js'
 import { ProgressBar } from './progress-bar.js'
 import { EXIT_FAILURE, EXIT_OK, errorText, printStack, type Terminal, widthOf } from './terminal.js'
@@ -22,9 +21,15 @@ import {
   tableLines,
 } from './text.js'
 
+// Files that are open at once.
+const AT_ONCE = 8
+
 /** A checkpoint in the folder. */
 interface Entry {
+  /** Its location, by the folder as it was given. */
   readonly file: string
+  /** In the folder. */
+  readonly name: string
   readonly epoch: number
   readonly step: number
   readonly loss: number | null
@@ -49,35 +54,44 @@ interface Failure {
 }
 
 /**
- * Prints a line for each `.ckpt` file of the folder, oldest first, and returns the exit code: a failure if a file
- * cannot be read, or `health` finds NaN or infinities. Throws the system's error if the folder cannot be read.
+ * Prints a line for each `.ckpt` file of the folder, or below the prefix of a bucket, oldest first, and returns the exit
+ * code: a failure if a file cannot be read, or `health` finds NaN or infinities. Throws if the folder cannot be read.
  */
 export async function log(
   folder: string,
   { json, health }: { readonly json: boolean; readonly health: boolean },
   terminal: Terminal,
 ): Promise<number> {
-  const names = (await readdir(pathOf(folder))).filter((name) => name.endsWith('.ckpt')).sort()
+  const files = (await filesIn(folder)).filter(({ name }) => name.endsWith('.ckpt'))
   const failures: Failure[] = []
   const entries: Entry[] = []
-  for (const name of names) {
-    const file = fileIn(folder, name)
-    try {
-      entries.push(await withCheckpoint(file, async (checkpoint) => entryOf(file, checkpoint)))
-    } catch (error) {
-      failures.push({ file, error })
+  for (let i = 0; i < files.length; i += AT_ONCE) {
+    const some = files.slice(i, i + AT_ONCE)
+    for (const [k, opened] of (await openAll(some.map(({ location }) => location))).entries()) {
+      if ('error' in opened) failures.push(opened)
+      else entries.push(entryOf(some[k]!, opened.checkpoint))
+      if ('checkpoint' in opened) opened.checkpoint.close()
     }
   }
   const log: (Entry & Findings)[] = []
   let before: Checkpoint | undefined
+  let waiting: Opened[] = []
   const bar = new ProgressBar(terminal, folder)
+  const onProgress = (progress: { done: number; total: number }) => bar.update(progress)
+  const ordered = inOrder(entries)
   try {
-    for (const entry of inOrder(entries)) {
-      let checkpoint: Checkpoint | undefined
+    for (const [i, entry] of ordered.entries()) {
+      if (waiting.length === 0) {
+        waiting = await openAll(ordered.slice(i, i + AT_ONCE).map(({ file }) => file))
+      }
+      const opened = waiting.shift()!
+      if ('error' in opened) {
+        failures.push(opened)
+        continue
+      }
+      const { checkpoint } = opened
       try {
-        checkpoint = await loadCheckpoint(entry.file, { map: false })
         const changed = before === undefined ? null : await changeText(before, checkpoint)
-        const onProgress = (progress: { done: number; total: number }) => bar.update(progress)
         const nonFinite = health
           ? await checkHealth(checkpoint, { onProgress, signal: terminal.gone })
           : null
@@ -85,7 +99,7 @@ export async function log(
         before?.close()
         before = checkpoint
       } catch (error) {
-        checkpoint?.close()
+        checkpoint.close()
         // The reader of the output has closed it.
         if (terminal.gone.aborted) return EXIT_FAILURE
         failures.push({ file: entry.file, error })
@@ -93,6 +107,7 @@ export async function log(
     }
   } finally {
     before?.close()
+    for (const opened of waiting) if ('checkpoint' in opened) opened.checkpoint.close()
     bar.clear()
   }
   terminal.stdout.write(
@@ -103,22 +118,23 @@ export async function log(
   return failures.length === 0 && isHealthy ? EXIT_OK : EXIT_FAILURE
 }
 
-async function withCheckpoint<T>(
-  file: string,
-  use: (checkpoint: Checkpoint) => Promise<T>,
-): Promise<T> {
-  const checkpoint = await loadCheckpoint(file, { map: false })
-  try {
-    return await use(checkpoint)
-  } finally {
-    checkpoint.close()
-  }
+type Opened = { readonly checkpoint: Checkpoint } | Failure
+
+/** Opens files at once, since each in a bucket takes two requests. The caller closes what is open. */
+function openAll(files: readonly string[]): Promise<Opened[]> {
+  return mapAtOnce(files, AT_ONCE, async (file) => {
+    try {
+      return { checkpoint: await openAt(file) }
+    } catch (error) {
+      return { file, error }
+    }
+  })
 }
 
-function entryOf(file: string, checkpoint: Checkpoint): Entry {
+function entryOf({ name, location: file }: LocatedFile, checkpoint: Checkpoint): Entry {
   const { epoch, step, loss, metrics, sequence, byteLength, states } = checkpoint
   const tensors = states.reduce((sum, state) => sum + state.size, 0)
-  return { file, epoch, step, loss, metrics, sequence, byteLength, tensors }
+  return { file, name, epoch, step, loss, metrics, sequence, byteLength, tensors }
 }
 
 /** The changes from one checkpoint to the next, by their metadata only. */
@@ -166,11 +182,11 @@ function logText(
     { title: 'changed' },
   ]
   const rows = log.map((entry): Row => {
-    const { file, epoch, step, loss, byteLength, changed, nonFinite } = entry
+    const { name, epoch, step, loss, byteLength, changed, nonFinite } = entry
     const bad = nonFinite === null ? '' : healthText(nonFinite)
     return {
       cells: [
-        nameText(file.slice(fileIn(folder, '').length)),
+        nameText(name),
         formatCount(epoch),
         formatCount(step),
         loss === null ? '' : numberText(loss),
@@ -235,7 +251,7 @@ function logJson(
 ): object {
   return {
     folder,
-    checkpoints: log.map(({ loss, metrics, ...entry }) => ({
+    checkpoints: log.map(({ name: _, loss, metrics, ...entry }) => ({
       ...entry,
       loss: loss === null ? null : numberJson(loss),
       metrics: Object.fromEntries(

@@ -4,26 +4,21 @@ import { inspect } from 'node:util'
 import { withPath } from '../errors.js'
 import type { Attribute, Attributes } from '../format/attributes.js'
 import { elementCount } from '../format/dtype.js'
-import {
-  allStates,
-  type Metadata,
-  type StateRecord,
-  type TensorRecord,
-} from '../format/metadata.js'
+import { allStates, type Metadata, type StateRecord } from '../format/metadata.js'
+import type { TensorRecord } from '../format/tensor-table.js'
 import { FileSource, openFile } from '../io/file/file-source.js'
 import { httpAddress, openHttp } from '../io/http/http-source.js'
 import { publicAddress } from '../io/http/requests.js'
+import type { Source } from '../io/source.js'
 import { readMetadata } from '../load/metadata.js'
 import { pathOf } from '../path.js'
+import { storedAt } from './locations.js'
 
-/** Reads and verifies the metadata of the file at a path or an address. Throws a CheckpointError. */
+/** Reads and verifies the metadata of the file at a path, an address or in a bucket. Throws a CheckpointError. */
 export async function fileMetadata(location: string): Promise<Metadata> {
   const address = httpAddress(location)
   try {
-    const source =
-      address === undefined
-        ? new FileSource(await openFile(pathOf(location)))
-        : await openHttp(address)
+    const source = await sourceAt(location, address)
     try {
       const { metadata } = await readMetadata(source)
       return metadata
@@ -33,6 +28,13 @@ export async function fileMetadata(location: string): Promise<Metadata> {
   } catch (error) {
     throw withPath(error, address === undefined ? location : publicAddress(address))
   }
+}
+
+async function sourceAt(location: string, address: URL | undefined): Promise<Source> {
+  if (address !== undefined) return openHttp(address)
+  const stored = await storedAt(location)
+  if (stored !== undefined) return stored.store.open(stored.name)
+  return new FileSource(await openFile(pathOf(location)))
 }
 
 /** A tensor by its state and name. */

@@ -1,15 +1,18 @@
 /** The command line from its arguments to its exit code: everything except the process itself. */
 
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 import { FORMATS } from '../exchange/formats.js'
 import { type ConvertibleDType, convertibleDTypes } from '../format/convert.js'
 import { FORMAT_VERSION } from '../format/head.js'
+import { errorReason } from '../io/file/system-error.js'
 import { quote } from '../printable.js'
 import { convert } from './convert.js'
 import { diff } from './diff.js'
 import { HELP, OVERVIEW, USAGE } from './help.js'
 import { inspect } from './inspect.js'
+import { latest } from './latest.js'
 import { log } from './log.js'
 import {
   EXIT_FAILURE,
@@ -20,6 +23,7 @@ import {
   type Terminal,
 } from './terminal.js'
 import { verify } from './verify.js'
+import { view } from './view/view.js'
 
 /** The command was called with wrong arguments. */
 class UsageError extends Error {
@@ -41,6 +45,7 @@ const OPTIONS = {
   verify: COMMON,
   diff: { ...COMMON, tensors: FLAG, quick: FLAG, 'exit-code': FLAG },
   log: { ...COMMON, health: FLAG },
+  latest: { help: COMMON.help },
 } as const
 
 /** Runs the command in `argv` (without the program's own name) and returns the exit code. Never throws. */
@@ -54,9 +59,12 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       case 'verify':
       case 'diff':
       case 'log':
+      case 'latest':
         return await perform(command, rest, terminal)
       case 'convert':
         return await performConvert(rest, terminal)
+      case 'view':
+        return await performView(rest, terminal)
       case 'help':
       case '--help':
       case '-h':
@@ -91,8 +99,9 @@ async function perform(
     return EXIT_OK
   }
   const [file, second] = files
+  const what = command === 'log' || command === 'latest' ? 'folder' : 'file'
   if (file === undefined) {
-    throw new UsageError(`${command} needs a ${command === 'log' ? 'folder' : 'file'}`)
+    throw new UsageError(`${command} needs a ${what}`)
   }
   if (files.includes('')) throw new UsageError('the name of a file is empty')
   if (command === 'verify') return verify(files, json, terminal)
@@ -104,10 +113,29 @@ async function perform(
     return diff([file, second], { json, exitCode, tensors, quick }, terminal)
   }
   if (files.length > 1) {
-    const what = command === 'log' ? 'folder' : 'file'
     throw new UsageError(`${command} takes one ${what}, not ${files.length}`)
   }
+  if (command === 'latest') return latest(file, terminal)
   return command === 'log' ? log(file, { json, health }, terminal) : inspect(file, json, terminal)
+}
+
+async function performView(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const { values, positionals } = asUsage(() =>
+    parseArgs({
+      args: [...argv],
+      options: { help: COMMON.help, 'no-open': FLAG },
+      allowPositionals: true,
+    }),
+  )
+  if (values.help) {
+    terminal.stdout.write(HELP.view)
+    return EXIT_OK
+  }
+  const [location, second] = positionals
+  if (!location || second !== undefined) {
+    throw new UsageError('view takes one file, folder or address')
+  }
+  return view(location, !values['no-open'], terminal)
 }
 
 const CONVERT_OPTIONS = {
@@ -117,7 +145,9 @@ const CONVERT_OPTIONS = {
   only: { type: 'string' },
   from: { type: 'string' },
   to: { type: 'string' },
+  parameters: { type: 'string' },
   raw: FLAG,
+  exact: FLAG,
   'dry-run': FLAG,
 } as const
 
@@ -133,7 +163,7 @@ async function performConvert(argv: readonly string[], terminal: Terminal): Prom
   if (!from || !to || third !== undefined) {
     throw new UsageError('convert takes a file to read and a file to write')
   }
-  const { dtype, rename = [], raw, only } = values
+  const { dtype, rename = [], raw, exact, only, from: given, to: wanted } = values
   if (dtype !== undefined && !isConvertibleName(dtype)) {
     throw new UsageError(
       `nothing converts to ${quote(dtype)}: expected ${convertibleDTypes.join(', ')}`,
@@ -145,8 +175,25 @@ async function performConvert(argv: readonly string[], terminal: Terminal): Prom
       throw new UsageError(`there is no format ${quote(format)}: expected one of ${names}`)
     }
   }
-  const options = { dtype, raw, only, from: values.from, to: values.to, dryRun: values['dry-run'] }
-  return convert(from, to, { ...options, rename: rename.map(renameRule) }, terminal)
+  const formats = { from: given, to: wanted }
+  const options = { dtype, raw, exact, only, ...formats, dryRun: values['dry-run'] }
+  const parameters =
+    values.parameters === undefined ? undefined : await parameterNames(values.parameters)
+  return convert(from, to, { ...options, parameters, rename: rename.map(renameRule) }, terminal)
+}
+
+/** The names in a file, one a line. Empty lines are ignored. */
+async function parameterNames(path: string): Promise<string[]> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new UsageError(
+      `--parameters: expected a file with one name a line; ${quote(path)}: ${errorReason(cause)}`,
+      { cause },
+    )
+  }
+  return text.split(/\r?\n/).filter((line) => line !== '')
 }
 
 function isConvertibleName(name: string): name is ConvertibleDType {

@@ -2,10 +2,10 @@
 
 import { type CheckpointErrorCode, isCheckpointError } from '../errors.js'
 import type { Checkpoint } from '../load/checkpoint.js'
-import { loadCheckpoint } from '../load/load.js'
 import type { SegmentReader } from '../load/segment.js'
 import { printable } from '../printable.js'
 import type { ByteProgress } from '../progress.js'
+import { openAt } from './locations.js'
 import type { TensorName } from './metadata.js'
 import { ProgressBar } from './progress-bar.js'
 import { EXIT_FAILURE, EXIT_OK, errorText, printStack, type Terminal } from './terminal.js'
@@ -86,9 +86,7 @@ async function checkFile(file: string, terminal: Terminal): Promise<FileReport |
   let checkpoint: Checkpoint | undefined
   let size: Pick<FileReport, 'byteLength' | 'tensors'> = { byteLength: null, tensors: null }
   try {
-    // Not mapped: if a disk has failed, a read is an error that can be reported, while an access to a map would end the
-    // process.
-    checkpoint = await loadCheckpoint(file, { map: false })
+    checkpoint = await openAt(file)
     const tensors = checkpoint.states.reduce((sum, state) => sum + state.size, 0)
     size = { byteLength: checkpoint.byteLength, tensors }
     let names: ReadonlyMap<SegmentReader, TensorName[]> | undefined

@@ -9,7 +9,9 @@ const USAGE = `usage: ckpt inspect FILE [--json]
        ckpt verify FILE... [--json]
        ckpt diff FILE FILE [--tensors] [--quick] [--json] [--exit-code]
        ckpt log FOLDER [--health] [--json]
+       ckpt latest FOLDER
        ckpt convert IN OUT [OPTIONS]
+       ckpt view FILE|FOLDER|URL [--no-open]
        ckpt help [COMMAND]
 `
 
@@ -18,14 +20,14 @@ test('--help lists the commands and options', async (t) => {
   t.is(code, 0)
   t.is(err, '')
   t.true(out.startsWith('Looks into checkpoints'))
-  for (const command of ['inspect', 'verify', 'diff', 'log', 'convert', 'help'])
+  for (const command of ['inspect', 'verify', 'diff', 'log', 'latest', 'convert', 'view', 'help'])
     t.regex(out, new RegExp(`^  ${command} `, 'm'))
   t.deepEqual(await runFake(['-h']), { code, out, err })
   t.deepEqual(await runFake(['help']), { code, out, err })
 })
 
 test('each command has a help of its own', async (t) => {
-  for (const command of ['inspect', 'verify', 'diff', 'log', 'convert', 'help']) {
+  for (const command of ['inspect', 'verify', 'diff', 'log', 'latest', 'convert', 'view', 'help']) {
     const help = await runFake(['help', command])
     t.is(help.code, 0)
     t.true(help.out.includes(`\nusage: ckpt ${command} `))
@@ -50,7 +52,7 @@ test('a wrong call prints the mistake and the usage, and exits with 2', async (t
   const verify = 'usage: ckpt verify FILE... [--json]\ntry:   ckpt help verify\n'
   for (const [argv, message, usage] of [
     [[], 'a command is missing', USAGE],
-    [['view'], 'there is no command "view"', USAGE],
+    [['show'], 'there is no command "show"', USAGE],
     [['a\u001b[2J'], 'there is no command "a\\u{1b}[2J"', USAGE],
     [['--verbose'], 'there is no option "--verbose"', USAGE],
     [['__proto__'], 'there is no command "__proto__"', USAGE],
@@ -67,14 +69,14 @@ test('a wrong call prints the mistake and the usage, and exits with 2', async (t
 
 test('a location that no file system knows is named with the remedy, by each command', async (t) => {
   for (const argv of [
-    ['inspect', 's3://bucket/a.ckpt'],
-    ['verify', 's3://bucket/a.ckpt'],
-    ['log', 's3://bucket/run'],
-    ['convert', 's3://bucket/a.ckpt', 'a.npz'],
+    ['inspect', 'gs://bucket/a.ckpt'],
+    ['verify', 'gs://bucket/a.ckpt'],
+    ['log', 'gs://bucket/run'],
+    ['convert', 'gs://bucket/a.ckpt', 'a.npz'],
   ]) {
     const { code, out, err } = await runFake(argv)
     t.is(code, 1, argv[0])
-    t.regex(out + err, /found "s3:\/\/bucket.*https: address/)
+    t.regex(out + err, /found "gs:\/\/bucket.*https: address/)
   }
 })
 
