@@ -44,6 +44,9 @@ test('options are checked before anything is measured', (t) => {
     size: 'gpt2',
     out: undefined,
   })
+  t.like(parseOptions(['--only', 's3,save']), {
+    only: ['save', 's3-save', 's3-restore', 's3-memory'],
+  })
   for (const wrong of [['--only', 'x'], ['--rounds', '0'], ['--size', 'huge'], ['--nothing']]) {
     t.throws(() => parseOptions(wrong), { instanceOf: TypeError }, wrong.join(' '))
   }

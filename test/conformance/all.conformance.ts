@@ -4,12 +4,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { programsFor } from '../../viewer/src/views/tensor/code.js'
 import { corpusCases } from '../support/conformance/cases.js'
 import { differential } from '../support/conformance/differential.js'
 import { implementations, prepare } from '../support/conformance/implementations.js'
 import { longFiles, manyTensors } from '../support/conformance/large-cases.js'
 import { compare, countDifferences, table } from '../support/conformance/results.js'
 import { specialPaths } from '../support/conformance/special-cases.js'
+import { runners } from '../support/viewer/programs.js'
+import { shownTensors } from '../support/viewer/shown-tensors.js'
 
 // A seed of a run, so that another run tries others; printed, so that it can be run again.
 const SEED = Math.floor(Date.now() / 1000) % 2 ** 31
@@ -56,3 +59,28 @@ test.serial('all of them agree on thousands of mutated files', async (t) => {
   // Mutations that all are refused at the door would show nothing.
   t.true(found.accepted > MUTATIONS / 20 && found.rules.size > 20)
 })
+
+for (const [language, runPrograms] of Object.entries(runners)) {
+  test.serial(
+    `the programs in ${language} that the viewer shows compile and read their tensors`,
+    async (t) => {
+      t.timeout(5 * 60_000)
+      const folder = await mkdtemp(join(tmpdir(), 'lightwatch-programs-'))
+      t.teardown(() => rm(folder, { recursive: true, force: true }))
+      const { file, tensors } = await shownTensors(folder)
+      const programs = tensors.map(
+        ({ facts }) =>
+          programsFor(facts, file).find((program) => program.language === language)!.text,
+      )
+      const printed = await runPrograms(programs, folder)
+      t.is(printed.length, tensors.length)
+      for (const [i, { facts, lengths }] of tensors.entries()) {
+        const found = (printed[i]!.match(/\d+/g) ?? []).map(Number)
+        t.true(
+          lengths.some((length) => found.includes(length)),
+          `${facts.dtype}: ${printed[i]}`,
+        )
+      }
+    },
+  )
+}

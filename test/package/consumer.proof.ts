@@ -4,7 +4,7 @@
  */
 
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -49,6 +49,10 @@ test.before(async (t) => {
   await run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', tarball], {
     cwd: folder,
   })
+  // The clients that the guide to buckets uses: a user installs them beside the library.
+  for (const client of ['@aws-sdk', 'aws4fetch']) {
+    await symlink(join(root, 'node_modules', client), join(folder, 'node_modules', client))
+  }
   t.context = { folder, tarball }
 })
 
@@ -70,7 +74,10 @@ test.serial(
       'schema/checkpoint.fbs',
     ])
     t.true(paths.includes('dist/src/index.js'))
-    for (const path of paths) if (path.startsWith('dist/')) t.regex(path, /\.(js|d\.ts)$/, path)
+    for (const path of paths) {
+      if (path.startsWith('dist/')) t.regex(path, /\.(js|d\.ts)$|^dist\/viewer\/index\.html$/, path)
+    }
+    t.true(paths.includes('dist/viewer/index.html'))
   },
 )
 

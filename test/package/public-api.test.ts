@@ -18,7 +18,7 @@ const NAMES = [
 ]
 
 // Where there are paths and threads.
-const NODE_ONLY = ['BackgroundSaver', 'CheckpointManager']
+const NODE_ONLY = ['BackgroundSaver', 'CheckpointManager', 'FolderStore']
 
 test('the entry for Node exports these names and no others', (t) => {
   t.deepEqual(Object.keys(node).sort(), [...NAMES, ...NODE_ONLY].sort())
@@ -43,6 +43,7 @@ test('the codes of errors are these and no others', async (t) => {
     'CKPT_BIG_ENDIAN',
     'CKPT_BUSY',
     'CKPT_CLOSED',
+    'CKPT_EXISTS',
     'CKPT_FILE_CHANGED',
     'CKPT_FILE_LENGTH',
     'CKPT_FLATBUFFER',

@@ -6,6 +6,7 @@ import { INSTALL_MS, jax } from '../support/adapters/jax-install.js'
 import { tensorflow } from '../support/adapters/tensorflow-trainings.js'
 import type { Forgetful } from '../support/resume-check/examples.js'
 import { scratchFolder } from '../support/scratch.js'
+import '../support/resume-check/processes.js'
 
 const module = new URL('../support/resume-check/examples.ts', import.meta.url)
 const BEFORE = 4

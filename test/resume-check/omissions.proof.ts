@@ -3,6 +3,7 @@
 import test from 'ava'
 import { checkResume } from '../../src/resume-check/resume-check.js'
 import type { Omission } from '../support/resume-check/omissions.js'
+import '../support/resume-check/processes.js'
 
 const module = new URL('../support/resume-check/omissions.ts', import.meta.url)
 const check = (forgets: Omission | null) =>

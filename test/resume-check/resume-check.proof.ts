@@ -3,6 +3,7 @@
 import test from 'ava'
 import { checkResume, type ResumeCheckReport } from '../../src/resume-check/resume-check.js'
 import type { Fault } from '../support/resume-check/trainer-run.js'
+import '../support/resume-check/processes.js'
 
 const module = new URL('../support/resume-check/trainer-run.ts', import.meta.url)
 const BEFORE = 12

@@ -15,14 +15,15 @@ export interface Served {
 const RESULT = '/result'
 
 /**
- * Serves what `serve` has for each path, opens `start` in a browser, and resolves to what its page posts. Rejects
- * if the browser ends before that. Both end with the test.
+ * Serves what `serve` has for each path, opens `start` in a browser, and resolves to the result that its page posts. What
+ * it posts to another path goes to `keep`. Rejects if the browser ends before the result. Both end with the test.
  */
 export async function resultOf(
   t: ExecutionContext,
   browser: Browser,
   start: string,
   serve: (path: string) => Served | undefined,
+  keep: (path: string, bytes: Uint8Array) => void = () => {},
 ): Promise<unknown> {
   let deliver: (result: unknown) => void = () => {}
   const delivered = new Promise<unknown>((resolve) => {
@@ -30,20 +31,27 @@ export async function resultOf(
   })
   const server = createServer((request, response) => {
     const path = decodeURI(new URL(request.url!, 'http://localhost').pathname)
-    if (path === RESULT) {
-      let posted = ''
-      request.on('data', (piece) => {
-        posted += piece
-      })
+    if (request.method === 'POST') {
+      const pieces: Buffer[] = []
+      request.on('data', (piece) => pieces.push(piece))
       request.on('end', () => {
-        deliver(JSON.parse(posted))
+        const posted = Buffer.concat(pieces)
+        if (path === RESULT) deliver(JSON.parse(posted.toString()))
+        else keep(path, posted)
         response.end()
       })
       return
     }
     const served = serve(path)
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
     if (served === undefined) response.writeHead(path === '/favicon.ico' ? 204 : 404).end()
-    else response.setHeader('content-type', served.type).end(served.body)
+    else if (range !== null && typeof served.body !== 'string') {
+      const [start, end] = [Number(range[1]), Number(range[2])]
+      const part = served.body.subarray(start, end + 1)
+      const length = served.body.byteLength
+      const of = `bytes ${start}-${start + part.byteLength - 1}/${length}`
+      response.writeHead(206, { 'content-range': of, etag: '"1"' }).end(part)
+    } else response.setHeader('content-type', served.type).end(served.body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

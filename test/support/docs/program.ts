@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { transform } from 'esbuild'
 import { digits, installPackages, jax } from '../../../scripts/install-packages.js'
+import { bucketNamed, s3Server } from '../s3/bucket.js'
 import { type Block, blocksOf } from './markdown.js'
 
 const run = promisify(execFile)
@@ -79,13 +80,36 @@ export * from '@tensorflow/tfjs-layers'
 import '@tensorflow/tfjs-backend-cpu'
 `
 
+/** The client of buckets that a program imports, from this project's own development. */
+const SDK = '@aws-sdk'
+
+/** The bucket of the guides, on a server of this machine. */
+const BUCKET = 'my-bucket'
+
+const codeOf = ({ source, files }: Program) => [source, ...files.values()].join('\n')
+
+/** Whether a program works on a bucket, by the AWS SDK. */
+export function needsBucket(program: Program): boolean {
+  return codeOf(program).includes(`'${SDK}/`)
+}
+
+/** What a program finds in its environment: that of the SDK, if it imports that. */
+async function environmentOf(program: Program): Promise<NodeJS.ProcessEnv> {
+  if (!needsBucket(program)) return process.env
+  await bucketNamed(BUCKET)
+  return { ...process.env, ...(await s3Server()).environment }
+}
+
 /** Installs what a program imports into `folder`: the library as it is built, and frameworks. */
 async function install(program: Program, folder: string): Promise<void> {
   const modules = join(folder, 'node_modules')
   await mkdir(modules)
   await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
   await symlink(root, join(modules, 'lightwatch-checkpoint'), 'junction')
-  const code = [program.source, ...program.files.values()].join('\n')
+  const code = codeOf(program)
+  if (code.includes(`'${SDK}/`)) {
+    await symlink(join(root, 'node_modules', SDK), join(modules, SDK), 'junction')
+  }
   for (const { name, example } of FRAMEWORKS) {
     if (!code.includes(`'${name}/`)) continue
     await installPackages(example)
@@ -123,7 +147,9 @@ export async function runProgram(program: Program, folder: string): Promise<stri
   for (const [name, source] of program.files) {
     await writeFile(join(folder, name.replace(/\.ts$/, '.js')), await compile(source))
   }
-  const { stdout } = await run(process.execPath, ['guide.js'], { cwd: folder, timeout: TIMEOUT_MS })
+  const env = await environmentOf(program)
+  const options = { cwd: folder, timeout: TIMEOUT_MS, env }
+  const { stdout } = await run(process.execPath, ['guide.js'], options)
   return stdout
 }
 

@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { INSTALL_MS } from '../support/adapters/tensorflow-trainings.js'
-import { firstNotPrinted, programOf, runProgram } from '../support/docs/program.js'
+import { firstNotPrinted, needsBucket, programOf, runProgram } from '../support/docs/program.js'
+import { requires } from '../support/requires.js'
+import { S3_SERVER } from '../support/s3/server-need.js'
 import { scratchFolder } from '../support/scratch.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -16,19 +18,17 @@ const guides = readdirSync(join(root, 'docs', 'guide'))
   .map((name) => join('docs', 'guide', name))
 
 for (const page of ['README.md', ...guides]) {
-  test.serial(
-    `the code of ${page.replaceAll('\\', '/')} runs, and prints what it says`,
-    async (t) => {
-      t.timeout(INSTALL_MS, 'with an npm ci of a framework')
-      const program = programOf(readFileSync(join(root, page), 'utf8'))
-      if (program.source === '') {
-        t.true(program.reasons.length > 0, 'nothing of it is run, and it does not say why')
-        return
-      }
-      const printed = await runProgram(program, await scratchFolder(t))
-      t.is(firstNotPrinted(program.prints, printed), undefined, printed)
-    },
-  )
+  const program = programOf(readFileSync(join(root, page), 'utf8'))
+  const declare = requires(test.serial, ...(needsBucket(program) ? [S3_SERVER] : []))
+  declare(`the code of ${page.replaceAll('\\', '/')} runs, and prints what it says`, async (t) => {
+    t.timeout(INSTALL_MS, 'with an npm ci of a framework')
+    if (program.source === '') {
+      t.true(program.reasons.length > 0, 'nothing of it is run, and it does not say why')
+      return
+    }
+    const printed = await runProgram(program, await scratchFolder(t))
+    t.is(firstNotPrinted(program.prints, printed), undefined, printed)
+  })
 }
 
 test('a line that is not printed, or not in its place, is found', (t) => {
