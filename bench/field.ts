@@ -26,7 +26,11 @@ interface Entry {
   readonly load: 'spec' | 'length'
 }
 
-function needing(file: string, packages: ('safetensors' | 'torch')[], ...rest: string[]): Entry {
+function needing(
+  file: string,
+  packages: ('safetensors' | 'torch' | 'obstore')[],
+  ...rest: string[]
+): Entry {
   return {
     load: 'spec',
     program(peers) {
@@ -47,6 +51,8 @@ export const ENTRIES = {
   safetensorsTorch: needing('safetensors_peer.py', ['safetensors', 'torch'], 'torch'),
   torchSave: needing('torch_save.py', ['torch']),
   torchDcp: needing('torch_dcp.py', ['torch']),
+  bucket: { load: 'spec', program: () => nodeProgram('bucket.ts') },
+  obstore: needing('obstore_peer.py', ['safetensors', 'obstore']),
   device: {
     load: 'length',
     program: ({ python }) =>
@@ -64,6 +70,8 @@ const LABELS: Record<ContenderId, string> = {
   safetensorsTorch: 'safetensors (torch)',
   torchSave: 'torch.save',
   torchDcp: 'torch.distributed.checkpoint',
+  bucket: OURS,
+  obstore: 'safetensors and obstore',
   device: 'raw device',
 }
 
@@ -78,7 +86,8 @@ export class Field implements AsyncDisposable {
     const path = bench.folder.spec(spec)
     const length = stateBytes(spec)
     for (const id of ids) {
-      if (id !== 'ours' && bench.options.oursAlone) continue
+      const isOwn = id === 'ours' || id === 'bucket'
+      if (!isOwn && bench.options.oursAlone) continue
       const entry: Entry = ENTRIES[id]
       const program = entry.program(bench.peers)
       if ('reason' in program) {
@@ -92,7 +101,7 @@ export class Field implements AsyncDisposable {
       } catch (error) {
         await contender[Symbol.asyncDispose]()
         // Without this library there is nothing to measure.
-        if (id === 'ours') throw error
+        if (isOwn) throw error
         field.leaveOut(LABELS[id], error)
       }
     }

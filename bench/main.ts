@@ -12,10 +12,14 @@ import { measureLinearity } from './measurements/linearity.js'
 import { measureMemory } from './measurements/memory.js'
 import { measureOpen } from './measurements/open.js'
 import { measureRestore } from './measurements/restore.js'
+import { measureS3Memory } from './measurements/s3-memory.js'
+import { measureS3Restore } from './measurements/s3-restore.js'
+import { measureS3Save } from './measurements/s3-save.js'
 import { measureNoWait, measureSave } from './measurements/save.js'
 import { measureStaged } from './measurements/staged.js'
 import { measureTfjs } from './measurements/tfjs.js'
 import { measureTraining } from './measurements/training.js'
+import { measureHistograms, measureRun, measureScroll, measureTable } from './measurements/view.js'
 import { HELP, type MeasurementName, type Options, parseOptions } from './options.js'
 import { plotSvg } from './plot.js'
 import { type PythonPeers, pythonPeers } from './python.js'
@@ -34,6 +38,13 @@ const MEASURE: Record<MeasurementName, (bench: Bench) => Promise<Table | Table[]
   tfjs: measureTfjs,
   convert: measureConvert,
   diff: measureDiff,
+  's3-save': measureS3Save,
+  's3-restore': measureS3Restore,
+  's3-memory': measureS3Memory,
+  'view-table': measureTable,
+  'view-scroll': measureScroll,
+  'view-histograms': measureHistograms,
+  'view-run': measureRun,
 }
 
 const venv = fileURLToPath(new URL('.venv', import.meta.url))
@@ -41,7 +52,14 @@ const venv = fileURLToPath(new URL('.venv', import.meta.url))
 function peersOf(options: Options, say: (line: string) => void): PythonPeers {
   if (!options.oursAlone) return pythonPeers(venv, options.python, say)
   const none = { reason: 'not asked for' }
-  return { python: undefined, version: '', safetensors: none, numpy: none, torch: none }
+  return {
+    python: undefined,
+    version: '',
+    safetensors: none,
+    numpy: none,
+    torch: none,
+    obstore: none,
+  }
 }
 
 /** The tables of a measurement. If it fails, a table that says so; the others are not lost. */

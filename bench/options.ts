@@ -16,6 +16,13 @@ export const MEASUREMENTS = [
   'tfjs',
   'convert',
   'diff',
+  's3-save',
+  's3-restore',
+  's3-memory',
+  'view-table',
+  'view-scroll',
+  'view-histograms',
+  'view-run',
 ] as const
 
 export type MeasurementName = (typeof MEASUREMENTS)[number]
@@ -36,7 +43,7 @@ export interface Options {
 
 export const HELP = `npm run bench -- [options]
 
-  --only A,B      ${MEASUREMENTS.join(', ')} (all)
+  --only A,B      ${MEASUREMENTS.join(', ')}; s3: those of buckets, view: those of the viewer (all)
   --rounds N      rounds that count, after one that does not (7)
   --size S        small (20 MB) or gpt2 (1.49 GB) (gpt2)
   --full          8 GiB as well: needs 12 GiB of memory and 9 GiB of disk
@@ -69,15 +76,18 @@ export function parseOptions(programArguments: readonly string[]): Options | 'he
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError(`--rounds: a number from 1 on`)
   const size = values.size ?? 'gpt2'
   if (size !== 'small' && size !== 'gpt2') throw new TypeError('--size: small or gpt2')
-  const only = values.only?.split(',') ?? MEASUREMENTS
-  for (const name of only) {
-    if (!MEASUREMENTS.includes(name as MeasurementName)) {
-      throw new TypeError(`--only: ${name} is none of ${MEASUREMENTS.join(', ')}`)
+  const asked = values.only?.split(',') ?? MEASUREMENTS
+  // `s3` stands for those of buckets, and `view` for those of the viewer.
+  const isAsked = (each: MeasurementName, name: string) =>
+    each === name || (/^(s3|view)$/.test(name) && each.startsWith(`${name}-`))
+  for (const name of asked) {
+    if (!MEASUREMENTS.some((each) => isAsked(each, name))) {
+      throw new TypeError(`--only: ${name} is none of ${MEASUREMENTS.join(', ')}, s3, view`)
     }
   }
   const out = values.out ?? inRepository('docs')
   return {
-    only: MEASUREMENTS.filter((name) => only.includes(name)),
+    only: MEASUREMENTS.filter((each) => asked.some((name) => isAsked(each, name))),
     rounds,
     size,
     full: values.full ?? false,

@@ -1,5 +1,5 @@
 /**
- * An environment for the contenders in Python, with safetensors and, if available, torch. It is made once; what could
+ * An environment for the contenders in Python, with safetensors, obstore and, if available, torch. It is made once; what could
  * not be installed is reported and left out.
  */
 
@@ -19,6 +19,7 @@ export interface PythonPeers {
   readonly safetensors: Package
   readonly numpy: Package
   readonly torch: Package
+  readonly obstore: Package
 }
 
 const standIns = fileURLToPath(new URL('peers/cuda_stand_ins.py', import.meta.url))
@@ -40,6 +41,7 @@ const NOWHERE: PythonPeers = {
   safetensors: { reason: 'there is no Python' },
   numpy: { reason: 'there is no Python' },
   torch: { reason: 'there is no Python' },
+  obstore: { reason: 'there is no Python' },
 }
 
 /**
@@ -76,7 +78,7 @@ function install(folder: string, python: string, say: (line: string) => void): s
   if (venv !== undefined) return `python3 -m venv: ${venv}`
   const pip = (...packages: string[]) =>
     run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...packages])
-  const problem = pip('numpy', 'safetensors')
+  const problem = pip('numpy', 'safetensors', 'obstore')
   if (problem !== undefined) return `pip install safetensors: ${problem}`
   say('installing torch without CUDA (some 600 MB)')
   const torch = pip(...TORCH_NEEDS) ?? pip('--no-deps', 'torch')
@@ -99,6 +101,7 @@ function look(python: string): PythonPeers {
     safetensors: packageOf(python, 'safetensors'),
     numpy: packageOf(python, 'numpy'),
     torch: packageOf(python, 'torch'),
+    obstore: packageOf(python, 'obstore'),
   }
 }
 

@@ -17,7 +17,7 @@ export interface Goal {
   readonly limit: number
   readonly sense: 'at least' | 'at most'
   /** `×` for ratios. */
-  readonly unit: '×' | 'ms' | 'MiB' | '%'
+  readonly unit: '×' | 's' | 'ms' | 'MiB' | '%'
   readonly reached: boolean
 }
 

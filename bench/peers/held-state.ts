@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { NamedTensors, Stateful } from '../../src/index.js'
-import { elements, fillTensor, isFilled, type StateSpec } from '../state.js'
+import { elements, fillTensor, isFilled, type StateSpec, stateBytes } from '../state.js'
 
 export interface HeldState {
   readonly model: Stateful
@@ -12,11 +12,18 @@ export interface HeldState {
   readonly byteLength: number
 }
 
-/** Makes the state of a description file. */
-export function holdState(specPath: string): HeldState {
+/** Makes the state of a description file. `allocate`, if given, makes the memory for all of it, which it follows each other in. */
+export function holdState(
+  specPath: string,
+  allocate?: (byteLength: number) => ArrayBuffer,
+): HeldState {
   const spec = JSON.parse(readFileSync(specPath, 'utf8')) as StateSpec
+  const memory = allocate?.(stateBytes(spec))
+  let at = 0
   const tensors = spec.map(({ shape }, i) => {
-    const data = new Float32Array(elements(shape))
+    const length = elements(shape)
+    const data = memory ? new Float32Array(memory, at, length) : new Float32Array(length)
+    at += data.byteLength
     fillTensor(data, i)
     return data
   })
