@@ -4,10 +4,12 @@
  * last bit, as without the interruption.
  *
  *     node train.js --run runs/mine --epochs 8 --seed 1
+ *
+ * The checkpoints can be in a bucket instead of a folder (see store.js):
+ *
+ *     node train.js --run s3://bucket/runs/mine
  */
 
-import { mkdir, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 // With all of TensorFlow.js, this would be one line: import * as tf from '@tensorflow/tfjs'. These are the parts that
 // this example uses, a third of the download.
@@ -24,6 +26,7 @@ import { tensorflowModule, tensorflowOptimizer } from 'lightwatch-checkpoint/ten
 import { CLASSES, loadDigits, PIXELS } from './digits.js'
 import { Progress } from './progress.js'
 import { Sampler } from './sampler.js'
+import { storeOf } from './store.js'
 
 const SAVE_EVERY = 25 // steps
 const KEEP = 3 // checkpoints
@@ -36,6 +39,7 @@ const { values } = parseArgs({
   },
 })
 const { run } = values
+const store = storeOf(run)
 const epochs = Number(values.epochs)
 const config = { seed: Number(values.seed), batch: 64, learningRate: 0.001 }
 
@@ -77,21 +81,21 @@ const optimizerState = tensorflowOptimizer(optimizer, model)
 
 async function save(progress) {
   const name = `step-${String(progress.step).padStart(6, '0')}.ckpt`
-  await saveCheckpoint(join(run, name), modelState, optimizerState, {
+  await saveCheckpoint({ store, name }, modelState, optimizerState, {
     ...progress,
     config,
     extras: { sampler },
   })
-  for (const old of (await checkpoints()).slice(KEEP)) await rm(join(run, old))
+  for (const old of (await checkpoints()).slice(KEEP)) await store.remove(old.name, old.version)
   return name
 }
 
 /** Restores the newest valid checkpoint. Returns its step, or 0 if there is none. */
 async function resume() {
-  for (const name of await checkpoints()) {
+  for (const { name } of await checkpoints()) {
     let checkpoint
     try {
-      checkpoint = await loadCheckpoint(join(run, name))
+      checkpoint = await loadCheckpoint({ store, name })
       await checkpoint.verify()
     } catch (error) {
       // A save is atomic: a kill or a power cut leaves no damaged file. A failing disk may.
@@ -112,13 +116,10 @@ async function resume() {
   return 0
 }
 
-/** The names of the run's checkpoints, newest first. */
+/** The run's checkpoints, newest first. */
 async function checkpoints() {
-  const names = await readdir(run)
-  return names
-    .filter((name) => /^step-\d+\.ckpt$/.test(name))
-    .sort()
-    .reverse()
+  const files = await store.list((name) => /^step-\d+\.ckpt$/.test(name))
+  return files.sort((a, b) => (a.name < b.name ? 1 : -1))
 }
 
 // ---- Training ------------------------------------------------------------------------------------
@@ -147,8 +148,6 @@ function accuracyOfTest() {
     return tf.sum(tf.cast(right, 'int32')).dataSync()[0] / test.count
   })
 }
-
-await mkdir(run, { recursive: true })
 
 const stepsOfEpoch = Math.ceil(train.count / config.batch)
 const steps = epochs * stepsOfEpoch
