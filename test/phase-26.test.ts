@@ -9,6 +9,7 @@ import type { StateMismatchError } from '../src/restore/compare.js'
 import { restoreCheckpoint } from '../src/restore/restore.js'
 import { saveCheckpoint } from '../src/save/save.js'
 import { type Child, startChild } from './support/child.js'
+import { times } from './support/effort.js'
 import { Generations } from './support/generations.js'
 import { scratchFolder } from './support/scratch.js'
 import { MLP } from './support/trainer/mlp.js'
@@ -195,7 +196,7 @@ test('test_phase_26_atomic', async (t) => {
 
   // Killed at any moment: the last one that was committed is there, or the next one as a whole.
   let latest = 1
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < times(2); round++) {
     const child = startChild(t, 'save-generations', [path, String(latest + 1), 'forever'])
     await child.lines.next()
     await setTimeout(Math.random() * 400)

@@ -13,6 +13,13 @@ const model = {
   b: { shape: [2], data: Int8Array.of(1, -2) },
 }
 
+// Element by element it would take long.
+const isW = (data: unknown): boolean =>
+  data instanceof Float32Array &&
+  Buffer.from(data.buffer, data.byteOffset, data.byteLength).equals(
+    Buffer.from(model.w.data.buffer),
+  )
+
 test('a tensor of a file on a server is read by its range', async (t) => {
   const path = join(await scratchFolder(t), 'a.safetensors')
   await saveSafetensors(path, model)
@@ -22,7 +29,7 @@ test('a tensor of a file on a server is read by its range', async (t) => {
     const file = await load(served.url)
     t.deepEqual([...file.model.keys()].sort(), ['b', 'w'])
     t.deepEqual(await file.model.get('b').read(), model.b.data)
-    t.deepEqual(await file.model.get('w').read(), model.w.data)
+    t.true(isW(await file.model.get('w').read()))
     file.close()
     t.true(served.requests.length <= 3, `${served.requests.length} requests`)
   }
@@ -45,7 +52,7 @@ test('the shards of an index are next to it, also on a server', async (t) => {
     )
   }
   const file = await loadSafetensors(new URL('model.safetensors.index.json', served.url))
-  t.deepEqual(await file.model.get('w').read(), model.w.data)
+  t.true(isW(await file.model.get('w').read()))
   t.deepEqual(await file.model.get('b').read(), model.b.data)
   file.close()
 })
@@ -55,7 +62,7 @@ test('an archive of NumPy is read on a server', async (t) => {
   await saveNpz(path, model)
   const served = await serve(t, await readFile(path))
   const file = await loadNpz(served.url.href)
-  t.deepEqual(await file.model.get('w').read(), model.w.data)
+  t.true(isW(await file.model.get('w').read()))
   file.close()
 })
 
@@ -69,7 +76,7 @@ test('ckpt convert takes an address, and an error names it without its query', a
   const { code, err } = await runFake(['convert', url.href, join(folder, 'out', 'a.npz')])
   t.is(code, 0, err)
   const file = await loadNpz(join(folder, 'out', 'a.npz'))
-  t.deepEqual(await file.model.get('w').read(), model.w.data)
+  t.true(isW(await file.model.get('w').read()))
   file.close()
   served.fault = () => ({ status: 404 })
   const error = await t.throwsAsync(loadSafetensors(url), { code: 'CKPT_READ' })

@@ -148,7 +148,7 @@ test('metadata with the tensors of a later save is refused', async (t) => {
 test('whoever can make checksums fit can still do no more than be refused', async (t) => {
   const seed = 104_729
   const random = randomNumbers(seed)
-  const runs = times(1_000)
+  const runs = times(400)
   const found: { [outcome: string]: number } = {}
   for (let i = 0; i < runs; i++) {
     // Of the metadata alone; the head has to survive for the rest to be looked at at all.

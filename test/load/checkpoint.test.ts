@@ -144,7 +144,7 @@ test('progress ends at its total also where a tensor was damaged', async (t) => 
 })
 
 test('verify ends with the reason of its signal, and with what onProgress throws', async (t) => {
-  const big = new Float32Array(20 * 2 ** 20)
+  const big = new Float32Array(9 * 2 ** 20)
   await using checkpoint = await loadCheckpoint(await inMemory(memoryState({ big })))
   const reason = new Error('enough')
   const controller = new AbortController()
@@ -209,7 +209,7 @@ for (const way of ways) {
 
   test(`a checkpoint that is closed in the middle of a verification ends it: ${way}`, async (t) => {
     const path = join(await scratchFolder(t), 'a.ckpt')
-    await saveCheckpoint(path, memoryState({ big: new Float32Array(20 * 2 ** 20), w }))
+    await saveCheckpoint(path, memoryState({ big: new Float32Array(9 * 2 ** 20), w }))
     const checkpoint = await loadBy(way, path)
     const verifying = checkpoint.verify({ onProgress: () => checkpoint.close() })
     await t.throwsAsync(verifying, { code: 'CKPT_CLOSED' })
@@ -235,7 +235,7 @@ test('`using` and `await using` close the checkpoint', async (t) => {
 
 test('a file that changes during its verification does not pass', async (t) => {
   const path = join(await scratchFolder(t), 'a.ckpt')
-  const big = new Float32Array(20 * 2 ** 20)
+  const big = new Float32Array(9 * 2 ** 20)
   await saveCheckpoint(path, memoryState({ big, w }))
   // The system's clock for files advances in steps.
   await fs.utimes(path, 0, 0)

@@ -172,9 +172,9 @@ for (const [who, crew] of Object.entries(CREWS)) {
           fc.oneof(
             fc.nat(300),
             fc.integer({ min: 2 ** 18 - 1, max: 2 ** 18 + 1 }),
-            fc.integer({ min: 0, max: 50 * MIB }),
+            fc.integer({ min: 0, max: 40 * MIB }),
           ),
-          { minLength: 1, maxLength: 6 },
+          { minLength: 1, maxLength: 4 },
         ),
         fc.array(damages(6)),
         async (lengths, damaged) => {

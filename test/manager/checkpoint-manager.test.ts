@@ -12,6 +12,7 @@ import {
   saveSteps,
   smallModel,
 } from '../support/manager/folder-of-checkpoints.js'
+import { areAll } from '../support/patterns.js'
 import { scratchFolder } from '../support/scratch.js'
 import { createRun, type Run } from '../support/trainer/run.js'
 
@@ -508,10 +509,7 @@ async function wholeStepsIn(t: ExecutionContext, manager: CheckpointManagerLike)
   for (const { path, step } of await manager.list()) {
     await using checkpoint = await loadCheckpoint(path)
     t.is(checkpoint.model.attributes.step, step)
-    t.true(
-      checkpoint.model.get('w').data.every((value) => value === step),
-      `step ${step}`,
-    )
+    t.true(areAll(checkpoint.model.get('w').data as Float32Array, step), `step ${step}`)
     steps.push(step)
   }
   return steps
@@ -547,10 +545,7 @@ for (const [what, options] of Object.entries({
     for (const { path, step, sequence } of await manager.list()) {
       await using checkpoint = await loadCheckpoint(path)
       t.is(checkpoint.optimizer!.attributes.step, step)
-      t.true(
-        checkpoint.model.get('w').data.every((value) => value === step),
-        `step ${step}`,
-      )
+      t.true(areAll(checkpoint.model.get('w').data as Float32Array, step), `step ${step}`)
       t.is(typeof sequence, 'number')
       found++
     }

@@ -13,6 +13,23 @@ function check(fault: Fault, options: object = {}): Promise<ResumeCheckReport> {
   return checkResume(module, { before: BEFORE, after: AFTER, argument: fault, ...options })
 }
 
+test('a run whose whole state is saved is identical, directly after the restore and after every step', async (t) => {
+  const steps: string[] = []
+  const report = await check(
+    {},
+    { onStep: (part: string, step: number) => steps.push(part + step) },
+  )
+  t.true(report.identical, report.message)
+  t.is(report.verdict, 'identical')
+  t.deepEqual([report.step, report.tensors, report.attributes, report.other], [null, [], [], []])
+  t.is(
+    report.message,
+    'identical, bit for bit: 12 tensors and the attributes of model, optimizer, sampler, rng, ' +
+      'directly after the restore at step 12 and after each of the 3 steps that follow',
+  )
+  t.deepEqual(steps.slice(-4), ['first12', 'second13', 'second14', 'second15'])
+})
+
 test('a forgotten sampler is named by its position, and a forgotten generator by its state', async (t) => {
   const sampler = await check({ forgets: 'sampler' })
   t.is(sampler.verdict, 'not-restored')
@@ -57,4 +74,14 @@ test('an aborted check ends with the reason of its signal', async (t) => {
   const controller = new AbortController()
   const onStep = () => controller.abort(new Error('enough'))
   await t.throwsAsync(check({}, { onStep, signal: controller.signal }), { message: 'enough' })
+})
+
+test('a part that fails is an error with its reason', async (t) => {
+  for (const [throws, message] of [
+    ['step', /its run without a break failed: Error: the loss is not a number\n/],
+    ['exit', /its run without a break failed: exit code 3/],
+    ['restore', /its run from the restore on failed: Error: not yet written\n/],
+  ] as const) {
+    await t.throwsAsync(check({ throws }), { message })
+  }
 })

@@ -29,7 +29,7 @@ test('a save that is not to be durable says so, and is the same file', async (t)
   const [one, other] = [join(folder, 'one.ckpt'), join(folder, 'other.ckpt')]
   await saveCheckpoint(one, model)
   t.is((await saveCheckpoint(other, model, null, { durable: false })).durability, 'none')
-  t.deepEqual(await fs.readFile(other), await fs.readFile(one))
+  t.true((await fs.readFile(other)).equals(await fs.readFile(one)))
 })
 
 test('the same state makes the same bytes, at any path and in memory', async (t) => {
@@ -43,7 +43,7 @@ test('the same state makes the same bytes, at any path and in memory', async (t)
   }
   const sink = new MemorySink()
   t.is((await saveCheckpoint(sink, model, optimizer, options)).durability, 'none')
-  for (const file of [...files, Buffer.from(sink.bytes)]) t.deepEqual(file, files[0])
+  for (const file of [...files, sink.bytes]) t.true(Buffer.compare(file, files[0]!) === 0)
   // And another one makes others.
   await saveCheckpoint(sink, model, optimizer, { ...options, step: 3 })
   t.notDeepEqual(Buffer.from(sink.bytes), files[0])

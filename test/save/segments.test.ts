@@ -13,6 +13,7 @@ import { copySegments } from '../../src/save/segments.js'
 import { StagingArea, stagingFor } from '../../src/save/staging-area.js'
 import { carryOut, writeCheckpoint } from '../../src/save/write.js'
 import { memoryState, type Tensors } from '../support/memory-state.js'
+import { areAll } from '../support/patterns.js'
 
 const MIB = 2 ** 20
 
@@ -149,8 +150,11 @@ async function stepsIn(bytes: Uint8Array): Promise<Set<unknown>> {
   const checkpoint = await loadCheckpoint(bytes)
   await checkpoint.verify()
   const steps = new Set<unknown>([checkpoint.step, checkpoint.optimizer!.attributes.step])
-  for (const [, { data }] of checkpoint.model)
-    for (const value of data as Uint8Array) steps.add(value)
+  for (const [, { data }] of checkpoint.model) {
+    const bytes = data as Uint8Array
+    if (areAll(bytes, bytes[0]!)) steps.add(bytes[0])
+    else for (const value of bytes) steps.add(value)
+  }
   return steps
 }
 

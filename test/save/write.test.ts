@@ -174,7 +174,7 @@ const detach = (data: Uint8Array) => {
 }
 
 // Of a size that is gathered, written at once, and written in several pieces.
-const LENGTHS = [1_000, MIB, 9 * MIB]
+const LENGTHS = [1_000, MIB, 5 * MIB]
 
 // What can happen to a tensor while the others are written, and while it is itself.
 const mishaps: { readonly [what: string]: (data: Uint8Array) => void } = {
@@ -369,7 +369,7 @@ test('progress rises, and ends with the whole length, once, before the commit', 
 })
 
 test('what onProgress throws ends the save, whenever it does, and nothing is saved', async (t) => {
-  const model = memoryState({ w: new Uint8Array(100), big: new Uint8Array(20 * MIB) })
+  const model = memoryState({ w: new Uint8Array(100), big: new Uint8Array(9 * MIB) })
   let calls = 0
   await save(new MemorySink(), model, { onProgress: () => calls++ })
   t.true(calls >= 3)

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { Copy } from '../../src/io/concurrency.js'
 import { libc, type MemoryCalls } from '../../src/io/file/libc.js'
 import { copyBy, helpToWork, readCachedBy, workTogether } from '../../src/threads/shared-work.js'
+import { times } from '../support/effort.js'
 import { requires } from '../support/requires.js'
 
 /** Memory whose addresses are numbers of our own, where the copy with this number fails. */
@@ -110,7 +111,7 @@ withKoffi('what another thread has begun to copy is waited for', async (t) => {
   const worker = new Worker(HELPER, { eval: true, execArgv: [] })
   t.teardown(() => worker.terminate())
   await once(worker, 'message')
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < times(4); round++) {
     // One that takes long, and is the other thread's.
     const copies = copiesOf([64 * 2 ** 20, 3 * 2 ** 20, 2 ** 20])
     const done = workTogether(tasksOf(copies, calls), copyBy(calls), (list) => {

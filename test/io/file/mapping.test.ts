@@ -3,6 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import type { MapCalls } from '../../../src/io/file/libc.js'
 import { Mapping } from '../../../src/io/file/mapping.js'
+import { times } from '../../support/effort.js'
 import { collectGarbage } from '../../support/trainer/garbage-collection.js'
 
 const KIB = 1024
@@ -113,7 +114,7 @@ test('a look is at the bytes that were asked for, wherever the last one was', (t
         return calls.views.every(({ position, length }) => position + length <= size)
       },
     ),
-    { numRuns: 200 },
+    { numRuns: times(40) },
   )
   t.pass()
 })

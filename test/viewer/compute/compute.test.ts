@@ -253,7 +253,7 @@ for (const way of ways) {
     const here = await way.begin(t)
     const pool = here.pool(1)
     const compute = new Compute(pool, new Results())
-    const { file } = await saved(here, 1, { a: wave(2_000_000, 0), b: wave(2_000_000, 1) })
+    const { file } = await saved(here, 1, { a: wave(500_000, 0), b: wave(500_000, 1) })
     const { tensors } = (await factsOf(compute, file)).states[0]!
     const controller = new AbortController()
     const aborted = compute.statistics(file, tensors, () => t.fail(), { signal: controller.signal })
