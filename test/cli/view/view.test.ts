@@ -1,11 +1,13 @@
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { run } from '../../../src/cli/run.js'
 import { viewedPlace } from '../../../src/cli/view/places.js'
 import { serveView, type ViewServer } from '../../../src/cli/view/server.js'
 import { loadCheckpoint, saveCheckpoint } from '../../../src/index.js'
-import { runFake } from '../../support/cli/fake-terminal.js'
+import { fakeTerminal, runFake } from '../../support/cli/fake-terminal.js'
 import { serve } from '../../support/http-server.js'
 import { scratchFolder } from '../../support/scratch.js'
 import { servedWithJobs } from '../../support/viewer/ways.js'
@@ -146,11 +148,12 @@ test('a file on a server comes through, in the ranges that are asked for', async
 test('ckpt view prints its address and ends when its output has no reader; nothing to show is an error', async (t) => {
   const folder = await folderOf(t)
   const gone = new AbortController()
-  const running = runFake(['view', folder, '--no-open'], { gone: gone.signal })
-  setTimeout(() => gone.abort(), 1000)
-  const { code, out } = await running
-  t.is(code, 0)
-  t.regex(out, /: 2 files\nhttp:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/\nCtrl-C ends it\.\n$/)
+  const terminal = fakeTerminal({ gone: gone.signal })
+  const running = run(['view', folder, '--no-open'], terminal)
+  while (!terminal.out().includes('Ctrl-C')) await setTimeout(5)
+  gone.abort()
+  t.is(await running, 0)
+  t.regex(terminal.out(), /: 2 files\nhttp:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/\nCtrl-C ends it\.\n$/)
   const missing = await runFake(['view', join(folder, 'missing'), '--no-open'])
   t.is(missing.code, 1)
   t.regex(missing.err, /missing: there is no such file or folder/)
