@@ -3,10 +3,9 @@
  * buckets is that of the AWS SDK, with its usual environment; this program does not bring it.
  */
 
-import { readdir } from 'node:fs/promises'
 import { CheckpointError } from '../errors.js'
-import { FolderStore } from '../io/file/folder-store.js'
-import { errorCode, errorReason } from '../io/file/system-error.js'
+import { FolderStore, namesInFolder } from '../io/file/folder-store.js'
+import { errorCode } from '../io/file/system-error.js'
 import { S3Store } from '../io/s3/s3-store.js'
 import type { CheckpointStore, StoredCheckpoint } from '../io/store.js'
 import type { Checkpoint } from '../load/checkpoint.js'
@@ -64,24 +63,11 @@ export interface LocatedFile {
 export async function filesIn(folder: string): Promise<LocatedFile[]> {
   const isFolder = inBucket(folder) === undefined
   const names = isFolder
-    ? await namesIn(folder)
+    ? await namesInFolder(pathOf(folder))
     : (await (await storeAt(folder)).list()).map(({ name }) => name)
   const at = (name: string) =>
     isFolder ? fileIn(folder, name) : `${folder.replace(/\/+$/, '')}/${name}`
   return names.sort().map((name) => ({ name, location: at(name) }))
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(pathOf(folder))
-  } catch (cause) {
-    const reason = errorReason(cause)
-    const path = pathOf(folder)
-    throw new CheckpointError('CKPT_READ', `the folder could not be read: ${reason}`, {
-      path,
-      cause,
-    })
-  }
 }
 
 /**

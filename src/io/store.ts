@@ -86,7 +86,7 @@ export interface CheckpointStore {
    * All files, in any order; empty if the place does not exist. With `isWanted`, only those whose names it accepts. The
    * store looks no further at the others.
    *
-   * @throws CheckpointError CKPT_READ, or the system's error, if the place cannot be listed
+   * @throws CheckpointError CKPT_READ if the place cannot be listed
    */
   list(isWanted?: (name: string) => boolean): Promise<StoredFile[]>
   /** The file of a name; undefined if there is none. Throws like `list`. */

@@ -597,7 +597,10 @@ test('a folder that cannot be read is an error of the first save that depends on
   await writeFile(join(folder, 'file'), '')
   const path = join(folder, 'file')
   await using manager = new CheckpointManager(path, { save: { firstStep: true } })
-  await t.throwsAsync(manager.save(smallModel(), null, { step: 1 }), { code: 'ENOTDIR' })
+  await t.throwsAsync(manager.save(smallModel(), null, { step: 1 }), {
+    code: 'CKPT_READ',
+    message: /the folder could not be read: ENOTDIR/,
+  })
 })
 
 for (const whenBusy of ['skip', 'error'] as const) {

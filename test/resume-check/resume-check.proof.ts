@@ -1,4 +1,7 @@
-/** Every kind of state that a run can forget is found, by whole runs in processes of their own. */
+/**
+ * A run that restores all is identical, every kind of state that one can forget is found, and a run that fails says why: by
+ * whole runs in processes of their own.
+ */
 
 import test from 'ava'
 import { checkResume, type ResumeCheckReport } from '../../src/resume-check/resume-check.js'

@@ -14,7 +14,7 @@ export function counted(length: number, from = 0): Float32Array<ArrayBuffer> {
   return numbers
 }
 
-/** Whether all numbers are the one number; compares bits, a thousand times as fast as a loop over elements. */
+/** Whether all numbers are the one number, bit for bit. A loop over elements takes long. */
 export function areAll(numbers: Float32Array | Uint8Array, value: number): boolean {
   const expected = numbers.slice().fill(value)
   return Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength).equals(

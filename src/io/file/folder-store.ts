@@ -17,7 +17,7 @@ import {
 import { FileSink } from './file-sink.js'
 import { FileSource, openFile } from './file-source.js'
 import { fileNamed, isOfVersion, isSameRenamed } from './file-version.js'
-import { errorCode } from './system-error.js'
+import { errorCode, errorReason } from './system-error.js'
 import { isTemporaryName } from './temporary-file.js'
 
 // Names that are looked at together.
@@ -121,10 +121,20 @@ export class FolderStore implements CheckpointStore {
 
   async #names(): Promise<string[]> {
     try {
-      return (await readdir(this.path)).filter((name) => !isTemporaryName(name))
+      return (await namesInFolder(this.path)).filter((name) => !isTemporaryName(name))
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return []
+      if (errorCode((error as CheckpointError).cause) === 'ENOENT') return []
       throw error
     }
+  }
+}
+
+/** All names in a folder. Throws CKPT_READ with the folder's path. */
+export async function namesInFolder(path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (cause) {
+    const message = `the folder could not be read: ${errorReason(cause)}`
+    throw new CheckpointError('CKPT_READ', message, { path, cause })
   }
 }

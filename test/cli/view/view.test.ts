@@ -150,7 +150,9 @@ test('ckpt view prints its address and ends when its output has no reader; nothi
   const gone = new AbortController()
   const terminal = fakeTerminal({ gone: gone.signal })
   const running = run(['view', folder, '--no-open'], terminal)
-  while (!terminal.out().includes('Ctrl-C')) await setTimeout(5)
+  const ended = running.then(() => true)
+  const isShown = () => terminal.out().includes('Ctrl-C')
+  while (!isShown() && !(await Promise.race([ended, setTimeout(5)])));
   gone.abort()
   t.is(await running, 0)
   t.regex(terminal.out(), /: 2 files\nhttp:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/\nCtrl-C ends it\.\n$/)

@@ -38,7 +38,8 @@ onLinux('the system begins to write what it holds of a file, without a sync', as
   const before = dirtyPages(fd)
   t.is(await begin(fd), true)
   // On their way to the disk, or there: they wait no longer. (A file system in memory has none.)
-  if (before !== undefined) t.true(dirtyPages(fd)! <= before / 2n)
+  if (before === undefined) t.log('this system does not tell what waits')
+  else t.true(dirtyPages(fd)! <= before / 2n)
   t.is(fs.fstatSync(fd).size, length)
 })
 
