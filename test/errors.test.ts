@@ -1,10 +1,10 @@
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import fc from 'fast-check'
 import { CheckpointError, isCheckpointError, messageOf, withPath } from '../src/errors.js'
 import { printable, quote } from '../src/printable.js'
 import { StateMismatchError } from '../src/restore/compare.js'
 import { anyString } from './support/any-string.js'
+import fc from './support/fast-check.js'
 
 test('an error has a code, a message, the fields that apply and its cause', (t) => {
   const cause = new Error('below')

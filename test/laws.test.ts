@@ -3,7 +3,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import fc from 'fast-check'
 import { type Attributes, sameAttributes } from '../src/format/attributes.js'
 import { arrayType } from '../src/format/dtype.js'
 import type { Checkpoint } from '../src/load/checkpoint.js'
@@ -19,6 +18,7 @@ import {
   statefulOf,
 } from './support/arbitrary-state.js'
 import { times } from './support/effort.js'
+import fc from './support/fast-check.js'
 import { inMemory } from './support/saved.js'
 import { scratchFolder } from './support/scratch.js'
 import { loadBy, ways } from './support/ways-to-load.js'

@@ -11,7 +11,9 @@ import { saveCheckpoint } from '../src/save/save.js'
 import { type Child, startChild } from './support/child.js'
 import { times } from './support/effort.js'
 import { Generations } from './support/generations.js'
+import { Random } from './support/random.js'
 import { scratchFolder } from './support/scratch.js'
+import { SEED } from './support/seed.js'
 import { MLP } from './support/trainer/mlp.js'
 import { Rng } from './support/trainer/rng.js'
 import { createRun, type Run } from './support/trainer/run.js'
@@ -195,11 +197,12 @@ test('test_phase_26_atomic', async (t) => {
   }
 
   // Killed at any moment: the last one that was committed is there, or the next one as a whole.
+  const random = new Random(SEED, 0)
   let latest = 1
   for (let round = 0; round < times(2); round++) {
     const child = startChild(t, 'save-generations', [path, String(latest + 1), 'forever'])
     await child.lines.next()
-    await setTimeout(Math.random() * 400)
+    await setTimeout(random.below(400))
     for (const line of await kill(child)) {
       const [what, generation] = line.split(' ')
       if (what === 'committed') latest = Number(generation)

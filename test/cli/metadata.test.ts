@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { type Attributes, loadCheckpoint, saveCheckpoint } from '../../src/index.js'
 import { anyWellFormedString } from '../support/any-string.js'
 import { runFake } from '../support/cli/fake-terminal.js'
 import { saveNames, saveSample, stateful } from '../support/cli/sample-checkpoint.js'
+import fc from '../support/fast-check.js'
 import { scratchFolder } from '../support/scratch.js'
 
 const inspectJson = async (file: string) => {

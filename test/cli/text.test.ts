@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
-import fc from 'fast-check'
 import {
   cutText,
   formatBytes,
@@ -12,6 +11,7 @@ import {
   textWidth,
 } from '../../src/cli/text.js'
 import { anyString } from '../support/any-string.js'
+import fc from '../support/fast-check.js'
 
 test('bytes are in the unit that suits them', (t) => {
   for (const [bytes, text] of [

@@ -11,11 +11,10 @@ import { implementations, prepare } from '../support/conformance/implementations
 import { longFiles, manyTensors } from '../support/conformance/large-cases.js'
 import { compare, countDifferences, table } from '../support/conformance/results.js'
 import { specialPaths } from '../support/conformance/special-cases.js'
+import { SEED } from '../support/seed.js'
 import { runners } from '../support/viewer/programs.js'
 import { shownTensors } from '../support/viewer/shown-tensors.js'
 
-// A seed of a run, so that another run tries others; printed, so that it can be run again.
-const SEED = Math.floor(Date.now() / 1000) % 2 ** 31
 const MUTATIONS = 5_000
 
 const { columns, flatbuffers, missing } = await prepare(undefined, () => {})
@@ -52,7 +51,6 @@ test.serial('all of them read the files around 2 GiB, and of more than 4 GiB', a
 
 test.serial('all of them agree on thousands of mutated files', async (t) => {
   t.timeout(20 * 60_000)
-  t.log(`seed ${SEED}`)
   const found = await differential({ columns, flatbuffers, seed: SEED, count: MUTATIONS })
   t.log(`${found.accepted} accepted, ${found.refused} refused by ${found.rules.size} rules`)
   t.deepEqual(found.disagreements, [])

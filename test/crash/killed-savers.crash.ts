@@ -4,14 +4,15 @@ import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { saveCheckpoint } from '../../src/save/save.js'
-import { Random } from '../support/crash/random.js'
 import { Reader } from '../support/crash/reader.js'
 import { report } from '../support/crash/report.js'
 import { RestlessSaver } from '../support/crash/save-forever.js'
 import { scaled } from '../support/crash/scale.js'
 import { trainingAt } from '../support/crash/training.js'
 import { workspace } from '../support/crash/workspace.js'
+import { Random } from '../support/random.js'
 import { testWith } from '../support/requires.js'
+import { SEED } from '../support/seed.js'
 
 const KILLS = scaled(60)
 
@@ -27,7 +28,7 @@ async function faultsOfLastSave(path: string): Promise<string[]> {
 }
 
 testWith()('a saver that is killed at random has lost no save that it told of', async (t) => {
-  const random = new Random(t)
+  const random = new Random(SEED, 0)
   const path = join(await workspace(t), 'a.ckpt')
   const reader = new Reader()
   const faults: string[] = []
@@ -51,7 +52,7 @@ testWith()('a saver that is killed at random has lost no save that it told of', 
 })
 
 testWith()('three savers, one of them killed at a time, and a reader', async (t) => {
-  const random = new Random(t)
+  const random = new Random(SEED, 0)
   const path = join(await workspace(t), 'a.ckpt')
   const reader = new Reader()
   const faults: string[] = []

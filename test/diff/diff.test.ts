@@ -1,11 +1,11 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { type CheckpointDiff, diffCheckpoints } from '../../src/diff/diff.js'
 import { DifferenceSums } from '../../src/diff/difference.js'
 import { KERNEL_START, makeKernel } from '../../src/diff/kernel.js'
 import { loadCheckpoint } from '../../src/index.js'
 import { checkpointOf, one } from '../support/diff.js'
 import { times } from '../support/effort.js'
+import fc from '../support/fast-check.js'
 import { flipBits, inMemory, positionOf } from '../support/saved.js'
 
 const same: CheckpointDiff = { equal: true, progress: [], config: [], save: [], states: [] }

@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import fc from 'fast-check'
 import { type Part, writeFile } from '../../src/exchange/file-writer.js'
 import { ForeignTensor } from '../../src/exchange/training.js'
 import { crc32 } from '../../src/format/checksum.js'
 import { MemorySink } from '../../src/io/memory-sink.js'
 import { times } from '../support/effort.js'
+import fc from '../support/fast-check.js'
 import { scattered } from '../support/patterns.js'
 
 const MIB = 2 ** 20

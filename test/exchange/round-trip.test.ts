@@ -1,5 +1,4 @@
 import test from 'ava'
-import fc from 'fast-check'
 import {
   type ArbitraryCheckpoint,
   arbitraryCheckpoint,
@@ -7,6 +6,7 @@ import {
 } from '../support/arbitrary-state.js'
 import { times } from '../support/effort.js'
 import { converted } from '../support/exchange/places.js'
+import fc from '../support/fast-check.js'
 import { inMemory } from '../support/saved.js'
 
 function saved({ model, optimizer, extras, progress }: ArbitraryCheckpoint, step = progress.step) {

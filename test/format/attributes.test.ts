@@ -1,6 +1,5 @@
 import vm from 'node:vm'
 import test from 'ava'
-import fc from 'fast-check'
 import {
   type Attribute,
   copyAttributes,
@@ -12,6 +11,7 @@ import {
   setKey,
   UINT64_MAX,
 } from '../../src/format/attributes.js'
+import fc from '../support/fast-check.js'
 import { anyAttributes, CURIOUS_NAMES, objectOf } from '../support/format/contents.js'
 import { holds } from '../support/format/property.js'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { combineCrc32 } from '../../src/format/checksum-combine.js'
+import fc from '../support/fast-check.js'
 
 test('the CRC of two stretches together follows from that of each', (t) => {
   fc.assert(

@@ -1,8 +1,8 @@
 import zlib from 'node:zlib'
 import test from 'ava'
-import fc from 'fast-check'
 import { crc32, nativeCrc32, platformCrc32, tableCrc32 } from '../../src/format/checksum.js'
 import { kernelCrc32 } from '../../src/format/checksum-kernel.js'
+import fc from '../support/fast-check.js'
 import { holds } from '../support/format/property.js'
 import { requires } from '../support/requires.js'
 

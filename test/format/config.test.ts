@@ -1,7 +1,7 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { CheckpointError } from '../../src/errors.js'
 import { configText, parseConfig } from '../../src/format/config.js'
+import fc from '../support/fast-check.js'
 import { anyText, objectOf } from '../support/format/contents.js'
 import { holds } from '../support/format/property.js'
 

@@ -1,5 +1,4 @@
 import test from 'ava'
-import fc from 'fast-check'
 import {
   type ConvertibleDType,
   convertElements,
@@ -7,6 +6,7 @@ import {
   isConvertible,
 } from '../../src/format/convert.js'
 import { times } from '../support/effort.js'
+import fc from '../support/fast-check.js'
 
 const WIDTH = { float64: 8, float32: 4, float16: 2, bfloat16: 2 }
 

@@ -1,5 +1,4 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { DType as Code } from '../../generated/lightwatch/format/dtype.js'
 import {
   arrayType,
@@ -12,6 +11,7 @@ import {
   isDType,
   tensorByteLength,
 } from '../../src/format/dtype.js'
+import fc from '../support/fast-check.js'
 import { holds } from '../support/format/property.js'
 
 // Written down once more, since files depend on it: a code that changes is a file that is misread.

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
-import fc from 'fast-check'
 import * as flatbuffers from 'flatbuffers'
 import { Checkpoint } from '../../generated/lightwatch/format/checkpoint.js'
 import { Entry } from '../../generated/lightwatch/format/entry.js'
@@ -16,6 +15,7 @@ import { FLATBUFFER_LIMIT } from '../../src/format/layout.js'
 import { checkRules } from '../../src/format/rules.js'
 import { schema } from '../../src/format/schema.js'
 import { times } from '../support/effort.js'
+import fc from '../support/fast-check.js'
 import { anyContent, modelContent, seal } from '../support/format/contents.js'
 import {
   everyBuffer,

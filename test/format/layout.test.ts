@@ -1,5 +1,4 @@
 import test from 'ava'
-import fc from 'fast-check'
 import {
   FLATBUFFER_LIMIT,
   gapBytes,
@@ -9,6 +8,7 @@ import {
   SEGMENT_ALIGNMENT,
   segmentStart,
 } from '../../src/format/layout.js'
+import fc from '../support/fast-check.js'
 import { holds } from '../support/format/property.js'
 
 // Up to what a file can be at all, and around the edges of 32 bits.

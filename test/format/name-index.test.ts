@@ -1,7 +1,7 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { ByteBuffer } from 'flatbuffers'
 import { hashOf, NameIndex } from '../../src/format/name-index.js'
+import fc from '../support/fast-check.js'
 import { CURIOUS_NAMES } from '../support/format/contents.js'
 
 /** An index of names that stand one behind the other, as FlatBuffers has strings. */

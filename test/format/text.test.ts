@@ -1,7 +1,7 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { CheckpointError } from '../../src/errors.js'
 import { decodeText, MAX_NAME_BYTES, nameFault, textFault } from '../../src/format/text.js'
+import fc from '../support/fast-check.js'
 import { anyText, CURIOUS_NAMES } from '../support/format/contents.js'
 import { holds } from '../support/format/property.js'
 

@@ -10,9 +10,9 @@ import {
   watchRuntime,
 } from '../support/fuzz/guards.js'
 import { Mutator } from '../support/fuzz/mutator.js'
-import { Random } from '../support/fuzz/random.js'
 import { metadataSeeds } from '../support/fuzz/seeds.js'
 import { plainModel } from '../support/hostile/goldens.js'
+import { Random } from '../support/random.js'
 
 watchRuntime()
 watchAllocations()

@@ -3,8 +3,7 @@ import test from 'ava'
 import type { Stretch, TargetName } from '../support/fuzz/campaign.js'
 import { runCrew } from '../support/fuzz/crew.js'
 import { MEMORY_LIMIT, Report } from '../support/fuzz/report.js'
-
-const SEED = 1
+import { SEED } from '../support/seed.js'
 
 // Enough to meet every way in which a file is refused many times over, in half a minute.
 const INPUTS: Readonly<Record<Exclude<TargetName, 'cpp'>, number>> = {

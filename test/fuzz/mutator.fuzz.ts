@@ -5,9 +5,9 @@ import { schema } from '../../src/format/schema.js'
 import { dissect } from '../support/fuzz/anatomy.js'
 import { HostileFiles } from '../support/fuzz/hostile-files.js'
 import { Mutator } from '../support/fuzz/mutator.js'
-import { Random } from '../support/fuzz/random.js'
 import { fileSeeds, metadataSeeds } from '../support/fuzz/seeds.js'
 import { training } from '../support/hostile/goldens.js'
+import { Random } from '../support/random.js'
 
 const metadata = training.bytes.subarray(0, training.metadataLength)
 

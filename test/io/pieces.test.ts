@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import fc from 'fast-check'
 import { CheckpointError } from '../../src/errors.js'
 import { type Piece, piecesOf } from '../../src/io/pieces.js'
 import type { Range } from '../../src/io/source.js'
+import fc from '../support/fast-check.js'
 import { scattered } from '../support/patterns.js'
 import { type Abilities, CountingSource } from '../support/segments.js'
 

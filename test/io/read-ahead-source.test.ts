@@ -1,8 +1,8 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { BlobSource } from '../../src/io/blob-source.js'
 import { MemorySource } from '../../src/io/memory-source.js'
 import { ReadAheadSource } from '../../src/io/read-ahead-source.js'
+import fc from '../support/fast-check.js'
 import { scattered } from '../support/patterns.js'
 import { sourceConforms } from '../support/source-conformance.js'
 

@@ -1,8 +1,8 @@
 import test from 'ava'
-import fc from 'fast-check'
 import type { SourceHelper } from '../../src/io/source.js'
 import { copySegments, haveSameBytes } from '../../src/load/copy.js'
 import { times } from '../support/effort.js'
+import fc from '../support/fast-check.js'
 import { type Abilities, readHeld, segmentsOf, WAYS } from '../support/segments.js'
 
 const MIB = 2 ** 20

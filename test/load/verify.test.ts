@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import fc from 'fast-check'
 import { CheckpointError } from '../../src/errors.js'
 import { crc32 } from '../../src/format/checksum.js'
 import { nextTurn } from '../../src/io/concurrency.js'
@@ -8,6 +7,7 @@ import type { SourceHelper } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
 import { checkSegments } from '../../src/load/verify.js'
 import { times } from '../support/effort.js'
+import fc from '../support/fast-check.js'
 import { damage, damagedOf, damages, segmentsOf, WAYS } from '../support/segments.js'
 
 const MIB = 2 ** 20

@@ -3,10 +3,12 @@ import { sweepUploads } from '../../src/io/s3/probe.js'
 import { CheckpointManager } from '../support/built.js'
 import { KEEP, keptOf } from '../support/manager/kept.js'
 import { startTraining } from '../support/manager/training-process.js'
+import { Random } from '../support/random.js'
 import { requires } from '../support/requires.js'
 import { bucketOf, s3Server } from '../support/s3/bucket.js'
 import { ballast, runInBucket } from '../support/s3/run-in-bucket.js'
 import { S3_SERVER } from '../support/s3/server-need.js'
+import { SEED } from '../support/seed.js'
 import { createRun } from '../support/trainer/run.js'
 
 const test = requires(ava, S3_SERVER)
@@ -26,6 +28,7 @@ test(`a run in a bucket that is killed ${KILLS} times at random always resumes a
   const api = await bucketOf('AwsClient')
   const place = `s3://${api.bucket}/run`
   const store = runInBucket(place, 'AwsClient')
+  const random = new Random(SEED, 0)
   let durable = 0
   const train = async (to: string, saves: number): Promise<string | null> => {
     const { child, ended } = startTraining(t, [place, 'resume', to], (message) => {
@@ -33,7 +36,7 @@ test(`a run in a bucket that is killed ${KILLS} times at random always resumes a
       if (message.skipped !== undefined) t.is(message.skipped, 0)
       if (message.durable === undefined) return
       durable = Math.max(durable, message.durable)
-      if (--saves === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * MAX_DELAY)
+      if (--saves === 0) setTimeout(() => child.kill('SIGKILL'), random.below(MAX_DELAY))
     })
     const { code, signal, errors } = await ended
     if (signal !== 'SIGKILL') t.is(code, 0, errors)
@@ -54,7 +57,7 @@ test(`a run in a bucket that is killed ${KILLS} times at random always resumes a
   }
 
   for (let kills = 0; kills < KILLS; ) {
-    if ((await train(NEVER, 1 + Math.floor(Math.random() * MAX_SAVES))) === 'SIGKILL') kills++
+    if ((await train(NEVER, random.between(1, MAX_SAVES))) === 'SIGKILL') kills++
     const step = await resume()
     t.true(step >= durable, `resumes at step ${step}, but ${durable} was durable`)
   }

@@ -9,7 +9,9 @@ import { CheckpointManager } from '../support/built.js'
 import { fileName } from '../support/manager/folder-of-checkpoints.js'
 import { KEEP, keptOf } from '../support/manager/kept.js'
 import { startTraining } from '../support/manager/training-process.js'
+import { Random } from '../support/random.js'
 import { scratchFolder } from '../support/scratch.js'
+import { SEED } from '../support/seed.js'
 import { createRun } from '../support/trainer/run.js'
 
 const STEPS = 200
@@ -50,11 +52,12 @@ test('a run that is killed at random always resumes at the newest durable step, 
   const whole = createRun()
   const losses = whole.train(STEPS)
 
+  const random = new Random(SEED, 0)
   let durable = 0
   let kills = 0
   const resumedAt: number[] = []
   while (durable < STEPS) {
-    let saves = 1 + Math.floor(Math.random() * MAX_SAVES)
+    let saves = random.between(1, MAX_SAVES)
     const { child, ended } = startTraining(t, [folder, 'resume', String(STEPS)], (message) => {
       if (message.resumed !== undefined) {
         resumedAt.push(message.resumed)
@@ -63,7 +66,7 @@ test('a run that is killed at random always resumes at the newest durable step, 
       }
       if (message.durable === undefined) return
       durable = Math.max(durable, message.durable)
-      if (--saves === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * MAX_DELAY)
+      if (--saves === 0) setTimeout(() => child.kill('SIGKILL'), random.below(MAX_DELAY))
     })
     const { code, signal, errors } = await ended
     if (signal === 'SIGKILL') kills++

@@ -5,11 +5,13 @@ import { loadCheckpoint } from '../../src/load/load.js'
 import { CheckpointManager } from '../support/built.js'
 import { fileName } from '../support/manager/folder-of-checkpoints.js'
 import { startTraining } from '../support/manager/training-process.js'
+import { Random } from '../support/random.js'
 import { requires } from '../support/requires.js'
 import { bucketOf, s3Server } from '../support/s3/bucket.js'
 import { ballast, runInBucket } from '../support/s3/run-in-bucket.js'
 import { S3_SERVER } from '../support/s3/server-need.js'
 import { scratchFolder } from '../support/scratch.js'
+import { SEED } from '../support/seed.js'
 import { createRun } from '../support/trainer/run.js'
 
 const test = requires(ava, S3_SERVER)
@@ -31,6 +33,7 @@ test(`a run with a mirror that is killed ${KILLS} times, and loses its folder ev
   const MIRROR = `s3://${bucket}/run`
   const mirror = runInBucket(MIRROR, 'AwsClient')
   const folder = join(await scratchFolder(t), 'run')
+  const random = new Random(SEED, 0)
   const resumedAt: number[] = []
   let expected = 0
   let durable = 0
@@ -48,7 +51,7 @@ test(`a run with a mirror that is killed ${KILLS} times, and loses its folder ev
         if (message.skipped !== undefined) t.is(message.skipped, 0)
         if (message.durable === undefined) return
         durable = Math.max(durable, message.durable)
-        if (--saves === 0) setTimeout(() => child.kill('SIGKILL'), Math.random() * MAX_DELAY)
+        if (--saves === 0) setTimeout(() => child.kill('SIGKILL'), random.below(MAX_DELAY))
       },
       { MIRROR },
     )
@@ -69,7 +72,7 @@ test(`a run with a mirror that is killed ${KILLS} times, and loses its folder ev
   }
 
   for (let kill = 0; kill < KILLS; kill++) {
-    t.is(await train(NEVER, 1 + Math.floor(Math.random() * MAX_SAVES)), 'SIGKILL')
+    t.is(await train(NEVER, random.between(1, MAX_SAVES)), 'SIGKILL')
     const newest = await mirrored()
     const isLost = kill % 2 === 0
     if (isLost) await rm(folder, { recursive: true, force: true })

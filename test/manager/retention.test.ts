@@ -1,11 +1,11 @@
 import test from 'ava'
-import fc from 'fast-check'
 import {
   checkKeepPolicy,
   type KeepCandidate,
   type KeepRules,
 } from '../../src/manager/keep-policy.js'
 import { bestOf, inOrder, retain } from '../../src/manager/retention.js'
+import fc from '../support/fast-check.js'
 
 const NOW = 1_000_000_000
 

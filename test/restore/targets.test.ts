@@ -1,12 +1,12 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import fc from 'fast-check'
 import type { CheckpointError } from '../../src/errors.js'
 import type { Checkpoint } from '../../src/load/checkpoint.js'
 import { loadCheckpoint } from '../../src/load/load.js'
 import type { StateMismatchError } from '../../src/restore/compare.js'
 import { restoreCheckpoint } from '../../src/restore/restore.js'
 import type { LoadedState, Stateful } from '../../src/state.js'
+import fc from '../support/fast-check.js'
 import { memoryState } from '../support/memory-state.js'
 import { inMemory } from '../support/saved.js'
 

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
-import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import type { Copy } from '../../src/io/concurrency.js'
 import type { Sink } from '../../src/io/sink.js'
 import type { Range } from '../../src/io/source.js'
 import { SegmentWriter } from '../../src/save/segment-writer.js'
 import { StagingArea } from '../../src/save/staging-area.js'
+import fc from '../support/fast-check.js'
 import { Rng } from '../support/trainer/rng.js'
 
 // Of a piece, in bytes; short, so that tests have many.

@@ -1,6 +1,6 @@
 /** Text of any characters. fast-check's `unit: 'binary'` strings do the same, but take a second to set up. */
 
-import fc from 'fast-check'
+import fc from './fast-check.js'
 
 const from = (code: number) => String.fromCodePoint(code)
 

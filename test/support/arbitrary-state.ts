@@ -3,13 +3,13 @@
  * dimensions, tied weights, any attributes, any bytes. For properties that hold of all of them.
  */
 
-import fc from 'fast-check'
 import type { Attribute, Attributes } from '../../src/format/attributes.js'
 import { arrayType, type DType, dtypes, tensorByteLength } from '../../src/format/dtype.js'
 import { nameFault } from '../../src/format/text.js'
 import type { SaveOptions } from '../../src/save/write.js'
 import type { Stateful, TensorLike } from '../../src/state.js'
 import { anyWellFormedString } from './any-string.js'
+import fc from './fast-check.js'
 
 /** How a trainer offers a tensor's memory. */
 type Offer = 'array' | 'bytes' | 'DataView' | 'buffer' | 'shared' | 'function' | 'promise'

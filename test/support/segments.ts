@@ -1,12 +1,12 @@
 /** Segments in the layout of a file, and a source over them with the abilities that a test chooses. */
 
-import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import { gapBytes, planLayout } from '../../src/format/layout.js'
 import { nextTurn } from '../../src/io/concurrency.js'
 import type { CachedRead, Source, SourceHelpers } from '../../src/io/source.js'
 import { SegmentReader } from '../../src/load/segment.js'
 import { checkSegments } from '../../src/load/verify.js'
+import fc from './fast-check.js'
 import { scattered } from './patterns.js'
 import { Rng } from './trainer/rng.js'
 

@@ -6,9 +6,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import ava, { type ExecutionContext } from 'ava'
-import fc from 'fast-check'
 import { crc32 } from '../../src/format/checksum.js'
 import type { Sink, StagingSink, SummingSink } from '../../src/io/sink.js'
+import fc from './fast-check.js'
 import { scattered } from './patterns.js'
 import { scratchFolder } from './scratch.js'
 

@@ -4,8 +4,8 @@
  */
 
 import ava, { type ExecutionContext } from 'ava'
-import fc from 'fast-check'
 import { LONG_READ, type Source } from '../../src/io/source.js'
+import fc from './fast-check.js'
 import { scattered } from './patterns.js'
 
 /** A source over bytes, and ways to change the bytes while it is open. */

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import test from 'ava'
-import fc from 'fast-check'
 import type { Copy } from '../../src/io/concurrency.js'
 import { libc, type MemoryCalls } from '../../src/io/file/libc.js'
 import { copyBy, helpToWork, readCachedBy, workTogether } from '../../src/threads/shared-work.js'
 import { times } from '../support/effort.js'
+import fc from '../support/fast-check.js'
 import { requires } from '../support/requires.js'
 
 /** Memory whose addresses are numbers of our own, where the copy with this number fails. */

@@ -1,5 +1,4 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { namesInFile, nameWeights, numberingOf } from '../../../src/adapters/tensorflow/names.js'
 import { tensorflowModule } from '../../../src/adapters/tensorflow/tensorflow.js'
 import {
@@ -16,6 +15,7 @@ import {
   tensorflow,
   type Untyped,
 } from '../../support/adapters/tensorflow-trainings.js'
+import fc from '../../support/fast-check.js'
 
 let tf: Untyped
 test.before('TensorFlow.js is installed', async (t) => {

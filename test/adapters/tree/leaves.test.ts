@@ -1,7 +1,7 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { type PathSegment, segmentsOf, treePath } from '../../../src/adapters/tree/leaves.js'
 import { anyWellFormedString } from '../../support/any-string.js'
+import fc from '../../support/fast-check.js'
 
 const segment = fc.oneof(
   anyWellFormedString(),

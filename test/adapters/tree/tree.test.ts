@@ -1,6 +1,5 @@
 import { runInNewContext } from 'node:vm'
 import test, { type ExecutionContext } from 'ava'
-import fc from 'fast-check'
 import {
   flattenTree,
   rebuildTree,
@@ -17,6 +16,7 @@ import {
   saveCheckpoint,
 } from '../../../src/index.js'
 import { anyWellFormedString } from '../../support/any-string.js'
+import fc from '../../support/fast-check.js'
 
 /** A tree, saved and loaded again. */
 async function savedTree(tree: unknown): Promise<CheckpointState> {

@@ -6,8 +6,8 @@ import type { ElementType, FieldDescription, FieldType } from '../../../src/form
 import { buildOracle } from '../../support/fuzz/cpp/build.js'
 import { type Descriptions, Differential } from '../../support/fuzz/cpp/differential.js'
 import { watchRuntime } from '../../support/fuzz/guards.js'
+import { SEED } from '../../support/seed.js'
 
-const SEED = 1
 const INPUTS = 160_000
 
 let folder: string

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import fc from 'fast-check'
 import type { MapCalls } from '../../../src/io/file/libc.js'
 import { Mapping } from '../../../src/io/file/mapping.js'
 import { times } from '../../support/effort.js'
+import fc from '../../support/fast-check.js'
 import { collectGarbage } from '../../support/trainer/garbage-collection.js'
 
 const KIB = 1024

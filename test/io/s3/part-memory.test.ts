@@ -1,9 +1,9 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { crc32 } from '../../../src/format/checksum.js'
 import { PartMemory } from '../../../src/io/s3/part-memory.js'
 import { crcOfParts, type Part } from '../../../src/io/s3/parts.js'
 import type { Range } from '../../../src/io/source.js'
+import fc from '../../support/fast-check.js'
 
 const PART = 100
 

@@ -3,6 +3,7 @@
 import ava, { type ExecutionContext } from 'ava'
 import { messageOf } from '../../../src/errors.js'
 import { startChild } from '../../support/child.js'
+import { Random } from '../../support/random.js'
 import { requires } from '../../support/requires.js'
 import { type ClientName, clientNames, s3Server } from '../../support/s3/bucket.js'
 import { DisturbedBucket, eachAtOnce } from '../../support/s3/disturbed.js'
@@ -14,6 +15,7 @@ import {
   saveGeneration,
 } from '../../support/s3/generations.js'
 import { S3_SERVER } from '../../support/s3/server-need.js'
+import { SEED } from '../../support/seed.js'
 
 const test = requires(ava, S3_SERVER)
 
@@ -50,9 +52,10 @@ interface Outcome {
 /** S3_FAULTS=all runs all of them, which takes minutes; otherwise a random share. */
 function share<T>(items: readonly T[], count: number): readonly T[] {
   if (process.env.S3_FAULTS === 'all') return items
+  const random = new Random(SEED, items.length)
   const shuffled = [...items]
   for (let i = shuffled.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1))
+    const j = random.below(i + 1)
     ;[shuffled[i], shuffled[j]] = [shuffled[j]!, shuffled[i]!]
   }
   return shuffled.slice(0, count)

@@ -7,20 +7,19 @@ import { S3Failure } from '../../../src/io/s3/failures.js'
 import { crcText } from '../../../src/io/s3/parts.js'
 import { openS3 } from '../../../src/io/s3/s3-source.js'
 import { slowTimes } from '../../support/effort.js'
+import { Random } from '../../support/random.js'
 import { requires } from '../../support/requires.js'
 import { bucketOf, type ClientName, clientNames } from '../../support/s3/bucket.js'
 import { DisturbedBucket } from '../../support/s3/disturbed.js'
 import { type FileName, NAME, saveGeneration } from '../../support/s3/generations.js'
 import { S3_SERVER } from '../../support/s3/server-need.js'
-import { Rng } from '../../support/trainer/rng.js'
+import { SEED } from '../../support/seed.js'
 
 const test = requires(ava, S3_SERVER)
 
 // S3_FLIPS=2000 for a recorded run: so many bytes of a long part, and every byte of short ones.
 const FLIPS = Number(process.env.S3_FLIPS ?? slowTimes(3))
 const isRecorded = process.env.S3_FLIPS !== undefined
-// Each run of a test changes the same bytes.
-const SEED = Number(process.env.S3_FLIPS_SEED ?? 1)
 
 // Bytes of the shortest part of an upload, and of a last one.
 const LONG = 5 * 2 ** 20
@@ -46,7 +45,7 @@ const bodyKey = (url: string): string =>
 
 /** Positions of a body: all of a short one in a recorded run, otherwise a seeded share. */
 function positionsOf(byteLength: number, isAll = isRecorded && byteLength <= FLIPS): number[] {
-  const random = new Rng(SEED, byteLength)
+  const random = new Random(SEED, byteLength)
   const length = isAll ? byteLength : Math.min(FLIPS, byteLength)
   return Array.from({ length }, (_, i) => (isAll ? i : random.below(byteLength)))
 }
@@ -101,7 +100,7 @@ for (const client of clientNames) {
       ChecksumAlgorithm: 'CRC32',
       ChecksumType: 'FULL_OBJECT',
     })
-    const random = new Rng(SEED)
+    const random = new Random(SEED, 0)
     const file = Uint8Array.from(
       { length: LONG + LAST },
       (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24,

@@ -2,13 +2,16 @@
 
 import ava from 'ava'
 import { slowTimes } from '../../support/effort.js'
+import { Random } from '../../support/random.js'
 import { requires } from '../../support/requires.js'
 import { DisturbedBucket } from '../../support/s3/disturbed.js'
 import { NAME, saveGeneration } from '../../support/s3/generations.js'
 import { S3_SERVER } from '../../support/s3/server-need.js'
+import { SEED } from '../../support/seed.js'
 
 const test = requires(ava, S3_SERVER)
 
+const random = new Random(SEED, 0)
 // S3_RACES=1000 for a recorded run.
 const RACES = Number(process.env.S3_RACES ?? slowTimes(2))
 
@@ -28,7 +31,7 @@ class Start {
     if (this.#arrived === 2) this.#open()
     await this.#both
     // Otherwise the first to arrive would always be the first to reach the server.
-    if (Math.random() < 0.5) await new Promise(setImmediate)
+    if (random.oneIn(2)) await new Promise(setImmediate)
     this.#sent++
     return undefined
   }

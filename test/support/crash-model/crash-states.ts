@@ -8,7 +8,8 @@
  */
 
 import { createHash } from 'node:crypto'
-import { Rng } from '../trainer/rng.js'
+import { Random } from '../random.js'
+import { SEED } from '../seed.js'
 import {
   type Attributes,
   type FileNode,
@@ -39,8 +40,6 @@ export const LIMITS: Limits = { images: 1024, contents: 4096 }
 
 // How many there are above a bound, beside the extreme ones.
 const SAMPLES = 1024
-
-const SEED = 20180328
 
 /** The names after a crash, and what the files may hold that they lead to. */
 export class CrashImage implements Tree {
@@ -241,8 +240,8 @@ export function* choose(ranges: readonly number[], bound: number): Generator<rea
       }
     }
   }
-  const rng = new Rng(SEED)
-  for (let i = 0; i < SAMPLES; i++) yield ranges.map((range) => rng.below(range))
+  const random = new Random(SEED, 0)
+  for (let i = 0; i < SAMPLES; i++) yield ranges.map((range) => random.below(range))
 }
 
 function* all(ranges: readonly number[]): Generator<readonly number[]> {

@@ -4,7 +4,7 @@
  * addition, random orders of all calls are.
  */
 
-import fc from 'fast-check'
+import fc from '../fast-check.js'
 import { type Call, type Director, ModelFileSystem } from './model-file-system.js'
 import { overwrite } from './plots.js'
 import {

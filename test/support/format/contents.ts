@@ -1,6 +1,5 @@
 /** Contents to encode: simple ones, and arbitrary ones for laws. */
 
-import fc from 'fast-check'
 import {
   type Attribute,
   type Attributes,
@@ -17,6 +16,7 @@ import {
 } from '../../../src/format/encode.js'
 import type { Progress } from '../../../src/format/metadata.js'
 import { anyWellFormedString } from '../any-string.js'
+import fc from '../fast-check.js'
 
 /** A tensor by its dtype and shape. */
 export interface TensorSpec {

@@ -1,7 +1,7 @@
 /** Laws: what holds for everything that an arbitrary makes. */
 
 import type { ExecutionContext } from 'ava'
-import fc from 'fast-check'
+import fc from '../fast-check.js'
 
 /** Asserts a property; a failure says the seed, and the smallest case that was found. */
 export function holds<T>(

@@ -4,9 +4,9 @@
  */
 
 import { setImmediate } from 'node:timers/promises'
+import { Random } from '../random.js'
 import { Differential } from './cpp/differential.js'
 import { allocation, checkPrototypes, watchAllocations, watchRuntime } from './guards.js'
-import { Random } from './random.js'
 import { TARGETS, type Target } from './targets.js'
 
 /** The targets, and the comparison with the C++ verifier. */

@@ -1,7 +1,7 @@
 /** Mutated files of our format, most of them with lengths and checksums that fit. */
 
+import type { Random } from '../random.js'
 import { type Aim, Mutator, type Seed } from './mutator.js'
-import type { Random } from './random.js'
 import {
   fixFileLength,
   fixMetadataChecksum,

@@ -6,8 +6,8 @@
  */
 
 import type { SchemaDescription } from '../../../src/format/description.js'
+import type { Random } from '../random.js'
 import { type Anatomy, dissect, type Site, type SiteKind } from './anatomy.js'
-import type { Random } from './random.js'
 
 export interface Seed {
   readonly name: string

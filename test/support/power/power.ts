@@ -7,7 +7,6 @@ import { Disk } from '../crash/disk.js'
 import { whichStep } from '../crash/found.js'
 import type { Mutant } from '../crash/mutants.js'
 import { outcomeFaults } from '../crash/promise.js'
-import { Random } from '../crash/random.js'
 import { Reader } from '../crash/reader.js'
 import { report } from '../crash/report.js'
 import { RestlessSaver } from '../crash/save-forever.js'
@@ -17,7 +16,9 @@ import type { SceneName } from '../crash/scene.js'
 import { inject } from '../crash/tracer.js'
 import { checkpointBytes } from '../crash/training.js'
 import { command, workspace } from '../crash/workspace.js'
+import { Random } from '../random.js'
 import { testWith } from '../requires.js'
+import { SEED } from '../seed.js'
 import { cutPowerAtEveryCall } from './every-call.js'
 import { FOLDER_SYNC, lateSync, until } from './late-sync.js'
 import { cutPower, restorePower } from './power-cut.js'
@@ -85,7 +86,7 @@ export function testPowerCuts(format: 'ext4' | 'xfs', controls: readonly Control
   }
 
   testHere(`${format}: a power cut at any time under a saver that never rests`, async (t) => {
-    const random = new Random(t)
+    const random = new Random(SEED, 0)
     const disk = await Disk.create(await workspace(t), format)
     const path = join(disk.path, 'a.ckpt')
     const reader = new Reader()

@@ -1,5 +1,4 @@
 import test from 'ava'
-import fc from 'fast-check'
 import {
   BINS,
   binOf,
@@ -10,6 +9,7 @@ import {
 } from '../../../viewer/src/compute/histogram.js'
 import { StatisticsSums } from '../../../viewer/src/compute/statistics.js'
 import { times } from '../../support/effort.js'
+import fc from '../../support/fast-check.js'
 
 const statisticsOf = (values: readonly number[]) => {
   const sums = new StatisticsSums('float32')

@@ -1,8 +1,8 @@
 import test from 'ava'
-import fc from 'fast-check'
 import type { Part } from '../../../viewer/src/compute/jobs.js'
 import { packStatistics, unpackStatistics } from '../../../viewer/src/compute/packed-statistics.js'
 import { StatisticsSums, type TensorStatistics } from '../../../viewer/src/compute/statistics.js'
+import fc from '../../support/fast-check.js'
 
 /** The statistics of some numbers, as a worker computes them. */
 function statisticsOf(values: Float32Array): TensorStatistics {

@@ -1,11 +1,11 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { DTYPES } from '../../../generated/dtypes.js'
 import { dtypes } from '../../../src/format/dtype.js'
 import { numbersOf } from '../../../src/format/numbers.js'
 import { binOf } from '../../../viewer/src/compute/histogram.js'
 import { StatisticsSums } from '../../../viewer/src/compute/statistics.js'
 import { times } from '../../support/effort.js'
+import fc from '../../support/fast-check.js'
 
 /** The statistics as their definitions have them. */
 function plainly(numbers: readonly number[]) {

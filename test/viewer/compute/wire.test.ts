@@ -1,6 +1,6 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { fromText, toText } from '../../../viewer/src/compute/wire.js'
+import fc from '../../support/fast-check.js'
 
 const leaf = fc.oneof(
   fc.double(),

@@ -1,5 +1,4 @@
 import test from 'ava'
-import fc from 'fast-check'
 import {
   type Colour,
   decadesOf,
@@ -8,6 +7,7 @@ import {
   sequential,
 } from '../../../viewer/src/plots/ramp.js'
 import { digits, percent } from '../../../viewer/src/plots/text.js'
+import fc from '../../support/fast-check.js'
 
 /** The luminance of WCAG. */
 function luminance(colour: Colour): number {

@@ -1,7 +1,7 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { countText, timeText } from '../../../viewer/src/ui/text.js'
 import { times } from '../../support/effort.js'
+import fc from '../../support/fast-check.js'
 
 test('a count is what the platform makes of it in English', (t) => {
   fc.assert(

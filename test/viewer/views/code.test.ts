@@ -1,6 +1,6 @@
 import test from 'ava'
-import fc from 'fast-check'
 import { programsFor } from '../../../viewer/src/views/tensor/code.js'
+import fc from '../../support/fast-check.js'
 
 const facts = { dtype: 'float32', shape: [2], byteLength: 8, segment: null } as const
 
