@@ -233,3 +233,11 @@ test('what is no job is answered with an error, and the next job is carried out'
   const files = [{ id: 'a', name: 'a', from: `${url}files/step-9.ckpt` }]
   t.regex(await answersTo(url, { kind: 'facts', files }), /"step":9/)
 })
+
+test('a job that is longer than any page sends is refused, in an answer that reaches its sender', async (t) => {
+  const { url } = await servedWithJobs(t, await folderOf(t))
+  const body = new Blob(Array.from({ length: 130 }, () => 'a'.repeat(2 ** 20)))
+  t.is((await fetch(`${url}jobs`, { method: 'POST', body })).status, 413)
+  const files = [{ id: 'a', name: 'a', from: `${url}files/step-9.ckpt` }]
+  t.regex(await answersTo(url, { kind: 'facts', files }), /"step":9/)
+})
