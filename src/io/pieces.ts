@@ -28,6 +28,8 @@ export interface PieceOptions {
   readonly atOnce?: number
   /** Longest piece, in bytes (default: the source's longest read, or 4 MiB). */
   readonly length?: number
+  /** Memory of pieces read before, which these pieces use and leave here: for many short readings in turn. */
+  readonly memory?: Uint8Array[]
 }
 
 /**
@@ -37,14 +39,20 @@ export interface PieceOptions {
 export function piecesOf<R extends Range>(
   source: Source,
   ranges: Iterable<R>,
-  { atOnce = Number.POSITIVE_INFINITY, length = source.longestRead ?? PIECE }: PieceOptions = {},
+  {
+    atOnce = Number.POSITIVE_INFINITY,
+    length = source.longestRead ?? PIECE,
+    memory = [],
+  }: PieceOptions = {},
 ): AsyncGenerator<Piece<R>> {
   const cuts = cut(ranges, length)
   const { readsAtOnce } = source
   if (readsAtOnce !== undefined) {
-    return ahead(cuts, Math.min(readsAtOnce, atOnce), readFrom(source))
+    return ahead(cuts, Math.min(readsAtOnce, atOnce), readFrom(source), memory)
   }
-  return ahead(cuts, 1, source.view === undefined ? readFrom(source) : lookAt(source))
+  return source.view === undefined
+    ? ahead(cuts, 1, readFrom(source), memory)
+    : ahead(cuts, 1, lookAt(source), [])
 }
 
 /** A future piece: a part of a range, of limited length. */
@@ -67,12 +75,13 @@ async function* ahead<R extends Range>(
   cuts: Generator<Cut<R>>,
   atOnce: number,
   load: Load,
+  memory: Uint8Array[],
 ): AsyncGenerator<Piece<R>> {
   const loading: { readonly range: R; readonly bytes: Promise<Uint8Array> }[] = []
-  const begin = (used?: Uint8Array): void => {
+  const begin = (): void => {
     const next = cuts.next()
     if (next.done) return
-    const bytes = load(next.value, used)
+    const bytes = load(next.value, memory.pop())
     // Its error is thrown when its turn comes.
     bytes.catch(() => {})
     loading.push({ range: next.value.range, bytes })
@@ -82,7 +91,8 @@ async function* ahead<R extends Range>(
     for (let first = loading.shift(); first !== undefined; first = loading.shift()) {
       const bytes = await first.bytes
       yield { range: first.range, bytes }
-      begin(bytes)
+      memory.push(bytes)
+      begin()
     }
   } finally {
     // The consumer may close the file after it stops early, so no read may be left under way.

@@ -52,9 +52,11 @@ export async function copySegments(targets: readonly SegmentTarget[], tick?: Tic
   }
   await copyCached(long, tick)
   await copyRest(long, tick)
+  const memory: Uint8Array[] = []
   for (const { source, start, end, items } of runsOf(rest, ({ reader }) => reader)) {
     const intakes = items.map(({ reader, target }) => reader.beginCopy(target))
-    for await (const _ of feed(source, [{ start, end, intakes }], tick, toCopy(source)));
+    const options = { ...toCopy(source), memory }
+    for await (const _ of feed(source, [{ start, end, intakes }], tick, options));
   }
 }
 

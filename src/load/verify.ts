@@ -65,13 +65,14 @@ async function* faultsOf(
   readers: Iterable<SegmentReader>,
   tick: Tick,
 ): AsyncGenerator<CheckpointError> {
+  const memory: Uint8Array[] = []
   for (const { source, start, end, items } of runsOf(readers, (reader) => reader)) {
     const checks = items.map((reader) => reader.beginCheck())
     const helpers = source.helpers?.(end - start) ?? []
     const complete =
       helpers.length === 0
-        ? feed(source, [{ start, end, intakes: checks }], tick)
-        : checkTogether(source, items, checks, helpers, tick)
+        ? feed(source, [{ start, end, intakes: checks }], tick, { memory })
+        : checkTogether(source, items, checks, helpers, memory, tick)
     for await (const check of complete) {
       const fault = check.end()
       if (fault !== undefined) yield fault
@@ -102,17 +103,18 @@ async function* checkTogether(
   readers: readonly SegmentReader[],
   checks: readonly SegmentCheck[],
   helpers: SourceHelpers,
+  memory: Uint8Array[],
   tick: Tick | undefined,
 ): AsyncGenerator<SegmentCheck> {
   const { parts, jobs } = divide(readers, checks)
   const help = new Help(jobs)
   help.begin(helpers)
   try {
-    for await (const _ of feed(source, parts, tick, WITH_HELPERS));
+    for await (const _ of feed(source, parts, tick, { ...WITH_HELPERS, memory }));
     for (const job of jobs) {
       job.reached = true
       const found = await job.helped
-      const checksums = found ?? (await checksumsOf(source, job.stretches, tick))
+      const checksums = found ?? (await checksumsOf(source, job.stretches, memory, tick))
       for (const [i, { start, end, check }] of job.stretches.entries()) {
         check.takeChecksum(checksums[i]!, end - start)
         if (found !== undefined) tick?.(end - start)
@@ -202,10 +204,12 @@ function divide(readers: readonly SegmentReader[], checks: readonly SegmentCheck
 async function checksumsOf(
   source: Source,
   stretches: readonly Stretch[],
+  memory: Uint8Array[],
   tick: Tick | undefined,
 ): Promise<number[]> {
   const checksums = new Map<Stretch, number>()
-  for await (const { range, bytes } of piecesOf(source, stretches, WITH_HELPERS)) {
+  const options = { ...WITH_HELPERS, memory }
+  for await (const { range, bytes } of piecesOf(source, stretches, options)) {
     checksums.set(range, crc32(bytes, checksums.get(range)))
     tick?.(bytes.byteLength)
   }

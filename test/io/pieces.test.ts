@@ -120,6 +120,22 @@ test('memory is made for as many pieces as are read at once, however many there 
   t.is(buffers.size, 3)
 })
 
+test('readings in turn share the memory that they are given', async (t) => {
+  const source = new CountingSource(BYTES, { views: false, readsAtOnce: 3 })
+  const memory: Uint8Array[] = []
+  const buffers = new Set<unknown>()
+  for (const start of [0, 9 * MIB, 13 * MIB]) {
+    for await (const { bytes } of piecesOf(source, [{ start, end: start + 20 * MIB }], {
+      memory,
+    })) {
+      buffers.add(bytes.buffer)
+    }
+  }
+  t.is(buffers.size, 3)
+  t.is(memory.length, 3)
+  t.true(memory.every(({ buffer }) => buffers.has(buffer)))
+})
+
 test('ranges are requested when their turn comes', async (t) => {
   let asked = 0
   function* ranges(): Generator<Range> {

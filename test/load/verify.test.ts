@@ -277,6 +277,22 @@ test('work that a helper failed at is done by this thread, once', async (t) => {
   }
 })
 
+test('what this thread verifies beside helpers takes the memory of two pieces, however long it is', async (t) => {
+  const { source, readers } = segmentsOf([300 * MIB], {
+    views: true,
+    readsAtOnce: 4,
+    helpers: () => [new Promise(() => {})],
+  })
+  const buffers = new Set<unknown>()
+  const read = source.read.bind(source)
+  source.read = (target, position) => {
+    if (target.byteLength > 64) buffers.add(target.buffer)
+    return read(target, position)
+  }
+  for await (const fault of checkSegments(readers)) throw fault
+  t.is(buffers.size, 2)
+})
+
 test('short segments are taken apart wherever a piece of the file ends', async (t) => {
   const lengths = Array.from({ length: 60 }, (_, i) => 200_000 + i)
   const saved = segmentsOf(lengths, {
