@@ -73,12 +73,15 @@ await serve({
     return taken
   },
 
-  /** Opens, and reads every tensor, verified. */
+  /** Opens, and takes every tensor, verified: in place, or read into memory of its own. */
   loadAll({ path, map = true }: { path: string; map?: boolean }) {
     return seconds(async () => {
       const checkpoint = await loadCheckpoint(path, { map })
       for (const part of [checkpoint.model, checkpoint.optimizer]) {
-        for (const [, tensor] of part ?? []) await tensor.read()
+        for (const [, tensor] of part ?? []) {
+          const data = map ? tensor.data : await tensor.read()
+          if (data.length !== tensor.size) throw new Error(`${tensor.name} is incomplete`)
+        }
       }
       checkpoint.close()
     })
